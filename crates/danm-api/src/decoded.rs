@@ -1,0 +1,87 @@
+//! Reading objects so that a malformed one is a value with a name, not the end of the list it stands in.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube_core::Resource;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
+
+/// An object, or what is left of one that does not have the shape of its type.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decoded<T> {
+    /// It has the shape.
+    Readable(T),
+    /// It has not.
+    Unreadable(Unreadable),
+}
+
+/// An object that could not be read as its type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unreadable {
+    /// As much of its metadata as is needed to name it.
+    pub metadata: ObjectMeta,
+    /// Which field is wrong, in what way.
+    pub problem: String,
+    /// What was there.
+    pub object: Value,
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Decoded<T> {
+    fn deserialize<D: Deserializer<'de>>(object: D) -> Result<Self, D::Error> {
+        let object = Value::deserialize(object)?;
+        Ok(match T::deserialize(&object) {
+            Ok(readable) => Self::Readable(readable),
+            Err(error) => Self::Unreadable(Unreadable {
+                metadata: identity(&object),
+                problem: error.to_string(),
+                object,
+            }),
+        })
+    }
+}
+
+impl<T: Resource> Resource for Decoded<T> {
+    type DynamicType = T::DynamicType;
+    type Scope = T::Scope;
+
+    fn kind(api: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+        T::kind(api)
+    }
+
+    fn group(api: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+        T::group(api)
+    }
+
+    fn version(api: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+        T::version(api)
+    }
+
+    fn plural(api: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+        T::plural(api)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        match self {
+            Self::Readable(object) => object.meta(),
+            Self::Unreadable(object) => &object.metadata,
+        }
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        match self {
+            Self::Readable(object) => object.meta_mut(),
+            Self::Unreadable(object) => &mut object.metadata,
+        }
+    }
+}
+
+/// The members that name an object, each taken on its own, so that a bad one does not hide the others.
+fn identity(object: &Value) -> ObjectMeta {
+    let text = |member: &str| object["metadata"][member].as_str().map(str::to_owned);
+    ObjectMeta {
+        name: text("name"),
+        namespace: text("namespace"),
+        uid: text("uid"),
+        resource_version: text("resourceVersion"),
+        ..ObjectMeta::default()
+    }
+}

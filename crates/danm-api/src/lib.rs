@@ -1,0 +1,46 @@
+//! The API objects of DANM as Rust types, in both of the groups they are served under.
+//!
+//! ```text
+//!   JSON of the API server ──> Decoded<T> ──> Network · DanmEp · TenantConfig · ReservedIp
+//!                                   │
+//!                                   └──────> Unreadable (named, parked, in nobody's way)
+//!   the same types ──> crd::manifests ──> deploy/crds/*.yaml
+//! ```
+//!
+//! Responsible for the names and shapes of fields, and for losing none of them: what a type does not know it
+//! keeps and writes back. Not responsible for what a field means: which bit an address is belongs to
+//! `danm-ipam`, whether its holder lives to `leak-judge`. Nothing here talks to an API server.
+//!
+//! Group and version are chosen at run time, so every type is a [`kube_core::Resource`] whose dynamic type
+//! names the group. The shapes are those of DANM 4.3 (`danm.k8s.io`) and 4.4 (`danm.io`).
+
+mod api_group;
+mod api_type;
+pub mod crd;
+mod danm_ep;
+mod decoded;
+mod metadata;
+mod network;
+mod network_kind;
+mod network_ref;
+mod node;
+mod pod;
+mod reserved_ip;
+mod schema;
+mod tenant_config;
+
+pub use api_group::{ApiGroup, VERSION};
+pub use api_type::{ApiType, DanmKind};
+pub use danm_ep::{DanmEp, DanmEpSpec, Interface};
+pub use decoded::{Decoded, Unreadable};
+pub use metadata::Metadata;
+pub use network::{AllocationPool, AllocationPoolV6, Network, NetworkOptions, NetworkSpec};
+pub use network_kind::{NetworkKind, UnknownNetworkKind};
+pub use network_ref::NetworkRef;
+pub use node::Node;
+pub use pod::Pod;
+pub use reserved_ip::{ReservedAddress, ReservedIp, ReservedIpSpec, ReservedNetwork};
+pub use tenant_config::{HostDevice, TenantConfig};
+
+/// Fields of an object that its type does not name, kept as they were read.
+pub type Rest = serde_json::Map<String, serde_json::Value>;

@@ -1,0 +1,87 @@
+//! Reading an object and writing it back loses nothing, in any dialect.
+
+use danm_api::{DanmEp, Decoded, Network, ReservedIp, TenantConfig};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use testkit::{
+    objects::with,
+    samples,
+};
+
+const NETWORKS: [&str; 3] = ["DanmNet", "TenantNetwork", "ClusterNetwork"];
+
+fn assert_kept<T: DeserializeOwned + Serialize>(object: &Value) {
+    let read: T = serde_json::from_value(object.clone()).expect("readable");
+    assert_eq!(serde_json::to_value(read).unwrap(), *object);
+}
+
+#[test]
+fn objects_of_real_clusters_are_written_back_as_they_were() {
+    let networks = samples::of_kinds(&NETWORKS);
+    let endpoints = samples::of_kinds(&["DanmEp"]);
+    let configs = samples::of_kinds(&["TenantConfig"]);
+    assert!(networks.len() >= 10 && endpoints.len() >= 15 && configs.len() == 1);
+    networks.iter().for_each(assert_kept::<Network>);
+    endpoints.iter().for_each(assert_kept::<DanmEp>);
+    configs.iter().for_each(assert_kept::<TenantConfig>);
+}
+
+/// A field in every place where somebody may add one.
+#[test]
+fn fields_nobody_knows_are_kept_at_every_level() {
+    let network = &samples::of_kinds(&["DanmNet"])[0];
+    for place in ["", "/metadata", "/spec", "/spec/Options", "/spec/Options/allocation_pool", "/spec/Options/allocation_pool_v6"] {
+        assert_kept::<Network>(&with(network.clone(), &format!("{place}/unheardOf"), json!({"a": [1, null]})));
+    }
+    let endpoint = &samples::of_kinds(&["DanmEp"])[0];
+    for place in ["", "/metadata", "/spec", "/spec/Interface"] {
+        assert_kept::<DanmEp>(&with(endpoint.clone(), &format!("{place}/unheardOf"), json!(1.5)));
+    }
+    let config = &samples::of_kinds(&["TenantConfig"])[0];
+    for place in ["", "/metadata"] {
+        assert_kept::<TenantConfig>(&with(config.clone(), &format!("{place}/allowedClusterNetworks"), json!([])));
+    }
+}
+
+#[test]
+fn fields_of_the_newer_dialect_are_kept() {
+    let network = with(samples::of_kinds(&["ClusterNetwork"])[0].clone(), "/spec/Options/mtu", 9000);
+    let network = with(network, "/status/reservedIPs", json!([{"namespace": "ran", "objects": ["vip"]}]));
+    assert_kept::<Network>(&with(network, "/apiVersion", "danm.io/v1"));
+    assert_kept::<ReservedIp>(&json!({
+        "apiVersion": "danm.io/v1",
+        "kind": "ReservedIP",
+        "metadata": {"name": "vip-cu", "namespace": "ran"},
+        "spec": {
+            "description": "floating address of the CU pair",
+            "network": {"name": "f1-user", "type": "ClusterNetwork"},
+            "ips": [{"address": "10.60.0.100", "shareable": true}],
+        },
+        "status": {"reservations": [{"address": "10.60.0.100", "users": []}]},
+    }));
+}
+
+#[test]
+fn absent_null_and_empty_are_told_apart_where_the_reference_does() {
+    let endpoint = samples::of_kinds(&["DanmEp"])[0].clone();
+    assert_kept::<DanmEp>(&with(endpoint.clone(), "/spec/Interface/proutes", json!(null)));
+    assert_kept::<DanmEp>(&with(endpoint.clone(), "/spec/Interface/proutes", json!({})));
+    assert_kept::<DanmEp>(&with(endpoint.clone(), "/spec/Interface/Address", ""));
+    let mut bare = endpoint;
+    bare["spec"]["Interface"].as_object_mut().unwrap().retain(|member, _| member == "Name");
+    assert_kept::<DanmEp>(&bare);
+}
+
+#[test]
+fn a_malformed_object_keeps_its_name_and_tells_what_is_wrong() {
+    let object = with(samples::of_kinds(&["DanmEp"])[0].clone(), "/spec/Pod", 5);
+    match serde_json::from_value::<Decoded<DanmEp>>(object.clone()).unwrap() {
+        Decoded::Unreadable(unreadable) => {
+            assert_eq!(unreadable.metadata.name.as_deref(), object["metadata"]["name"].as_str());
+            assert!(unreadable.problem.contains("expected a string"), "{}", unreadable.problem);
+        }
+        Decoded::Readable(endpoint) => panic!("read as {endpoint:?}"),
+    }
+    let nameless = json!({"metadata": {"name": 5}});
+    assert!(matches!(serde_json::from_value::<Decoded<DanmEp>>(nameless), Ok(Decoded::Unreadable(_))));
+}

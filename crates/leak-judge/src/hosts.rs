@@ -1,0 +1,146 @@
+//! From the host name in an endpoint to the state of a machine.
+//!
+//! `spec.Host` is what the machine calls itself, a Node's name what its kubelet was told. Mostly they are the
+//! same, or the Node's host name label makes the link; sometimes (a full and a short name, a cloud's override)
+//! nothing does. A host that names no Node is therefore a machine that is gone only where it cannot be another
+//! name of a Node that does not answer: behind that name the Pod may still run.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use crate::{
+    Moment,
+    world::{Endpoint, Nodes, World},
+};
+
+/// What is known of the machine behind a host name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostState {
+    /// Its Node is Ready.
+    Ready {
+        /// The Node's name.
+        node: Arc<str>,
+        /// Since when it has been seen Ready.
+        since: Moment,
+    },
+    /// Its Node does not answer, or calls itself unfit.
+    NotReady {
+        /// The Node's name.
+        node: Arc<str>,
+    },
+    /// No Node is, or could be, this machine.
+    Gone,
+    /// It may be a machine that does not answer. The text says why.
+    Doubtful(String),
+}
+
+/// The states of all hosts that endpoints name.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    states: HashMap<Arc<str>, HostState>,
+}
+
+impl Hosts {
+    /// Looks at every host once.
+    pub fn survey(world: &World) -> Self {
+        let links = Links::new(world.nodes());
+        let mut inhabited = HashSet::new();
+        let mut linked: HashMap<Arc<str>, Option<Arc<str>>> = HashMap::new();
+        for (_, endpoint) in world.endpoints().iter() {
+            let node =
+                linked.entry(Arc::clone(&endpoint.host)).or_insert_with_key(|host| links.node_of(host));
+            if node.is_none() && has_living_pod(endpoint, world) {
+                inhabited.insert(Arc::clone(&endpoint.host));
+            }
+        }
+        let known: HashSet<&Arc<str>> = linked.values().flatten().collect();
+        let mut silent: Vec<&Arc<str>> = world
+            .nodes()
+            .iter()
+            .filter(|node| node.ready_since.is_none() && !known.contains(&node.name))
+            .map(|node| &node.name)
+            .collect();
+        silent.sort();
+        let states = linked
+            .iter()
+            .map(|(host, node)| {
+                let state = match node {
+                    Some(node) => node_state(world.nodes(), node),
+                    None => unlinked_state(host, inhabited.contains(host), &links, silent.first().copied()),
+                };
+                (Arc::clone(host), state)
+            })
+            .collect();
+        Self { states }
+    }
+
+    /// The state of a host that some endpoint names.
+    pub fn state(&self, host: &str) -> HostState {
+        self.states.get(host).cloned().unwrap_or_else(|| HostState::Doubtful(format!("host {host:?} was not surveyed")))
+    }
+}
+
+/// The names by which Nodes are known.
+struct Links<'a> {
+    nodes: &'a Nodes,
+    /// By host name label; `None` where several Nodes share one.
+    by_hostname: HashMap<&'a str, Option<&'a Arc<str>>>,
+    /// The first labels of all names, for telling a full from a short one.
+    by_short_name: HashMap<&'a str, &'a Arc<str>>,
+}
+
+impl<'a> Links<'a> {
+    fn new(nodes: &'a Nodes) -> Self {
+        let mut by_hostname = HashMap::new();
+        let mut by_short_name = HashMap::new();
+        for node in nodes.iter() {
+            by_hostname
+                .entry(&*node.hostname)
+                .and_modify(|shared| *shared = None)
+                .or_insert(Some(&node.name));
+            by_short_name.insert(short(&node.name), &node.name);
+            by_short_name.insert(short(&node.hostname), &node.name);
+        }
+        Self { nodes, by_hostname, by_short_name }
+    }
+
+    /// The Node a host is: by label, then by name.
+    fn node_of(&self, host: &str) -> Option<Arc<str>> {
+        let by_label = self.by_hostname.get(host).copied();
+        by_label.unwrap_or_else(|| self.nodes.get(host).map(|node| &node.name)).cloned()
+    }
+}
+
+fn node_state(nodes: &Nodes, name: &Arc<str>) -> HostState {
+    match nodes.get(name).and_then(|node| node.ready_since) {
+        Some(since) => HostState::Ready { node: Arc::clone(name), since },
+        None => HostState::NotReady { node: Arc::clone(name) },
+    }
+}
+
+fn unlinked_state(host: &str, inhabited: bool, links: &Links<'_>, silent: Option<&Arc<str>>) -> HostState {
+    if host.is_empty() {
+        HostState::Doubtful("the endpoint names no host".to_owned())
+    } else if links.by_hostname.contains_key(host) {
+        HostState::Doubtful(format!("host {host} is the host name of several Nodes"))
+    } else if let Some(node) = links.by_short_name.get(short(host)) {
+        HostState::Doubtful(format!("host {host} names no Node, but may be Node {node}"))
+    } else if inhabited {
+        HostState::Doubtful(format!("host {host} names no Node, but Pods live on it"))
+    } else if let Some(node) = silent {
+        HostState::Doubtful(format!("host {host} names no Node, but may be Node {node}, which is not Ready"))
+    } else {
+        HostState::Gone
+    }
+}
+
+/// A host name without its domain.
+fn short(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
+}
+
+fn has_living_pod(endpoint: &Endpoint, world: &World) -> bool {
+    !endpoint.pod_uid.is_empty() && world.pods().has_uid(&endpoint.pod_uid)
+}

@@ -1,0 +1,92 @@
+//! The verdict: one function from the index and the clock to a finding per endpoint.
+
+use std::time::Duration;
+
+use crate::{
+    Finding, HostState, Hosts, Moment, Reason, Slot, Suspects, Verdict, World,
+    evidence::{Case, weigh},
+    world::Endpoint,
+};
+
+/// What an operator can set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Time between the two observations a verdict needs.
+    pub grace: Duration,
+    /// How long an address must have been seen allocated where its history is not known.
+    pub ownership_window: Duration,
+}
+
+/// The findings of one look at the whole index.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// One for each endpoint, in the order of the index.
+    pub judgements: Vec<Judgement>,
+}
+
+/// The finding about one endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct Judgement {
+    /// The endpoint.
+    pub slot: Slot,
+    /// What this look alone shows.
+    pub proof: Finding,
+    /// For one that looks dead: when it will have been seen so for long enough.
+    pub ripe_at: Option<Moment>,
+    /// What may be acted upon now.
+    pub finding: Finding,
+}
+
+/// Judges every endpoint. Without the sources that no verdict is safe without, nothing is judged.
+pub fn judge(world: &World, suspects: &Suspects, rules: &Rules, now: Moment) -> Audit {
+    if !world.coverage().allows_verdicts() {
+        return Audit::default();
+    }
+    let hosts = Hosts::survey(world);
+    let judgement = |(slot, endpoint): (Slot, &Endpoint)| {
+        let proof = prove(Case { endpoint, world, hosts: &hosts });
+        let ripe_at = (proof.verdict == Verdict::Dangling)
+            .then(|| ripe_at(endpoint, suspects, &hosts, rules, now));
+        let finding = match ripe_at {
+            Some(ripe_at) if ripe_at > now => Finding::new(Verdict::Unknown, Reason::FirstObservation),
+            _ => proof,
+        };
+        Judgement { slot, proof, ripe_at, finding }
+    };
+    Audit { judgements: world.endpoints().iter().map(judgement).collect() }
+}
+
+impl Audit {
+    /// The endpoints proved dead by two observations.
+    pub fn dangling(&self) -> impl Iterator<Item = &Judgement> {
+        self.judgements.iter().filter(|judgement| judgement.finding.verdict == Verdict::Dangling)
+    }
+
+    /// When the first of those seen dead once will have been seen so for long enough.
+    pub fn next_ripe(&self) -> Option<Moment> {
+        let once = self.judgements.iter().filter(|judgement| judgement.finding.reason == Reason::FirstObservation);
+        once.filter_map(|judgement| judgement.ripe_at).min()
+    }
+}
+
+/// An endpoint that was not fully understood is never found dead: what it holds is not known.
+fn prove(case: Case<'_>) -> Finding {
+    let finding = weigh(case);
+    if finding.verdict == Verdict::Dangling && case.endpoint.problem.is_some() {
+        return Finding::new(Verdict::Unknown, Reason::UnreadableAddress);
+    }
+    finding
+}
+
+/// The two observations are of the Pod and of its Node: a kubelet that has just come back gets the time to
+/// stop what it should not run. An endpoint without uid has nothing but its age to tell it from one of a Pod
+/// about to be seen, so it is watched for longer.
+fn ripe_at(endpoint: &Endpoint, suspects: &Suspects, hosts: &Hosts, rules: &Rules, now: Moment) -> Moment {
+    let since = suspects.since(&endpoint.uid).unwrap_or(now);
+    let node_since = match hosts.state(&endpoint.host) {
+        HostState::Ready { since, .. } => since,
+        _ => since,
+    };
+    let watched = if endpoint.pod_uid.is_empty() { rules.grace.max(rules.ownership_window) } else { rules.grace };
+    since.max(node_since) + watched
+}

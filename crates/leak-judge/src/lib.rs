@@ -1,0 +1,58 @@
+//! Decides which allocations nobody uses any more, how sure that is, and what to write to give them back.
+//!
+//! ```text
+//!   watches, fresh reads
+//!         │ Observation
+//!         v
+//!       World ──> judge ──────────> Audit (a Finding per endpoint)
+//!       (index)     ^                 │
+//!                   │                 v
+//!               Suspects <── update  plan ──> Plan (one write per network, the endpoints to delete,
+//!          (two observations)         ^             what is held and why)
+//!                                     │
+//!      evidence: Pods, Nodes      owners: DANM's bit arrays, Calico, somebody else, nobody
+//! ```
+//!
+//! Responsible for every decision of the Cleaner: all of it is a pure function of what was observed and of our
+//! own clock. Not responsible for reading or writing anything; that is the Cleaner's loop, which asks again
+//! after each fresh read. Showalloc shows the same verdicts.
+//!
+//! The rule behind all rules: without positive proof that the holder is dead, and that the address is still
+//! its own, nothing is released.
+
+mod brake;
+mod evidence;
+mod hosts;
+mod interner;
+mod judge;
+mod moment;
+mod orphans;
+mod owner;
+mod plan;
+mod report;
+mod suspects;
+mod uid;
+mod verdict;
+mod world;
+
+pub use brake::{Brake, Limit};
+pub use evidence::{Case, Evidence};
+pub use hosts::{HostState, Hosts};
+pub use judge::{Audit, Judgement, Rules, judge};
+pub use moment::Moment;
+pub use orphans::{Orphans, orphans};
+pub use owner::{AddressCase, AddressOwner, Owner, Settlement};
+pub use plan::{AddressPlan, EndpointPlan, Held, NetworkPlan, NetworkWrite, Plan, plan};
+pub use report::{Action, AddressAction, AddressRow, NetworkRow, PodRow, Reporter, Row};
+pub use suspects::Suspects;
+pub use uid::Uid;
+pub use verdict::{Finding, Reason, Verdict};
+pub use world::{
+    AddressSpace, Bits, Change, Claimants, Claims, Coverage, Endpoint, EndpointId, Endpoints, NetworkId,
+    NetworkLookup, NetworkRecord, Networks, NodeRecord, Nodes, ObjectRef, Observation, Parked, PodRecord, Pods,
+    Reservations, Rise, Slot, Source, Version, World,
+};
+
+/// The annotation of a network that names, separated by commas, the uids of endpoints whose addresses were
+/// given back by a write to that network: they have only to be deleted.
+pub const RELEASED_ANNOTATION: &str = "danm.io/cleaner-released";

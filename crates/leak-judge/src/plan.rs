@@ -1,0 +1,266 @@
+//! What to write to release the endpoints that are proved dead: one write per network, then the deletes.
+//!
+//! A plan is a value made for one state of the world; whoever performs it makes each write conditional on the
+//! versions it names, and plans again where one does not hold any more.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+};
+
+use danm_ipam::{BitIndex, Family, release};
+use serde_json::{Value, json};
+
+use crate::{
+    AddressAction, Finding, Judgement, Moment, RELEASED_ANNOTATION, Reason, Rules, Uid,
+    owner::{AddressCase, Owner, Settlement, owner_of},
+    world::{AddressSpace, Endpoint, EndpointId, NetworkId, NetworkLookup, NetworkRecord, Slot, Version, World},
+};
+
+/// The most endpoints whose addresses one write gives back: their uids are recorded in the network, whose
+/// annotations may have 256 KiB in all.
+const ENDPOINTS_PER_WRITE: usize = 1_000;
+
+/// Above this an object comes too near to the 1.5 MiB that etcd takes, after which DANM could not write it.
+const OBJECT_BYTES: usize = 1_450_000;
+
+/// What to do now, and what has to wait.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// What to do, network by network; they do not depend on each other.
+    pub networks: Vec<NetworkPlan>,
+    /// What has to wait.
+    pub held: Vec<Held>,
+}
+
+/// What to do about one network: write it if there is something to write, then delete the endpoints.
+#[derive(Clone, Debug)]
+pub struct NetworkPlan {
+    /// The network. It may be gone.
+    pub network: NetworkId,
+    /// The write that gives addresses back.
+    pub write: Option<NetworkWrite>,
+    /// The endpoints to delete, once that is written.
+    pub endpoints: Vec<EndpointPlan>,
+}
+
+/// A conditional write to a network.
+#[derive(Clone, Debug)]
+pub struct NetworkWrite {
+    /// The version it was judged at, and is conditional on.
+    pub version: Version,
+    /// The new array of IPv4, if it changes.
+    pub alloc: Option<String>,
+    /// The new array of IPv6, if it changes.
+    pub alloc6: Option<String>,
+    /// The uids to record, unless the object would get too large.
+    pub released: Option<Vec<Uid>>,
+}
+
+/// An endpoint to delete, with what becomes of its addresses.
+#[derive(Clone, Debug)]
+pub struct EndpointPlan {
+    /// The endpoint.
+    pub slot: Slot,
+    /// Its name.
+    pub id: EndpointId,
+    /// Its uid, a condition of the delete.
+    pub uid: Uid,
+    /// Its version, a condition of the delete.
+    pub version: Version,
+    /// The proof.
+    pub finding: Finding,
+    /// Its addresses.
+    pub addresses: Vec<AddressPlan>,
+}
+
+/// What becomes of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressPlan {
+    /// The address.
+    pub address: IpAddr,
+    /// Who gave it.
+    pub owner: Owner,
+    /// What becomes of it.
+    pub action: AddressAction,
+    /// Why, for people.
+    pub note: String,
+}
+
+/// An endpoint that is proved dead and has to wait all the same.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The endpoint.
+    pub slot: Slot,
+    /// Why.
+    pub reason: Reason,
+    /// Until when, if time alone is missing.
+    pub until: Option<Moment>,
+    /// Its addresses, all of which stay.
+    pub addresses: Vec<AddressPlan>,
+}
+
+/// Plans the release of endpoints that are proved dead and may be released now.
+pub fn plan(world: &World, dangling: &[Judgement], rules: &Rules, now: Moment) -> Plan {
+    let releasing: HashSet<Slot> = dangling.iter().map(|judgement| judgement.slot).collect();
+    let mut drafts: BTreeMap<NetworkId, Draft> = BTreeMap::new();
+    let mut held = Vec::new();
+    for judgement in dangling {
+        let Some(endpoint) = world.endpoints().get(judgement.slot) else { continue };
+        let network = world.network_of(endpoint);
+        let settlements = settle(world, endpoint, &network, &releasing, rules, now);
+        if let Some((reason, until)) = waits(&settlements) {
+            held.push(Held { slot: judgement.slot, reason, until, addresses: kept(settlements) });
+            continue;
+        }
+        let draft = drafts.entry(endpoint.network_id()).or_default();
+        draft.add(*judgement, endpoint, settlements);
+    }
+    let networks = drafts.into_iter().map(|(id, draft)| draft.finish(world, id)).collect();
+    Plan { networks, held }
+}
+
+impl Plan {
+    /// When the first of what waits for time alone need not wait any more.
+    pub fn next_ready(&self) -> Option<Moment> {
+        self.held.iter().filter_map(|held| held.until).min()
+    }
+}
+
+impl NetworkWrite {
+    /// The JSON merge patch. Fields it does not name stay as they are, whoever knows them.
+    pub fn merge_patch(&self) -> Value {
+        let mut patch = json!({"metadata": {"resourceVersion": self.version.0.to_string()}, "spec": {"Options": {}}});
+        if let Some(alloc) = &self.alloc {
+            patch["spec"]["Options"]["alloc"] = json!(alloc);
+        }
+        if let Some(alloc6) = &self.alloc6 {
+            patch["spec"]["Options"]["alloc6"] = json!(alloc6);
+        }
+        if let Some(released) = &self.released {
+            let uids: Vec<String> = released.iter().map(Uid::to_string).collect();
+            patch["metadata"]["annotations"] = json!({RELEASED_ANNOTATION: uids.join(",")});
+        }
+        patch
+    }
+}
+
+type Settled = (IpAddr, Owner, Settlement);
+
+fn settle(
+    world: &World,
+    endpoint: &Endpoint,
+    network: &NetworkLookup<'_>,
+    releasing: &HashSet<Slot>,
+    rules: &Rules,
+    now: Moment,
+) -> Vec<Settled> {
+    let settle = |address| {
+        let case = AddressCase { address, endpoint, network, world, releasing, rules, now };
+        let owner = owner_of(case);
+        (address, owner.owner(), owner.settle(case))
+    };
+    endpoint.held().map(settle).collect()
+}
+
+/// An endpoint waits if one of its addresses does: it is the only trace of what is not settled. What waits for
+/// no moment waits longest.
+fn waits(settlements: &[Settled]) -> Option<(Reason, Option<Moment>)> {
+    let waiting = settlements.iter().filter_map(|(_, _, settlement)| match settlement {
+        Settlement::Hold { reason, until, .. } => Some((*reason, *until)),
+        _ => None,
+    });
+    waiting.max_by_key(|(_, until)| (until.is_none(), *until))
+}
+
+fn kept(settlements: Vec<Settled>) -> Vec<AddressPlan> {
+    let kept = |(address, owner, settlement)| {
+        let note = match settlement {
+            Settlement::Free(_, note)
+            | Settlement::AlreadyFree(note)
+            | Settlement::Keep(note)
+            | Settlement::Refuse(note)
+            | Settlement::Hold { note, .. } => note,
+        };
+        AddressPlan { address, owner, action: AddressAction::Keep, note }
+    };
+    settlements.into_iter().map(kept).collect()
+}
+
+/// A network's plan while it is made.
+#[derive(Debug, Default)]
+struct Draft {
+    endpoints: Vec<EndpointPlan>,
+    freed: [Vec<BitIndex>; 2],
+    recorded: Vec<Uid>,
+}
+
+impl Draft {
+    /// Endpoints beyond what one write takes are left for the next round.
+    fn add(&mut self, judgement: Judgement, endpoint: &Endpoint, settlements: Vec<Settled>) {
+        let frees = settlements.iter().any(|(_, _, settlement)| matches!(settlement, Settlement::Free(..)));
+        if frees && self.recorded.len() == ENDPOINTS_PER_WRITE {
+            return;
+        }
+        if frees {
+            self.recorded.push(endpoint.uid.clone());
+        }
+        let addresses = settlements.into_iter().map(|settled| self.address(settled)).collect();
+        self.endpoints.push(EndpointPlan {
+            slot: judgement.slot,
+            id: endpoint.id.clone(),
+            uid: endpoint.uid.clone(),
+            version: endpoint.version,
+            finding: judgement.finding,
+            addresses,
+        });
+    }
+
+    fn address(&mut self, (address, owner, settlement): Settled) -> AddressPlan {
+        let (action, note) = match settlement {
+            Settlement::Free(bit, note) => {
+                let [ipv4, ipv6] = &mut self.freed;
+                match Family::of(address) {
+                    Family::Ipv4 => ipv4.push(bit),
+                    Family::Ipv6 => ipv6.push(bit),
+                }
+                (AddressAction::Free, note)
+            }
+            Settlement::AlreadyFree(note) => (AddressAction::AlreadyFree, note),
+            Settlement::Refuse(note) => (AddressAction::Refuse, note),
+            Settlement::Keep(note) | Settlement::Hold { note, .. } => (AddressAction::Keep, note),
+        };
+        AddressPlan { address, owner, action, note }
+    }
+
+    fn finish(self, world: &World, network: NetworkId) -> NetworkPlan {
+        let Self { endpoints, freed, recorded } = self;
+        let write = world.networks().get(&network).and_then(|record| {
+            let [ipv4, ipv6] = freed;
+            let alloc = cleared(record, Family::Ipv4, ipv4);
+            let alloc6 = cleared(record, Family::Ipv6, ipv6);
+            (alloc.is_some() || alloc6.is_some()).then(|| NetworkWrite {
+                version: record.version,
+                alloc,
+                alloc6,
+                released: to_record(world, record, recorded),
+            })
+        });
+        NetworkPlan { network, write, endpoints }
+    }
+}
+
+/// The text of an array with some bits cleared; `None` where that changes nothing.
+fn cleared(record: &NetworkRecord, family: Family, bits: Vec<BitIndex>) -> Option<String> {
+    let AddressSpace::Bits(space) = record.space(family) else { return None };
+    let release = release(&space.pool, &space.alloc, bits);
+    (!release.freed.is_empty()).then(|| release.bits.encode())
+}
+
+/// The uids recorded before whose endpoints are still there, and the new ones.
+fn to_record(world: &World, record: &NetworkRecord, new: Vec<Uid>) -> Option<Vec<Uid>> {
+    let old = record.released.iter().filter(|uid| world.endpoints().has_uid(uid));
+    let all: Vec<Uid> = old.cloned().chain(new).collect();
+    let text = all.len() * "00000000-0000-0000-0000-000000000000,".len() + RELEASED_ANNOTATION.len();
+    (record.bytes + text <= OBJECT_BYTES).then_some(all)
+}

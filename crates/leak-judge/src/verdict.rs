@@ -1,0 +1,101 @@
+//! The words of a verdict. Which of them applies is decided in `evidence` and `owner`.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Whether the holder of an allocation lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It lives, or must be taken to.
+    Live,
+    /// It is proved dead.
+    Dangling,
+    /// Nobody can tell: treated as living.
+    Unknown,
+}
+
+/// A verdict with its reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
+        /// Why a verdict is what it is, or why a proved release waits. The code is part of the report's format.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        pub enum Reason {
+            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+        }
+
+        impl Reason {
+            /// Its code.
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Live: its Pod is there.
+    PodExists = "pod-exists",
+    /// Live: its Pod is being deleted, and may run until it is gone.
+    PodTerminating = "pod-terminating",
+    /// Live: the mirror of a static Pod came back under another uid; its sandbox is the same.
+    MirrorPod = "mirror-pod",
+    /// Live: it names no uid, and a Pod of that name is there.
+    SameNamePod = "same-name-pod",
+    /// Dangling: its Pod is gone, and the kubelet of its Node answers.
+    PodGone = "pod-gone",
+    /// Dangling: its Pod and its Node are gone.
+    NodeGone = "node-gone",
+    /// Unknown: its Pod has ended but is still there.
+    PodFinished = "pod-finished",
+    /// Unknown: the name of its Pod is that of a static Pod of its Node, which runs without the API server.
+    StaticPod = "static-pod",
+    /// Unknown: its Pod is gone, but its Node does not answer and may still run it.
+    NodeNotReady = "node-not-ready",
+    /// Unknown: its Pod is gone, and its host cannot be told from a Node that does not answer.
+    HostUnknown = "host-unknown",
+    /// Unknown: seen dead once; a second observation has to confirm it.
+    FirstObservation = "first-observation",
+    /// Unknown: a fresh read did not confirm it.
+    Unconfirmed = "unconfirmed",
+    /// Unknown: the object is malformed.
+    UnreadableEndpoint = "unreadable-endpoint",
+    /// Unknown: an address of it is malformed.
+    UnreadableAddress = "unreadable-address",
+    /// Held: its network is malformed, or cannot be read.
+    NetworkUnreadable = "network-unreadable",
+    /// Held: the address was not seen allocated for long enough to be surely its own.
+    OwnershipWindow = "ownership-window",
+    /// Held: too many at once to be believed.
+    Brake = "brake",
+    /// Kept: Calico gave the address and has to take it back.
+    CalicoAddress = "calico-address",
+    /// Held: the network was written by somebody else meanwhile.
+    Conflict = "conflict",
+    /// Unknown: a set bit that no endpoint claims.
+    NoEndpoint = "no-endpoint",
+}
+
+impl Finding {
+    /// A finding.
+    pub const fn new(verdict: Verdict, reason: Reason) -> Self {
+        Self { verdict, reason }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}

@@ -1,0 +1,364 @@
+//! The index of everything a verdict needs, fed by watches through three verbs (`apply`, `delete`, `reset`).
+//!
+//! It remembers what objects cannot tell: since when an address has been seen allocated, since when a Node
+//! has been seen Ready. It holds the few fields that decide, never whole objects, and it judges nothing.
+
+mod claims;
+mod endpoint;
+mod endpoints;
+mod network;
+mod networks;
+mod nodes;
+mod pods;
+mod reservations;
+mod source;
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use danm_api::{
+    ApiGroup, DanmEp, DanmKind, Decoded, Network, NetworkKind, NetworkRef, Node, Pod, ReservedIp, Unreadable,
+};
+use kube_core::Resource;
+
+pub use claims::{Claimants, Claims};
+pub use endpoint::{Endpoint, EndpointId};
+pub use endpoints::{Endpoints, Slot};
+pub use network::{AddressSpace, Bits, NetworkRecord, Rise, Version};
+pub use networks::{NetworkId, Networks};
+pub use nodes::{NodeRecord, Nodes};
+pub use pods::{PodRecord, Pods};
+pub use reservations::Reservations;
+pub use source::{Coverage, Source};
+
+use crate::{Moment, interner::Interner};
+
+/// What a watch, or a fresh read, says about one kind of object.
+#[derive(Clone, Debug)]
+pub enum Change<T> {
+    /// The object is like this now.
+    Apply(T),
+    /// The object is gone; this is how it was last.
+    Delete(T),
+    /// These exist, and were read just now. Nothing is said about others.
+    Read(Vec<T>),
+    /// These are all there are. What was known before and is not among them is gone, and whatever happened
+    /// between the two is unknown.
+    Reset(Vec<T>),
+}
+
+/// A change of one of the kinds the index holds.
+#[derive(Clone, Debug)]
+pub enum Observation {
+    /// Pods.
+    Pods(Change<Pod>),
+    /// Nodes.
+    Nodes(Change<Node>),
+    /// Endpoints of a group.
+    Endpoints(ApiGroup, Change<Decoded<DanmEp>>),
+    /// Networks of a group and kind.
+    Networks(ApiGroup, NetworkKind, Change<Decoded<Network>>),
+    /// Reservations, which one group has.
+    Reservations(Change<Decoded<ReservedIp>>),
+    /// A source that cannot be read, with the reason.
+    Unavailable(Source, String),
+}
+
+/// What names an object to people.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ObjectRef {
+    /// Its group.
+    pub group: ApiGroup,
+    /// Its kind.
+    pub kind: DanmKind,
+    /// Its namespace; empty if it has none.
+    pub namespace: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+/// An object that cannot be used, and why. It stays out of verdicts until it is mended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parked {
+    /// Its uid, if it has one.
+    pub uid: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// What is known of the network an endpoint names.
+#[derive(Clone, Debug)]
+pub enum NetworkLookup<'a> {
+    /// It is there.
+    Found(&'a NetworkRecord),
+    /// There is no such network.
+    Gone,
+    /// It is malformed, or networks of its kind cannot be read.
+    Unusable(String),
+}
+
+/// Everything known about the cluster.
+#[derive(Debug, Default)]
+pub struct World {
+    names: Interner,
+    coverage: Coverage,
+    pods: Pods,
+    nodes: Nodes,
+    endpoints: Endpoints,
+    networks: Networks,
+    reservations: Reservations,
+    parked: BTreeMap<ObjectRef, Parked>,
+    /// Parked objects nobody was told about yet.
+    unreported: Vec<ObjectRef>,
+}
+
+// === impl World ===
+
+impl World {
+    /// A world in which nothing was seen, and these sources will have to be seen.
+    pub fn expecting(sources: impl IntoIterator<Item = Source>) -> Self {
+        Self { coverage: Coverage::expecting(sources), ..Self::default() }
+    }
+
+    /// Takes in what was seen at a moment. `now` must not go back.
+    pub fn observe(&mut self, observation: Observation, now: Moment) {
+        if let Some(source) = Source::reset_by(&observation) {
+            self.coverage.synced(source);
+            self.names.prune();
+        }
+        match observation {
+            Observation::Pods(change) => self.pods.observe(change, &mut self.names),
+            Observation::Nodes(change) => self.nodes.observe(change, &mut self.names, now),
+            Observation::Endpoints(group, change) => self.observe_endpoints(group, change, now),
+            Observation::Networks(group, kind, change) => self.observe_networks(group, kind, change, now),
+            Observation::Reservations(change) => self.observe_reservations(change),
+            Observation::Unavailable(source, reason) => self.coverage.unavailable(source, reason),
+        }
+    }
+
+    /// Which sources were read.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// The Pods.
+    pub fn pods(&self) -> &Pods {
+        &self.pods
+    }
+
+    /// The Nodes.
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
+    /// The endpoints of both groups.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// The networks of both groups.
+    pub fn networks(&self) -> &Networks {
+        &self.networks
+    }
+
+    /// The addresses kept by reservation objects.
+    pub fn reservations(&self) -> &Reservations {
+        &self.reservations
+    }
+
+    /// The network object an endpoint names, as far as it is known.
+    pub fn network_of(&self, endpoint: &Endpoint) -> NetworkLookup<'_> {
+        let NetworkId { group, network } = endpoint.network_id();
+        let source = Source::networks(group, network.kind);
+        if let Some(record) = self.networks.get(&NetworkId { group, network: network.clone() }) {
+            return NetworkLookup::Found(record);
+        }
+        let object = ObjectRef {
+            group,
+            kind: DanmKind::Network(network.kind),
+            namespace: network.namespace,
+            name: network.name,
+        };
+        match self.parked.get(&object) {
+            Some(parked) => NetworkLookup::Unusable(parked.problem.clone()),
+            None if self.coverage.is_synced(source) => NetworkLookup::Gone,
+            None => NetworkLookup::Unusable(format!("{source} cannot be read")),
+        }
+    }
+
+    /// Objects that cannot be used, by kind and name.
+    pub fn parked(&self) -> impl Iterator<Item = (&ObjectRef, &Parked)> {
+        self.parked.iter()
+    }
+
+    /// Why an object is parked, if it is.
+    pub fn why_parked(&self, object: &ObjectRef) -> Option<&Parked> {
+        self.parked.get(object)
+    }
+
+    /// Objects parked, or parked for another reason, since the last call: to be named once.
+    pub fn newly_parked(&mut self) -> Vec<(ObjectRef, Parked)> {
+        let unreported = std::mem::take(&mut self.unreported);
+        unreported.into_iter().filter_map(|object| self.parked.get(&object).cloned().map(|why| (object, why))).collect()
+    }
+
+    fn observe_endpoints(&mut self, group: ApiGroup, change: Change<Decoded<DanmEp>>, now: Moment) {
+        match change {
+            Change::Apply(object) => self.apply_endpoint(group, object, now, false),
+            Change::Delete(object) => {
+                let object = self.object_ref(group, DanmKind::DanmEp, &object);
+                self.parked.remove(&object);
+                self.endpoints.remove(&EndpointId::from(&object));
+            }
+            Change::Read(some) => some.into_iter().for_each(|object| self.apply_endpoint(group, object, now, true)),
+            Change::Reset(all) => {
+                self.forget_parked(group, |kind| kind == DanmKind::DanmEp);
+                self.endpoints.begin_reset(group);
+                all.into_iter().for_each(|object| self.apply_endpoint(group, object, now, true));
+                self.endpoints.end_reset(group);
+            }
+        }
+    }
+
+    fn apply_endpoint(&mut self, group: ApiGroup, object: Decoded<DanmEp>, now: Moment, listed: bool) {
+        let id = self.object_ref(group, DanmKind::DanmEp, &object);
+        let endpoint = match object {
+            Decoded::Readable(object) => Endpoint::read(group, &object, &mut self.names),
+            Decoded::Unreadable(object) => Err(problem_of(object)),
+        };
+        match endpoint {
+            Ok(endpoint) => {
+                self.parked.remove(&id);
+                self.endpoints.apply(endpoint, now, listed);
+            }
+            Err(parked) => {
+                self.endpoints.remove(&EndpointId::from(&id));
+                self.park(id, parked);
+            }
+        }
+    }
+
+    fn observe_networks(
+        &mut self,
+        group: ApiGroup,
+        kind: NetworkKind,
+        change: Change<Decoded<Network>>,
+        now: Moment,
+    ) {
+        match change {
+            Change::Apply(object) => self.apply_network(group, kind, object, now),
+            Change::Delete(object) => {
+                let object = self.object_ref(group, DanmKind::Network(kind), &object);
+                self.parked.remove(&object);
+                self.networks.remove(&network_id(&object, kind));
+            }
+            Change::Read(some) => some.into_iter().for_each(|object| self.apply_network(group, kind, object, now)),
+            Change::Reset(all) => {
+                self.forget_parked(group, |parked| parked == DanmKind::Network(kind));
+                self.networks.begin_reset(group, kind);
+                all.into_iter().for_each(|object| self.apply_network(group, kind, object, now));
+                self.networks.end_reset();
+            }
+        }
+    }
+
+    fn apply_network(&mut self, group: ApiGroup, kind: NetworkKind, object: Decoded<Network>, now: Moment) {
+        let object_ref = self.object_ref(group, DanmKind::Network(kind), &object);
+        let id = network_id(&object_ref, kind);
+        let record = match object {
+            Decoded::Readable(object) => NetworkRecord::read(object, now),
+            Decoded::Unreadable(object) => Err(problem_of(object)),
+        };
+        match record {
+            Ok(record) => {
+                match record.problem() {
+                    Some(problem) => {
+                        let parked = Parked { uid: record.uid.to_string(), problem };
+                        self.park(object_ref, parked);
+                    }
+                    None => {
+                        self.parked.remove(&object_ref);
+                    }
+                }
+                self.networks.apply(id, record, now);
+            }
+            Err(parked) => {
+                self.networks.remove(&id);
+                self.park(object_ref, parked);
+            }
+        }
+    }
+
+    fn observe_reservations(&mut self, change: Change<Decoded<ReservedIp>>) {
+        let group = ApiGroup::DanmIo;
+        match change {
+            Change::Apply(object) => self.apply_reservation(object),
+            Change::Delete(object) => {
+                let object = self.object_ref(group, DanmKind::ReservedIp, &object);
+                self.parked.remove(&object);
+                self.reservations.remove(&object);
+            }
+            Change::Read(some) => some.into_iter().for_each(|object| self.apply_reservation(object)),
+            Change::Reset(all) => {
+                self.forget_parked(group, |kind| kind == DanmKind::ReservedIp);
+                self.reservations.clear();
+                all.into_iter().for_each(|object| self.apply_reservation(object));
+            }
+        }
+    }
+
+    fn apply_reservation(&mut self, object: Decoded<ReservedIp>) {
+        let id = self.object_ref(ApiGroup::DanmIo, DanmKind::ReservedIp, &object);
+        let applied = match object {
+            Decoded::Readable(object) => self.reservations.apply(id.clone(), &object, &mut self.names),
+            Decoded::Unreadable(object) => Err(problem_of(object)),
+        };
+        match applied {
+            Ok(()) => {
+                self.parked.remove(&id);
+            }
+            Err(parked) => {
+                self.reservations.remove(&id);
+                self.park(id, parked);
+            }
+        }
+    }
+
+    fn park(&mut self, object: ObjectRef, parked: Parked) {
+        if self.parked.get(&object) != Some(&parked) {
+            self.unreported.push(object.clone());
+            self.parked.insert(object, parked);
+        }
+    }
+
+    fn forget_parked(&mut self, group: ApiGroup, is_kind: impl Fn(DanmKind) -> bool) {
+        self.parked.retain(|object, _| object.group != group || !is_kind(object.kind));
+    }
+
+    fn object_ref(&mut self, group: ApiGroup, kind: DanmKind, object: &impl Resource) -> ObjectRef {
+        let metadata = object.meta();
+        ObjectRef {
+            group,
+            kind,
+            namespace: self.names.get(metadata.namespace.as_deref().unwrap_or_default()),
+            name: metadata.name.as_deref().unwrap_or_default().into(),
+        }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind.name();
+        match &*self.namespace {
+            "" => write!(f, "{kind}.{} {}", self.group, self.name),
+            namespace => write!(f, "{kind}.{} {namespace}/{}", self.group, self.name),
+        }
+    }
+}
+
+fn network_id(object: &ObjectRef, kind: NetworkKind) -> NetworkId {
+    NetworkId { group: object.group, network: NetworkRef::new(kind, &object.namespace, &object.name) }
+}
+
+fn problem_of(object: Unreadable) -> Parked {
+    Parked { uid: object.metadata.uid.unwrap_or_default(), problem: object.problem }
+}

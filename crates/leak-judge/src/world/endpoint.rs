@@ -1,0 +1,121 @@
+//! One endpoint, reduced to what a verdict needs: about 300 bytes.
+
+use std::{net::IpAddr, sync::Arc};
+
+use danm_api::{ApiGroup, DanmEp, NetworkKind, NetworkRef};
+use danm_ipam::parse_interface_address;
+
+use super::{ObjectRef, Parked, Version, networks::NetworkId};
+use crate::{Moment, Uid, interner::Interner};
+
+/// What names an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId {
+    /// Its group.
+    pub group: ApiGroup,
+    /// Its namespace, which is its Pod's.
+    pub namespace: Arc<str>,
+    /// Its name, a UUID if DANM made it.
+    pub name: Uid,
+}
+
+/// An endpoint: who says to hold which addresses of which network.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Its name.
+    pub id: EndpointId,
+    /// Its uid.
+    pub uid: Uid,
+    /// Its version when it was seen last.
+    pub version: Version,
+    /// Its version when it was seen first.
+    pub first_version: Version,
+    /// When it was seen first.
+    pub first_seen: Moment,
+    /// Whether it was there when first listed: what happened since its creation is then unknown.
+    pub was_listed: bool,
+    /// When it was created, in seconds since 1970 by the clock of an API server.
+    pub created: i64,
+    /// The name of its Pod.
+    pub pod: Arc<str>,
+    /// The uid of its Pod; empty in old objects.
+    pub pod_uid: Uid,
+    /// The host name of the machine it was made on.
+    pub host: Arc<str>,
+    /// The network it is on.
+    pub network: NetworkRef,
+    /// The network's type when the endpoint was made.
+    pub network_type: Arc<str>,
+    /// Its addresses: IPv4, IPv6. Texts that mean no address are `None`.
+    pub addresses: [Option<IpAddr>; 2],
+    /// What is wrong with the address fields, if anything.
+    pub problem: Option<Box<str>>,
+}
+
+impl Endpoint {
+    /// Reads an endpoint. One whose network cannot be told is useless; one with an unreadable address still
+    /// claims its other address.
+    pub(super) fn read(group: ApiGroup, object: &DanmEp, names: &mut Interner) -> Result<Self, Parked> {
+        let metadata = &object.metadata;
+        let uid = metadata.uid.as_deref().unwrap_or_default();
+        let parked = |problem: String| Parked { uid: uid.to_owned(), problem };
+        let spec = &object.spec;
+        let kind: NetworkKind = text(spec.api_type.as_ref())
+            .parse()
+            .map_err(|error| parked(format!("spec.apiType {error}")))?;
+        let version = Version::read(metadata.resource_version.as_deref()).map_err(parked)?;
+        let namespace = names.get(metadata.namespace.as_deref().unwrap_or_default());
+        let network = NetworkRef::new(kind, &namespace, &names.get(&spec.network_name));
+        let (addresses, problem) = addresses(object);
+        Ok(Self {
+            id: EndpointId { group, namespace, name: metadata.name.as_deref().unwrap_or_default().into() },
+            uid: uid.into(),
+            version,
+            first_version: version,
+            first_seen: Moment::START,
+            was_listed: false,
+            created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
+            pod: text(spec.pod.as_ref()).into(),
+            pod_uid: text(spec.pod_uid.as_ref()).into(),
+            host: names.get(text(spec.host.as_ref())),
+            network,
+            network_type: names.get(text(spec.network_type.as_ref())),
+            addresses,
+            problem,
+        })
+    }
+
+    /// Its network in its own group.
+    pub fn network_id(&self) -> NetworkId {
+        NetworkId { group: self.id.group, network: self.network.clone() }
+    }
+
+    /// The addresses it names.
+    pub fn held(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.addresses.iter().flatten().copied()
+    }
+}
+
+impl From<&ObjectRef> for EndpointId {
+    fn from(object: &ObjectRef) -> Self {
+        Self { group: object.group, namespace: Arc::clone(&object.namespace), name: (&*object.name).into() }
+    }
+}
+
+fn text(field: Option<&String>) -> &str {
+    field.map_or("", String::as_str)
+}
+
+fn addresses(object: &DanmEp) -> ([Option<IpAddr>; 2], Option<Box<str>>) {
+    let Some(interface) = &object.spec.interface else { return ([None, None], None) };
+    let fields = [("Address", &interface.address), ("AddressIPv6", &interface.address_ipv6)];
+    let mut problem = None;
+    let addresses = fields.map(|(field, value)| match parse_interface_address(text(value.as_ref())) {
+        Ok(address) => address,
+        Err(error) => {
+            problem.get_or_insert_with(|| format!("spec.Interface.{field} {error}").into());
+            None
+        }
+    });
+    (addresses, problem)
+}

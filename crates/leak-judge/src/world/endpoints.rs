@@ -1,0 +1,143 @@
+//! The endpoints of both groups, with their claims.
+
+use std::collections::{HashMap, HashSet};
+
+use danm_api::ApiGroup;
+
+use super::{Claims, Endpoint, EndpointId};
+use crate::{Moment, Uid};
+
+/// The place of an endpoint in the index, until it is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(u32);
+
+/// All endpoints.
+#[derive(Debug, Default)]
+pub struct Endpoints {
+    slots: Vec<Option<Endpoint>>,
+    free: Vec<Slot>,
+    by_id: HashMap<EndpointId, Slot>,
+    uids: HashSet<Uid>,
+    claims: Claims,
+    /// During a reset, the slots not seen again yet.
+    stale: Vec<bool>,
+}
+
+impl Endpoints {
+    /// The endpoint in a slot.
+    pub fn get(&self, slot: Slot) -> Option<&Endpoint> {
+        self.slots.get(slot.0 as usize)?.as_ref()
+    }
+
+    /// The endpoint of this name.
+    pub fn find(&self, id: &EndpointId) -> Option<&Endpoint> {
+        self.get(*self.by_id.get(id)?)
+    }
+
+    /// Whether an endpoint has this uid.
+    pub fn has_uid(&self, uid: &Uid) -> bool {
+        self.uids.contains(uid)
+    }
+
+    /// The slot of the endpoint of this name.
+    pub fn slot_of(&self, id: &EndpointId) -> Option<Slot> {
+        self.by_id.get(id).copied()
+    }
+
+    /// All of them with their slots, in the order of these.
+    pub fn iter(&self) -> impl Iterator<Item = (Slot, &Endpoint)> {
+        // Slots are numbered by a u32: see `insert`.
+        (0u32..).zip(&self.slots).filter_map(|(slot, endpoint)| endpoint.as_ref().map(|endpoint| (Slot(slot), endpoint)))
+    }
+
+    /// Number of endpoints.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// Who claims which address.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Takes in an endpoint; one with another uid under a known name is another endpoint.
+    pub(super) fn apply(&mut self, mut endpoint: Endpoint, now: Moment, listed: bool) {
+        endpoint.first_seen = now;
+        endpoint.was_listed = listed;
+        let Some(&slot) = self.by_id.get(&endpoint.id) else { return self.insert(endpoint) };
+        if let Some(stale) = self.stale.get_mut(slot.0 as usize) {
+            *stale = false;
+        }
+        let Some(before) = self.slots.get_mut(slot.0 as usize).and_then(Option::as_mut) else { return };
+        if before.uid == endpoint.uid {
+            // An event that was under way while a fresher read arrived. In a list the version may go back:
+            // a data store was restored.
+            if endpoint.version < before.version && !listed {
+                return;
+            }
+            endpoint.first_seen = before.first_seen;
+            endpoint.first_version = before.first_version;
+            endpoint.was_listed = before.was_listed;
+        }
+        self.uids.remove(&before.uid);
+        self.uids.insert(endpoint.uid.clone());
+        self.claims.remove(before, slot);
+        self.claims.add(&endpoint, slot);
+        *before = endpoint;
+    }
+
+    pub(super) fn remove(&mut self, id: &EndpointId) {
+        let Some(slot) = self.by_id.remove(id) else { return };
+        if let Some(endpoint) = self.slots.get_mut(slot.0 as usize).and_then(Option::take) {
+            self.uids.remove(&endpoint.uid);
+            self.claims.remove(&endpoint, slot);
+            self.free.push(slot);
+        }
+    }
+
+    /// Before all endpoints of a group are applied anew.
+    pub(super) fn begin_reset(&mut self, group: ApiGroup) {
+        let in_group = |endpoint: &Option<Endpoint>| endpoint.as_ref().is_some_and(|one| one.id.group == group);
+        self.stale = self.slots.iter().map(in_group).collect();
+    }
+
+    /// Removes the endpoints that were not among all.
+    pub(super) fn end_reset(&mut self, group: ApiGroup) {
+        let stale = std::mem::take(&mut self.stale);
+        let gone: Vec<EndpointId> = self
+            .slots
+            .iter()
+            .zip(stale)
+            .filter_map(|(endpoint, stale)| endpoint.as_ref().filter(|one| stale && one.id.group == group))
+            .map(|endpoint| endpoint.id.clone())
+            .collect();
+        gone.iter().for_each(|id| self.remove(id));
+    }
+
+    fn insert(&mut self, endpoint: Endpoint) {
+        let id = endpoint.id.clone();
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                // More than 2^32 endpoints would not fit into any memory.
+                let Ok(slot) = u32::try_from(self.slots.len()) else { return };
+                self.slots.push(None);
+                Slot(slot)
+            }
+        };
+        self.claims.add(&endpoint, slot);
+        self.uids.insert(endpoint.uid.clone());
+        if let Some(stale) = self.stale.get_mut(slot.0 as usize) {
+            *stale = false;
+        }
+        if let Some(place) = self.slots.get_mut(slot.0 as usize) {
+            *place = Some(endpoint);
+            self.by_id.insert(id, slot);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The networks of both groups.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+};
+
+use danm_api::{ApiGroup, NetworkKind, NetworkRef};
+
+use super::NetworkRecord;
+use crate::Moment;
+
+/// A network object: what identifies the network, and the group the object is in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetworkId {
+    /// The group.
+    pub group: ApiGroup,
+    /// The network.
+    pub network: NetworkRef,
+}
+
+/// All network objects.
+#[derive(Debug, Default)]
+pub struct Networks {
+    by_id: BTreeMap<NetworkId, NetworkRecord>,
+    /// During a reset, the networks not seen again yet.
+    stale: HashSet<NetworkId>,
+}
+
+impl fmt::Display for NetworkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NetworkRef { kind, namespace, name } = &self.network;
+        match &**namespace {
+            "" => write!(f, "{kind}.{} {name}", self.group),
+            namespace => write!(f, "{kind}.{} {namespace}/{name}", self.group),
+        }
+    }
+}
+
+impl Networks {
+    /// A network object.
+    pub fn get(&self, id: &NetworkId) -> Option<&NetworkRecord> {
+        self.by_id.get(id)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&NetworkId, &NetworkRecord)> {
+        self.by_id.iter()
+    }
+
+    pub(super) fn apply(&mut self, id: NetworkId, mut network: NetworkRecord, now: Moment) {
+        let listed_again = self.stale.remove(&id);
+        if let Some(before) = self.by_id.get(&id).filter(|before| before.uid == network.uid) {
+            if listed_again {
+                // A list after a gap: nobody saw what happened in between.
+            } else if network.version < before.version {
+                return;
+            } else {
+                network.continue_from(before, now);
+            }
+        }
+        self.by_id.insert(id, network);
+    }
+
+    pub(super) fn remove(&mut self, id: &NetworkId) {
+        self.by_id.remove(id);
+    }
+
+    /// Before all networks of a kind are applied anew.
+    pub(super) fn begin_reset(&mut self, group: ApiGroup, kind: NetworkKind) {
+        let of_kind = |id: &&NetworkId| id.group == group && id.network.kind == kind;
+        self.stale = self.by_id.keys().filter(of_kind).cloned().collect();
+    }
+
+    /// Removes the networks that were not among all.
+    pub(super) fn end_reset(&mut self) {
+        for id in std::mem::take(&mut self.stale) {
+            self.by_id.remove(&id);
+        }
+    }
+}

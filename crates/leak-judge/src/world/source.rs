@@ -1,0 +1,126 @@
+//! What has to be read before anything can be judged, and how far that got.
+
+use std::{collections::BTreeMap, fmt};
+
+use danm_api::{ApiGroup, ApiType, DanmKind, NetworkKind};
+
+use super::{Change, Observation};
+
+/// A kind of object that is listed and watched on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Pods of all namespaces.
+    Pods,
+    /// Nodes.
+    Nodes,
+    /// One of DANM's kinds in one group.
+    Danm(ApiType),
+}
+
+/// How far the reading of a source got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    /// Not listed yet.
+    Pending,
+    /// Listed, and watched since.
+    Synced,
+    /// It cannot be read.
+    Unavailable(String),
+}
+
+/// Which sources a cluster has, and which of them were read.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage {
+    sources: BTreeMap<Source, State>,
+}
+
+// === impl Source ===
+
+impl Source {
+    /// Endpoints of a group.
+    pub const fn endpoints(group: ApiGroup) -> Self {
+        Self::Danm(ApiType { group, kind: DanmKind::DanmEp })
+    }
+
+    /// Networks of a kind in a group.
+    pub const fn networks(group: ApiGroup, kind: NetworkKind) -> Self {
+        Self::Danm(ApiType { group, kind: DanmKind::Network(kind) })
+    }
+
+    /// The reservations.
+    pub const fn reservations() -> Self {
+        Self::Danm(ApiType { group: ApiGroup::DanmIo, kind: DanmKind::ReservedIp })
+    }
+
+    /// Without these no verdict is safe: an endpoint that was not seen may be the rival of any other.
+    pub const fn is_essential(self) -> bool {
+        matches!(self, Self::Pods | Self::Nodes | Self::Danm(ApiType { kind: DanmKind::DanmEp, .. }))
+    }
+
+    /// The source that an observation lists completely, if it does.
+    pub(super) fn reset_by(observation: &Observation) -> Option<Self> {
+        match observation {
+            Observation::Pods(Change::Reset(_)) => Some(Self::Pods),
+            Observation::Nodes(Change::Reset(_)) => Some(Self::Nodes),
+            Observation::Endpoints(group, Change::Reset(_)) => Some(Self::endpoints(*group)),
+            Observation::Networks(group, kind, Change::Reset(_)) => Some(Self::networks(*group, *kind)),
+            Observation::Reservations(Change::Reset(_)) => Some(Self::reservations()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pods => f.write_str("pods"),
+            Self::Nodes => f.write_str("nodes"),
+            Self::Danm(api) => write!(f, "{}.{}", api.kind.plural(), api.group),
+        }
+    }
+}
+
+// === impl Coverage ===
+
+impl Coverage {
+    pub(super) fn expecting(sources: impl IntoIterator<Item = Source>) -> Self {
+        Self { sources: sources.into_iter().map(|source| (source, State::Pending)).collect() }
+    }
+
+    pub(super) fn synced(&mut self, source: Source) {
+        self.sources.insert(source, State::Synced);
+    }
+
+    pub(super) fn unavailable(&mut self, source: Source, reason: String) {
+        self.sources.insert(source, State::Unavailable(reason));
+    }
+
+    /// Whether the cluster has this source at all.
+    pub fn serves(&self, source: Source) -> bool {
+        self.sources.contains_key(&source)
+    }
+
+    /// Whether a source was listed and is being watched.
+    pub fn is_synced(&self, source: Source) -> bool {
+        self.sources.get(&source) == Some(&State::Synced)
+    }
+
+    /// Whether no source is still waited for.
+    pub fn is_settled(&self) -> bool {
+        !self.sources.values().any(|state| *state == State::Pending)
+    }
+
+    /// Whether verdicts are possible: every source without which none is safe was read.
+    pub fn allows_verdicts(&self) -> bool {
+        let mut essential = self.sources.iter().filter(|(source, _)| source.is_essential()).peekable();
+        essential.peek().is_some() && essential.all(|(_, state)| *state == State::Synced)
+    }
+
+    /// The sources that cannot be read, with the reasons.
+    pub fn unreadable(&self) -> impl Iterator<Item = (Source, &str)> {
+        self.sources.iter().filter_map(|(source, state)| match state {
+            State::Unavailable(reason) => Some((*source, reason.as_str())),
+            State::Pending | State::Synced => None,
+        })
+    }
+}

@@ -1,0 +1,9 @@
+//! The scenarios of a worst hour, as far as judging goes: each test is named as the law it holds, its comment
+//! gives the row of the scenario list it stands for. Nothing here does I/O: objects go in, rows come out.
+
+mod cluster;
+mod identity;
+mod networks;
+mod observation;
+mod ownership;
+mod pods;

@@ -1,0 +1,175 @@
+//! What was seen, how often, and what a faulty sight must not lead to.
+
+use std::time::Duration;
+
+use danm_api::NetworkKind;
+use leak_judge::{AddressAction::Free, Brake, Change, Limit, Observation, Reason, Source, Verdict, judge};
+use serde_json::Value;
+use testkit::objects;
+
+use crate::cluster::{Cluster, GRACE, GROUP, WINDOW, ep, net, pod, read};
+
+const BRAKE: Brake = Brake { limit: Limit::Percent(50), min: 100 };
+
+/// Number of releases a round would make on the absence of Pods alone, and whether they are believed.
+fn braked(cluster: &mut Cluster) -> (usize, bool) {
+    let round = cluster.round();
+    let endpoints = round.plan.networks.iter().flat_map(|network| &network.endpoints);
+    let concerned = endpoints.filter(|endpoint| Brake::concerns(endpoint.finding)).count();
+    (concerned, BRAKE.trips(cluster.world.endpoints().len(), concerned))
+}
+
+fn crowded() -> Cluster {
+    let mut cluster = Cluster::new();
+    let set: Vec<u32> = (1..=200).collect();
+    cluster.apply(net("n", &set));
+    for number in set {
+        let name = format!("p{number}");
+        cluster.apply(pod(&name));
+        cluster.apply(ep(&format!("e{number}"), &name, &format!("10.0.0.{number}/24")));
+    }
+    cluster
+}
+
+#[test]
+fn one_observation_is_none() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("e", "gone", "10.0.0.5/24"));
+    cluster.wait(WINDOW * 10);
+    cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+    cluster.wait(GRACE - Duration::from_millis(1));
+    cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+    cluster.wait(Duration::from_millis(1));
+    cluster.round().releases("e", &[("10.0.0.5", Free)]);
+}
+
+/// Row 4: the watch delivered nothing for a while; the read that confirms a verdict finds the Pod.
+#[test]
+fn a_pod_found_by_a_fresh_read_was_never_gone() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("e", "young", "10.0.0.5/24"));
+    cluster.look_and_wait(GRACE + WINDOW);
+    cluster.observe(Observation::Pods(Change::Read(vec![read(pod("young"))])));
+    cluster.round().spares("e", Verdict::Live, Reason::PodExists);
+}
+
+/// Row 5.
+#[test]
+fn nothing_is_judged_before_every_pod_node_and_endpoint_was_listed() {
+    let essential = [Source::Pods, Source::Nodes, Source::endpoints(GROUP)];
+    for missing in essential {
+        let mut cluster = Cluster::unsynced();
+        for group in danm_api::ApiGroup::ALL {
+            let networks = NetworkKind::ALL.map(|kind| Source::networks(group, kind));
+            networks.into_iter().for_each(|source| cluster.list_nothing(source));
+            cluster.list_nothing(Source::endpoints(group));
+        }
+        cluster.list_nothing(Source::Nodes);
+        cluster.list_nothing(Source::Pods);
+        cluster.apply(net("n", &[5]));
+        cluster.apply(ep("e", "gone", "10.0.0.5/24"));
+        cluster.observe(Observation::Unavailable(missing, "500 Internal Server Error".to_owned()));
+        let round = cluster.settle();
+        assert_eq!(round.rows().count(), 0, "judged without {missing}");
+        assert!(round.plan.networks.is_empty());
+    }
+}
+
+/// Row 64, as far as judging goes.
+#[test]
+fn networks_of_a_kind_that_cannot_be_read_hold_their_endpoints_only() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("readable", "gone", "10.0.0.5/24"));
+    let forbidden = Source::networks(GROUP, NetworkKind::TenantNetwork);
+    cluster.observe(Observation::Unavailable(forbidden, "forbidden".to_owned()));
+    cluster.apply(objects::with(ep("unreadable", "gone", "10.0.0.5/24"), "/spec/apiType", "TenantNetwork"));
+    let round = cluster.settle();
+    round.releases("readable", &[("10.0.0.5", Free)]);
+    round.spares("unreadable", Verdict::Dangling, Reason::NetworkUnreadable);
+}
+
+/// Row 7: everything is listed anew, with versions that went back.
+#[test]
+fn after_a_relist_an_address_has_to_be_seen_for_the_whole_window_again() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("e", "gone", "10.0.0.5/24"));
+    cluster.look_and_wait(GRACE + WINDOW);
+    let restored = |object: Value| objects::with(object, "/metadata/resourceVersion", "7");
+    let network = Change::Reset(vec![read(restored(net("n", &[5])))]);
+    cluster.observe(Observation::Networks(GROUP, NetworkKind::DanmNet, network));
+    cluster.observe(Observation::Endpoints(GROUP, Change::Reset(vec![read(restored(ep("e", "gone", "10.0.0.5/24")))])));
+    cluster.round().spares("e", Verdict::Dangling, Reason::OwnershipWindow);
+    cluster.wait(WINDOW);
+    let round = cluster.round();
+    round.releases("e", &[("10.0.0.5", Free)]);
+    let write = round.plan.networks[0].write.as_ref().unwrap().merge_patch();
+    assert_eq!(write["metadata"]["resourceVersion"], "7");
+}
+
+/// Row 7: endpoints that the restored data store does not know are not judged from memory.
+#[test]
+fn a_relist_forgets_what_it_does_not_list() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("e", "gone", "10.0.0.5/24"));
+    cluster.observe(Observation::Endpoints(GROUP, Change::Reset(vec![])));
+    assert_eq!(cluster.world.endpoints().len(), 0);
+    cluster.observe(Observation::Networks(GROUP, NetworkKind::DanmNet, Change::Reset(vec![])));
+    assert_eq!(cluster.settle().rows().count(), 0);
+}
+
+/// Row 8.
+#[test]
+fn a_pod_list_that_comes_back_empty_trips_the_brake() {
+    let mut cluster = crowded();
+    cluster.look_and_wait(WINDOW);
+    assert_eq!(braked(&mut cluster), (0, false));
+    cluster.observe(Observation::Pods(Change::Reset(vec![])));
+    cluster.look_and_wait(GRACE);
+    assert_eq!(braked(&mut cluster), (200, true));
+}
+
+/// Row 9: a list that ended early never becomes a reset; the same holds for one that restarts.
+#[test]
+fn a_list_that_was_not_completed_changes_nothing() {
+    let mut cluster = crowded();
+    cluster.look_and_wait(WINDOW + GRACE);
+    cluster.observe(Observation::Pods(Change::Read(vec![read(pod("p1"))])));
+    assert_eq!(braked(&mut cluster), (0, false));
+}
+
+/// Row 20.
+#[test]
+fn a_pod_that_shows_up_before_the_second_observation_saves_its_endpoint() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("e", "young", "10.0.0.5/24"));
+    cluster.look_and_wait(GRACE / 2);
+    cluster.apply(pod("young"));
+    cluster.look_and_wait(GRACE);
+    cluster.delete(pod("young"));
+    cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+}
+
+/// Row 48, as far as judging goes: a delete that arrives late, with the last known state.
+#[test]
+fn a_late_delete_of_an_earlier_pod_does_not_take_its_successor_away() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    let successor = objects::with(pod("sts-0"), "/metadata/uid", objects::uid("successor"));
+    cluster.apply(successor);
+    cluster.apply(objects::with(ep("e", "sts-0", "10.0.0.5/24"), "/spec/PodUID", objects::uid("successor")));
+    cluster.delete(pod("sts-0"));
+    cluster.settle().spares("e", Verdict::Live, Reason::PodExists);
+}
+
+#[test]
+fn an_empty_world_is_judged_as_nothing() {
+    let rules = leak_judge::Rules { grace: GRACE, ownership_window: WINDOW };
+    let audit = judge(&leak_judge::World::default(), &leak_judge::Suspects::default(), &rules, leak_judge::Moment::START);
+    assert!(audit.judgements.is_empty());
+}

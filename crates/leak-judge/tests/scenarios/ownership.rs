@@ -1,0 +1,194 @@
+//! Whether an address is still the dead endpoint's own.
+
+use std::time::Duration;
+
+use leak_judge::{
+    AddressAction::{AlreadyFree, Free, Refuse},
+    RELEASED_ANNOTATION, Reason, Verdict,
+};
+use serde_json::json;
+use testkit::objects::{uid, with};
+
+use crate::cluster::{Cluster, GRACE, WINDOW, ep, net, pod};
+
+/// Row 2.
+#[test]
+fn the_bit_of_an_address_that_the_successor_took_over_stays_set() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("e1", "sts-0", "10.0.0.5/24"));
+    cluster.apply(with(pod("sts-0"), "/metadata/uid", uid("new")));
+    cluster.apply(with(ep("e2", "sts-0", "10.0.0.5/24"), "/spec/PodUID", uid("new")));
+    let round = cluster.settle();
+    round.releases("e1", &[("10.0.0.5", Refuse)]);
+    round.spares("e2", Verdict::Live, Reason::PodExists);
+    assert_eq!(round.set_bits("n"), None);
+}
+
+/// Row 21: another Pod's ADD has set the bit, its endpoint is not there yet.
+#[test]
+fn a_bit_that_was_set_anew_is_not_the_old_endpoints() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("old", "gone", "10.0.0.5/24"));
+    cluster.look_and_wait(WINDOW);
+    cluster.apply(net("n", &[]));
+    cluster.apply(net("n", &[5]));
+    cluster.wait(WINDOW * 10);
+    let round = cluster.round();
+    round.releases("old", &[("10.0.0.5", Refuse)]);
+    assert_eq!(round.set_bits("n"), None);
+}
+
+/// Row 21: the same when the bit was set before we looked, so that nobody knows whose it is.
+#[test]
+fn a_bit_whose_history_is_unknown_has_to_be_seen_for_the_whole_window() {
+    let mut cluster = Cluster::new();
+    cluster.list(vec![net("n", &[5])]);
+    cluster.list(vec![ep("old", "gone", "10.0.0.5/24")]);
+    cluster.look_and_wait(WINDOW - Duration::from_secs(1));
+    cluster.round().spares("old", Verdict::Dangling, Reason::OwnershipWindow);
+    cluster.apply(pod("young"));
+    cluster.apply(ep("new", "young", "10.0.0.5/24"));
+    cluster.wait(Duration::from_secs(1));
+    cluster.round().releases("old", &[("10.0.0.5", Refuse)]);
+}
+
+/// Row 21: the endpoint was in the list, and the bit rose between the lists of networks and endpoints. Whose
+/// the rise was cannot be told, so the window counts from it.
+#[test]
+fn a_rise_before_an_endpoint_was_listed_starts_the_window() {
+    let mut cluster = Cluster::new();
+    cluster.list(vec![net("n", &[])]);
+    cluster.wait(WINDOW);
+    cluster.apply(net("n", &[5]));
+    cluster.list(vec![ep("old", "gone", "10.0.0.5/24")]);
+    cluster.look_and_wait(GRACE);
+    cluster.round().spares("old", Verdict::Dangling, Reason::OwnershipWindow);
+    cluster.wait(WINDOW);
+    cluster.round().releases("old", &[("10.0.0.5", Free)]);
+}
+
+#[test]
+fn an_address_whose_whole_history_was_seen_needs_no_window() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[]));
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("e", "gone", "10.0.0.5/24"));
+    cluster.look_and_wait(GRACE);
+    cluster.round().releases("e", &[("10.0.0.5", Free)]);
+}
+
+/// Watches of different kinds are not ordered against each other: versions are.
+#[test]
+fn an_endpoint_that_is_told_before_the_bit_it_set_still_owns_it() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[]));
+    let bit_set = with(net("n", &[5]), "/metadata/resourceVersion", "2000");
+    let endpoint = with(ep("e", "gone", "10.0.0.5/24"), "/metadata/resourceVersion", "2001");
+    use danm_api::NetworkKind::DanmNet;
+    use leak_judge::{Change::Apply, Observation};
+    cluster.observe(Observation::Endpoints(crate::cluster::GROUP, Apply(crate::cluster::read(endpoint))));
+    cluster.observe(Observation::Networks(crate::cluster::GROUP, DanmNet, Apply(crate::cluster::read(bit_set))));
+    cluster.look_and_wait(GRACE);
+    cluster.round().releases("e", &[("10.0.0.5", Free)]);
+}
+
+/// Row 23.
+#[test]
+fn an_address_that_a_dying_cni_freed_and_gave_to_another_stays_with_the_other() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("stale", "gone", "10.0.0.5/24"));
+    cluster.apply(net("n", &[]));
+    cluster.look_and_wait(GRACE);
+    cluster.round().releases("stale", &[("10.0.0.5", AlreadyFree)]);
+    cluster.apply(net("n", &[5]));
+    cluster.apply(pod("young"));
+    cluster.apply(ep("new", "young", "10.0.0.5/24"));
+    cluster.round().releases("stale", &[("10.0.0.5", Refuse)]);
+}
+
+/// Row 24.
+#[test]
+fn an_endpoint_whose_release_is_recorded_is_only_deleted() {
+    let mut cluster = Cluster::new();
+    let endpoint = ep("e", "gone", "10.0.0.5/24");
+    let recorded = format!("{},x", endpoint["metadata"]["uid"].as_str().unwrap());
+    cluster.list(vec![with(net("n", &[5]), "/metadata/annotations", json!({RELEASED_ANNOTATION: recorded}))]);
+    cluster.list(vec![endpoint]);
+    let round = cluster.settle();
+    round.releases("e", &[("10.0.0.5", AlreadyFree)]);
+    assert_eq!(round.set_bits("n"), None);
+}
+
+#[test]
+fn a_forged_record_of_release_does_not_kill_the_living() {
+    let mut cluster = Cluster::new();
+    let endpoint = ep("e", "a", "10.0.0.5/24");
+    let recorded = endpoint["metadata"]["uid"].clone();
+    cluster.apply(with(net("n", &[5]), "/metadata/annotations", json!({RELEASED_ANNOTATION: recorded})));
+    cluster.apply(pod("a"));
+    cluster.apply(endpoint);
+    cluster.settle().spares("e", Verdict::Live, Reason::PodExists);
+}
+
+#[test]
+fn a_write_records_the_endpoints_it_frees_and_drops_those_that_are_gone() {
+    let mut cluster = Cluster::new();
+    let first = ep("e1", "gone", "10.0.0.5/24");
+    let still_there = first["metadata"]["uid"].as_str().unwrap().to_owned();
+    let before = format!("{},{still_there}", uid("deleted long ago"));
+    cluster.apply(with(net("n", &[6]), "/metadata/annotations", json!({RELEASED_ANNOTATION: before})));
+    cluster.apply(first);
+    let second = ep("e2", "gone", "10.0.0.6/24");
+    let freed = second["metadata"]["uid"].as_str().unwrap().to_owned();
+    cluster.apply(second);
+    let round = cluster.settle();
+    let patch = round.plan.networks[0].write.as_ref().unwrap().merge_patch();
+    assert_eq!(patch["metadata"]["annotations"], json!({RELEASED_ANNOTATION: format!("{still_there},{freed}")}));
+    assert_eq!(patch["spec"], json!({"Options": {"alloc": crate::cluster::alloc(&[])}}));
+}
+
+/// Row 58.
+#[test]
+fn an_endpoint_edited_to_name_a_living_pods_address_frees_nothing() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(pod("living"));
+    cluster.apply(ep("victim", "living", "10.0.0.5/24"));
+    cluster.apply(ep("forged", "nobody", "10.0.0.9/24"));
+    cluster.apply(ep("forged", "nobody", "10.0.0.5/24"));
+    let round = cluster.settle();
+    round.releases("forged", &[("10.0.0.5", Refuse)]);
+    assert_eq!(round.set_bits("n"), None);
+    assert!(round.row("forged").evidence.iter().any(|line| line.contains("victim")), "{:?}", round.row("forged"));
+}
+
+/// Row 59.
+#[test]
+fn of_two_holders_of_one_address_the_dead_one_goes_and_the_bit_stays() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(pod("a"));
+    cluster.apply(pod("b"));
+    cluster.apply(ep("ea", "a", "10.0.0.5/24"));
+    cluster.apply(ep("eb", "b", "10.0.0.5/24"));
+    cluster.delete(pod("a"));
+    let round = cluster.settle();
+    round.releases("ea", &[("10.0.0.5", Refuse)]);
+    round.spares("eb", Verdict::Live, Reason::PodExists);
+}
+
+/// A shareable reservation, and what is left of a duplicate: the bit goes with the last holder.
+#[test]
+fn the_bit_goes_when_all_its_holders_are_dead() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("ea", "a", "10.0.0.5/24"));
+    cluster.apply(ep("eb", "b", "10.0.0.5/24"));
+    let round = cluster.settle();
+    round.releases("ea", &[("10.0.0.5", Free)]);
+    round.releases("eb", &[("10.0.0.5", Free)]);
+    assert_eq!(round.set_bits("n"), Some(vec![0, 255]));
+}
