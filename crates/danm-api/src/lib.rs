@@ -16,6 +16,7 @@
 
 mod api_group;
 mod api_type;
+mod change;
 pub mod crd;
 mod danm_ep;
 mod decoded;
@@ -31,6 +32,7 @@ mod tenant_config;
 
 pub use api_group::{ApiGroup, VERSION};
 pub use api_type::{ApiType, DanmKind};
+pub use change::Change;
 pub use danm_ep::{DanmEp, DanmEpSpec, Interface};
 pub use decoded::{Decoded, Unreadable};
 pub use metadata::Metadata;

@@ -16,7 +16,7 @@ mod source;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use danm_api::{
-    ApiGroup, DanmEp, DanmKind, Decoded, Network, NetworkKind, NetworkRef, Node, Pod, ReservedIp, Unreadable,
+    ApiGroup, Change, DanmEp, DanmKind, Decoded, Network, NetworkKind, NetworkRef, Node, Pod, ReservedIp, Unreadable,
 };
 use kube_core::Resource;
 
@@ -32,20 +32,6 @@ pub use source::{Coverage, Source};
 
 use crate::{Moment, interner::Interner};
 
-/// What a watch, or a fresh read, says about one kind of object.
-#[derive(Clone, Debug)]
-pub enum Change<T> {
-    /// The object is like this now.
-    Apply(T),
-    /// The object is gone; this is how it was last.
-    Delete(T),
-    /// These exist, and were read just now. Nothing is said about others.
-    Read(Vec<T>),
-    /// These are all there are. What was known before and is not among them is gone, and whatever happened
-    /// between the two is unknown.
-    Reset(Vec<T>),
-}
-
 /// A change of one of the kinds the index holds.
 #[derive(Clone, Debug)]
 pub enum Observation {
@@ -59,6 +45,8 @@ pub enum Observation {
     Networks(ApiGroup, NetworkKind, Change<Decoded<Network>>),
     /// Reservations, which one group has.
     Reservations(Change<Decoded<ReservedIp>>),
+    /// An endpoint that we deleted, as the API server confirmed.
+    EndpointDeleted(EndpointId),
     /// A source that cannot be read, with the reason.
     Unavailable(Source, String),
 }
@@ -131,6 +119,7 @@ impl World {
             Observation::Endpoints(group, change) => self.observe_endpoints(group, change, now),
             Observation::Networks(group, kind, change) => self.observe_networks(group, kind, change, now),
             Observation::Reservations(change) => self.observe_reservations(change),
+            Observation::EndpointDeleted(id) => self.endpoints.remove(&id),
             Observation::Unavailable(source, reason) => self.coverage.unavailable(source, reason),
         }
     }

@@ -2,9 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use danm_api::Node;
+use danm_api::{Change, Node};
 
-use super::Change;
 use crate::{Moment, Uid, interner::Interner};
 
 /// What a verdict needs to know of a Node.

@@ -5,9 +5,8 @@ use std::{
     sync::Arc,
 };
 
-use danm_api::Pod;
+use danm_api::{Change, Pod};
 
-use super::Change;
 use crate::{Uid, interner::Interner};
 
 /// What a verdict needs to know of a Pod.

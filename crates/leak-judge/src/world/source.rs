@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use danm_api::{ApiGroup, ApiType, DanmKind, NetworkKind};
+use danm_api::{ApiGroup, ApiType, Change, DanmKind, NetworkKind};
 
-use super::{Change, Observation};
+use super::Observation;
 
 /// A kind of object that is listed and watched on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,10 +3,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use danm_api::{ApiGroup, NetworkKind};
+use danm_api::{ApiGroup, Change, NetworkKind};
 use danm_ipam::{AllocBits, BitIndex};
 use leak_judge::{
-    Action, AddressAction, Change, Judgement, Moment, Observation, Plan, Reason, Reporter, Row, Rules, Source,
+    Action, AddressAction, Judgement, Moment, Observation, Plan, Reason, Reporter, Row, Rules, Source,
     Suspects, Verdict, World, judge, plan,
 };
 use serde_json::{Value, json};

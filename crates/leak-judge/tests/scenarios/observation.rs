@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use danm_api::NetworkKind;
-use leak_judge::{AddressAction::Free, Brake, Change, Limit, Observation, Reason, Source, Verdict, judge};
+use danm_api::{Change, NetworkKind};
+use leak_judge::{AddressAction::Free, Brake, Limit, Observation, Reason, Source, Verdict, judge};
 use serde_json::Value;
 use testkit::objects;
 

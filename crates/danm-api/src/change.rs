@@ -1,0 +1,16 @@
+//! What is told about the objects of one kind, by a watch or by a fresh read. An index takes it in through
+//! these verbs and no others.
+
+/// A change of what is known of a kind of object.
+#[derive(Clone, Debug)]
+pub enum Change<T> {
+    /// The object is like this now.
+    Apply(T),
+    /// The object is gone; this is how it was last.
+    Delete(T),
+    /// These exist, and were read just now. Nothing is said about others.
+    Read(Vec<T>),
+    /// These are all there are. What was known before and is not among them is gone, and whatever happened
+    /// between the two is unknown.
+    Reset(Vec<T>),
+}
