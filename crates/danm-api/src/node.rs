@@ -37,7 +37,10 @@ const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
 impl Node {
     /// Whether its kubelet answers and calls the machine fit.
     pub fn is_ready(&self) -> bool {
-        self.status.conditions.iter().any(|condition| condition.r#type == "Ready" && condition.status == "True")
+        self.status
+            .conditions
+            .iter()
+            .any(|condition| condition.r#type == "Ready" && condition.status == "True")
     }
 
     /// The host name its label gives.

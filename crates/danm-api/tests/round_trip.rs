@@ -3,10 +3,7 @@
 use danm_api::{DanmEp, Decoded, Network, ReservedIp, TenantConfig};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use testkit::{
-    objects::with,
-    samples,
-};
+use testkit::{objects::with, samples};
 
 const NETWORKS: [&str; 3] = ["DanmNet", "TenantNetwork", "ClusterNetwork"];
 
@@ -30,8 +27,19 @@ fn objects_of_real_clusters_are_written_back_as_they_were() {
 #[test]
 fn fields_nobody_knows_are_kept_at_every_level() {
     let network = &samples::of_kinds(&["DanmNet"])[0];
-    for place in ["", "/metadata", "/spec", "/spec/Options", "/spec/Options/allocation_pool", "/spec/Options/allocation_pool_v6"] {
-        assert_kept::<Network>(&with(network.clone(), &format!("{place}/unheardOf"), json!({"a": [1, null]})));
+    for place in [
+        "",
+        "/metadata",
+        "/spec",
+        "/spec/Options",
+        "/spec/Options/allocation_pool",
+        "/spec/Options/allocation_pool_v6",
+    ] {
+        assert_kept::<Network>(&with(
+            network.clone(),
+            &format!("{place}/unheardOf"),
+            json!({"a": [1, null]}),
+        ));
     }
     let endpoint = &samples::of_kinds(&["DanmEp"])[0];
     for place in ["", "/metadata", "/spec", "/spec/Interface"] {
@@ -39,7 +47,11 @@ fn fields_nobody_knows_are_kept_at_every_level() {
     }
     let config = &samples::of_kinds(&["TenantConfig"])[0];
     for place in ["", "/metadata"] {
-        assert_kept::<TenantConfig>(&with(config.clone(), &format!("{place}/allowedClusterNetworks"), json!([])));
+        assert_kept::<TenantConfig>(&with(
+            config.clone(),
+            &format!("{place}/allowedClusterNetworks"),
+            json!([]),
+        ));
     }
 }
 

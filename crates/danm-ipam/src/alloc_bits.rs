@@ -46,7 +46,9 @@ pub enum AllocError {
     #[error("the bit array is not standard base64: {0}")]
     NotBase64(String),
     /// The array does not fit the subnet.
-    #[error("the bit array has {found} bytes, its subnet of {bits} addresses needs {expected}: was the subnet edited?")]
+    #[error(
+        "the bit array has {found} bytes, its subnet of {bits} addresses needs {expected}: was the subnet edited?"
+    )]
     WrongLength {
         /// Bytes in the array.
         found: usize,

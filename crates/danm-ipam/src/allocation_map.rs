@@ -190,7 +190,9 @@ impl<H> Builder<'_, H> {
     /// Adds a run, joined to the one before if they are alike.
     fn push(&mut self, run: Run<H>) {
         match self.runs.last_mut() {
-            Some(before) if before.state == run.state && before.holders.is_empty() && run.holders.is_empty() => {
+            Some(before)
+                if before.state == run.state && before.holders.is_empty() && run.holders.is_empty() =>
+            {
                 before.last = run.last;
             }
             _ => self.runs.push(run),

@@ -6,7 +6,9 @@ use thiserror::Error;
 
 /// A text that is neither an address nor one of the words DANM writes instead.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is no address: expected an IP address with an optional prefix length, \"\", \"none\" or \"dynamic\"")]
+#[error(
+    "{0:?} is no address: expected an IP address with an optional prefix length, \"\", \"none\" or \"dynamic\""
+)]
 pub struct UnreadableAddress(pub String);
 
 /// Reads `spec.Interface.Address` or `AddressIPv6`: `None` where the endpoint has no address of that family
@@ -81,8 +83,20 @@ mod tests {
     #[test]
     fn what_is_no_address_is_an_error_that_quotes_it() {
         let hostile = [
-            "10.1.0", "10.1.0.5.6", "10.1.0.256", "10.1.0.5/33", "10.1.0.5/", "10.1.0.5/x", "+1.2.3.4", "1.2..4",
-            "2001:db8::1/129", "fe80::1%eth0", "None", "10.1.0.5 ", "\u{661}.1.1.1", "/",
+            "10.1.0",
+            "10.1.0.5.6",
+            "10.1.0.256",
+            "10.1.0.5/33",
+            "10.1.0.5/",
+            "10.1.0.5/x",
+            "+1.2.3.4",
+            "1.2..4",
+            "2001:db8::1/129",
+            "fe80::1%eth0",
+            "None",
+            "10.1.0.5 ",
+            "\u{661}.1.1.1",
+            "/",
         ];
         for text in hostile {
             assert_eq!(parse_interface_address(text), Err(UnreadableAddress(text.to_owned())));

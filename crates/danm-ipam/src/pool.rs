@@ -227,17 +227,17 @@ impl fmt::Display for Family {
 fn subnet(family: Family, (field, text): (&'static str, Option<&str>)) -> Result<Option<IpNet>, PoolError> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     let parsed = text.parse::<IpNet>().ok().filter(|subnet| Family::of(subnet.addr()) == family);
-    parsed
-        .map(|subnet| Some(subnet.trunc()))
-        .ok_or_else(|| PoolError::NotASubnet { field, text: text.to_owned(), family })
+    parsed.map(|subnet| Some(subnet.trunc())).ok_or_else(|| PoolError::NotASubnet {
+        field,
+        text: text.to_owned(),
+        family,
+    })
 }
 
 /// Number of addresses of a subnet, unless they are more than an array may have bits.
 fn size(field: &'static str, subnet: IpNet) -> Result<u32, PoolError> {
     let host_bits = u32::from(subnet.max_prefix_len() - subnet.prefix_len());
-    1u32.checked_shl(host_bits)
-        .filter(|&size| size <= MAX_BITS)
-        .ok_or(PoolError::TooLarge { field, subnet })
+    1u32.checked_shl(host_bits).filter(|&size| size <= MAX_BITS).ok_or(PoolError::TooLarge { field, subnet })
 }
 
 /// A bound of the dynamic range: its default where the field is empty.

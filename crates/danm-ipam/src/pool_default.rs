@@ -38,7 +38,8 @@ mod tests {
             (Some("10.0.0.0/9"), None),
         ];
         for (cidr, pool) in cases {
-            let got = default_ipv6_pool("2001:db8::/64".parse().unwrap(), cidr.map(|text| text.parse().unwrap()));
+            let got =
+                default_ipv6_pool("2001:db8::/64".parse().unwrap(), cidr.map(|text| text.parse().unwrap()));
             assert_eq!(got, pool.map(|text| text.parse().unwrap()), "{cidr:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! The brake on mass release: when too many allocations look dangling at once, the look is doubted before the
 //! cluster is. A list that came back empty looks like the loss of every Pod.
 
-use std::{num::ParseIntError, str::FromStr};
+use std::{fmt, num::ParseIntError, str::FromStr};
 
 use crate::{Finding, Reason, Verdict};
 
@@ -40,6 +40,15 @@ impl Brake {
     }
 }
 
+impl fmt::Display for Brake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.limit {
+            Limit::Percent(percent) => write!(f, "{percent}% and {}", self.min),
+            Limit::Count(count) => write!(f, "{} endpoints", count.max(self.min)),
+        }
+    }
+}
+
 impl FromStr for Limit {
     type Err = String;
 
@@ -63,7 +72,8 @@ mod tests {
     #[test]
     fn it_trips_above_both_limits_only() {
         let brake = Brake { limit: Limit::Percent(50), min: 100 };
-        let cases = [(10, 10, false), (1000, 100, false), (1000, 500, false), (1000, 501, true), (101, 101, true)];
+        let cases =
+            [(10, 10, false), (1000, 100, false), (1000, 500, false), (1000, 501, true), (101, 101, true)];
         for (judged, to_release, trips) in cases {
             assert_eq!(brake.trips(judged, to_release), trips, "{to_release} of {judged}");
         }

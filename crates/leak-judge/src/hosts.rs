@@ -78,7 +78,10 @@ impl Hosts {
 
     /// The state of a host that some endpoint names.
     pub fn state(&self, host: &str) -> HostState {
-        self.states.get(host).cloned().unwrap_or_else(|| HostState::Doubtful(format!("host {host:?} was not surveyed")))
+        self.states
+            .get(host)
+            .cloned()
+            .unwrap_or_else(|| HostState::Doubtful(format!("host {host:?} was not surveyed")))
     }
 }
 

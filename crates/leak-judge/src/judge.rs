@@ -22,6 +22,8 @@ pub struct Rules {
 pub struct Audit {
     /// One for each endpoint, in the order of the index.
     pub judgements: Vec<Judgement>,
+    /// The machines as they were seen.
+    pub hosts: Hosts,
 }
 
 /// The finding about one endpoint.
@@ -45,15 +47,16 @@ pub fn judge(world: &World, suspects: &Suspects, rules: &Rules, now: Moment) -> 
     let hosts = Hosts::survey(world);
     let judgement = |(slot, endpoint): (Slot, &Endpoint)| {
         let proof = prove(Case { endpoint, world, hosts: &hosts });
-        let ripe_at = (proof.verdict == Verdict::Dangling)
-            .then(|| ripe_at(endpoint, suspects, &hosts, rules, now));
+        let ripe_at =
+            (proof.verdict == Verdict::Dangling).then(|| ripe_at(endpoint, suspects, &hosts, rules, now));
         let finding = match ripe_at {
             Some(ripe_at) if ripe_at > now => Finding::new(Verdict::Unknown, Reason::FirstObservation),
             _ => proof,
         };
         Judgement { slot, proof, ripe_at, finding }
     };
-    Audit { judgements: world.endpoints().iter().map(judgement).collect() }
+    let judgements = world.endpoints().iter().map(judgement).collect();
+    Audit { judgements, hosts }
 }
 
 impl Audit {
@@ -64,7 +67,8 @@ impl Audit {
 
     /// When the first of those seen dead once will have been seen so for long enough.
     pub fn next_ripe(&self) -> Option<Moment> {
-        let once = self.judgements.iter().filter(|judgement| judgement.finding.reason == Reason::FirstObservation);
+        let once =
+            self.judgements.iter().filter(|judgement| judgement.finding.reason == Reason::FirstObservation);
         once.filter_map(|judgement| judgement.ripe_at).min()
     }
 }
@@ -87,6 +91,7 @@ fn ripe_at(endpoint: &Endpoint, suspects: &Suspects, hosts: &Hosts, rules: &Rule
         HostState::Ready { since, .. } => since,
         _ => since,
     };
-    let watched = if endpoint.pod_uid.is_empty() { rules.grace.max(rules.ownership_window) } else { rules.grace };
+    let watched =
+        if endpoint.pod_uid.is_empty() { rules.grace.max(rules.ownership_window) } else { rules.grace };
     since.max(node_since) + watched
 }

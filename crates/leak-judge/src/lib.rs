@@ -49,8 +49,8 @@ pub use uid::Uid;
 pub use verdict::{Finding, Reason, Verdict};
 pub use world::{
     AddressSpace, Bits, Claimants, Claims, Coverage, Endpoint, EndpointId, Endpoints, NetworkId,
-    NetworkLookup, NetworkRecord, Networks, NodeRecord, Nodes, ObjectRef, Observation, Parked, PodRecord, Pods,
-    Reservations, Rise, Slot, Source, Version, World,
+    NetworkLookup, NetworkRecord, Networks, NodeRecord, Nodes, ObjectRef, Observation, Parked, PodRecord,
+    Pods, Reservations, Rise, Slot, Source, Version, World,
 };
 
 /// The annotation of a network that names, separated by commas, the uids of endpoints whose addresses were

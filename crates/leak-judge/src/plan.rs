@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use crate::{
     AddressAction, Finding, Judgement, Moment, RELEASED_ANNOTATION, Reason, Rules, Uid,
     owner::{AddressCase, Owner, Settlement, owner_of},
-    world::{AddressSpace, Endpoint, EndpointId, NetworkId, NetworkLookup, NetworkRecord, Slot, Version, World},
+    world::{
+        AddressSpace, Endpoint, EndpointId, NetworkId, NetworkLookup, NetworkRecord, Slot, Version, World,
+    },
 };
 
 /// The most endpoints whose addresses one write gives back: their uids are recorded in the network, whose
@@ -96,6 +98,8 @@ pub struct Held {
     pub reason: Reason,
     /// Until when, if time alone is missing.
     pub until: Option<Moment>,
+    /// More for people, if the addresses do not say it all.
+    pub note: Option<String>,
     /// Its addresses, all of which stay.
     pub addresses: Vec<AddressPlan>,
 }
@@ -110,7 +114,7 @@ pub fn plan(world: &World, dangling: &[Judgement], rules: &Rules, now: Moment) -
         let network = world.network_of(endpoint);
         let settlements = settle(world, endpoint, &network, &releasing, rules, now);
         if let Some((reason, until)) = waits(&settlements) {
-            held.push(Held { slot: judgement.slot, reason, until, addresses: kept(settlements) });
+            held.push(Held { slot: judgement.slot, reason, until, note: None, addresses: kept(settlements) });
             continue;
         }
         let draft = drafts.entry(endpoint.network_id()).or_default();
@@ -130,7 +134,8 @@ impl Plan {
 impl NetworkWrite {
     /// The JSON merge patch. Fields it does not name stay as they are, whoever knows them.
     pub fn merge_patch(&self) -> Value {
-        let mut patch = json!({"metadata": {"resourceVersion": self.version.0.to_string()}, "spec": {"Options": {}}});
+        let mut patch =
+            json!({"metadata": {"resourceVersion": self.version.0.to_string()}, "spec": {"Options": {}}});
         if let Some(alloc) = &self.alloc {
             patch["spec"]["Options"]["alloc"] = json!(alloc);
         }

@@ -117,7 +117,7 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Reporter<'a> {
     world: &'a World,
-    hosts: Hosts,
+    hosts: &'a Hosts,
     rules: &'a Rules,
     now: Moment,
 }
@@ -126,8 +126,8 @@ pub struct Reporter<'a> {
 
 impl<'a> Reporter<'a> {
     /// Reports on the world as it is.
-    pub fn new(world: &'a World, rules: &'a Rules, now: Moment) -> Self {
-        Self { world, hosts: Hosts::survey(world), rules, now }
+    pub const fn new(world: &'a World, hosts: &'a Hosts, rules: &'a Rules, now: Moment) -> Self {
+        Self { world, hosts, rules, now }
     }
 
     /// A row for everything that was judged and not acted upon: endpoints, malformed ones, bits without any.
@@ -144,10 +144,18 @@ impl<'a> Reporter<'a> {
     }
 
     /// The row of an endpoint that was, or is to be, acted upon.
-    pub fn acted(&self, slot: Slot, finding: Finding, addresses: &[AddressPlan], action: Action) -> Option<Row> {
+    pub fn acted(
+        &self,
+        slot: Slot,
+        finding: Finding,
+        addresses: &[AddressPlan],
+        action: Action,
+    ) -> Option<Row> {
         let endpoint = self.world.endpoints().get(slot)?;
         let mut row = self.row(endpoint, finding, action);
-        row.addresses = addresses.iter().map(AddressRow::from).collect();
+        if !addresses.is_empty() {
+            row.addresses = addresses.iter().map(AddressRow::from).collect();
+        }
         row.evidence.extend(addresses.iter().map(|plan| format!("{}: {}", plan.address, plan.note)));
         Some(row)
     }
@@ -155,7 +163,9 @@ impl<'a> Reporter<'a> {
     fn held(&self, judgement: &Judgement, held: &Held) -> Option<Row> {
         let finding = Finding::new(judgement.finding.verdict, held.reason);
         let action = if held.reason == Reason::CalicoAddress { Action::Kept } else { Action::Held };
-        self.acted(judgement.slot, finding, &held.addresses, action)
+        let mut row = self.acted(judgement.slot, finding, &held.addresses, action)?;
+        row.evidence.extend(held.note.clone());
+        Some(row)
     }
 
     fn judged(&self, judgement: &Judgement) -> Option<Row> {
@@ -168,7 +178,7 @@ impl<'a> Reporter<'a> {
     }
 
     fn row(&self, endpoint: &Endpoint, finding: Finding, action: Action) -> Row {
-        let case = Case { endpoint, world: self.world, hosts: &self.hosts };
+        let case = Case { endpoint, world: self.world, hosts: self.hosts };
         let relevant = if finding.verdict == Verdict::Live { 1 } else { EVIDENCE.len() };
         let mut evidence: Vec<String> =
             EVIDENCE.iter().take(relevant).filter_map(|evidence| evidence.describe(case)).collect();

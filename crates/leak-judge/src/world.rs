@@ -16,7 +16,8 @@ mod source;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use danm_api::{
-    ApiGroup, Change, DanmEp, DanmKind, Decoded, Network, NetworkKind, NetworkRef, Node, Pod, ReservedIp, Unreadable,
+    ApiGroup, Change, DanmEp, DanmKind, Decoded, Network, NetworkKind, NetworkRef, Node, Pod, ReservedIp,
+    Unreadable,
 };
 use kube_core::Resource;
 
@@ -187,7 +188,10 @@ impl World {
     /// Objects parked, or parked for another reason, since the last call: to be named once.
     pub fn newly_parked(&mut self) -> Vec<(ObjectRef, Parked)> {
         let unreported = std::mem::take(&mut self.unreported);
-        unreported.into_iter().filter_map(|object| self.parked.get(&object).cloned().map(|why| (object, why))).collect()
+        unreported
+            .into_iter()
+            .filter_map(|object| self.parked.get(&object).cloned().map(|why| (object, why)))
+            .collect()
     }
 
     fn observe_endpoints(&mut self, group: ApiGroup, change: Change<Decoded<DanmEp>>, now: Moment) {
@@ -198,7 +202,9 @@ impl World {
                 self.parked.remove(&object);
                 self.endpoints.remove(&EndpointId::from(&object));
             }
-            Change::Read(some) => some.into_iter().for_each(|object| self.apply_endpoint(group, object, now, true)),
+            Change::Read(some) => {
+                some.into_iter().for_each(|object| self.apply_endpoint(group, object, now, true))
+            }
             Change::Reset(all) => {
                 self.forget_parked(group, |kind| kind == DanmKind::DanmEp);
                 self.endpoints.begin_reset(group);
@@ -240,7 +246,9 @@ impl World {
                 self.parked.remove(&object);
                 self.networks.remove(&network_id(&object, kind));
             }
-            Change::Read(some) => some.into_iter().for_each(|object| self.apply_network(group, kind, object, now)),
+            Change::Read(some) => {
+                some.into_iter().for_each(|object| self.apply_network(group, kind, object, now))
+            }
             Change::Reset(all) => {
                 self.forget_parked(group, |parked| parked == DanmKind::Network(kind));
                 self.networks.begin_reset(group, kind);

@@ -66,7 +66,9 @@ async fn config(args: &ConnectArgs) -> Result<Config, ConnectError> {
         return Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error));
     }
     if args.context.is_some() {
-        return Config::from_kubeconfig(&options).await.map_err(|error| ConnectError::NotFound(describe(&error)));
+        return Config::from_kubeconfig(&options)
+            .await
+            .map_err(|error| ConnectError::NotFound(describe(&error)));
     }
     Config::infer().await.map_err(|error| ConnectError::NotFound(describe(&error)))
 }

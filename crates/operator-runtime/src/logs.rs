@@ -28,7 +28,8 @@ impl LogArgs {
     /// Starts logging. What `RUST_LOG` does not choose otherwise is logged from `info` up.
     pub fn init(self) {
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,kube=error"));
-        let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+        let logs =
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
         let started = match self.log_format.unwrap_or_default() {
             LogFormat::Json => logs.json().flatten_event(true).try_init(),
             LogFormat::Text => logs.with_ansi(has_colour()).try_init(),

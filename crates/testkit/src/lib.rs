@@ -9,4 +9,3 @@
 
 pub mod objects;
 pub mod samples;
-

@@ -9,7 +9,8 @@ use crate::Family;
 /// 10.0.0.0/27 with a dynamic range of .8 to .19 and the gateway .1.
 fn pool() -> Pool {
     let text = |text: &str| Some(text.to_owned());
-    let range = AllocationPool { start: text("10.0.0.8"), end: text("10.0.0.19"), ..AllocationPool::default() };
+    let range =
+        AllocationPool { start: text("10.0.0.8"), end: text("10.0.0.19"), ..AllocationPool::default() };
     let options = NetworkOptions {
         cidr: text("10.0.0.0/27"),
         allocation_pool: Some(range),
@@ -24,7 +25,8 @@ fn claim(bit: u32, alive: bool, holder: &'static str) -> Claim<&'static str> {
 }
 
 fn lines(map: &AllocationMap<&'static str>) -> Vec<String> {
-    let line = |run: &Run<&str>| format!("{}-{} {:?} {}", run.first.0, run.last.0, run.state, run.holders.join("+"));
+    let line =
+        |run: &Run<&str>| format!("{}-{} {:?} {}", run.first.0, run.last.0, run.state, run.holders.join("+"));
     map.runs.iter().map(|run| line(run).trim_end().to_owned()).collect()
 }
 

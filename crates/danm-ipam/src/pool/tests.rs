@@ -97,7 +97,10 @@ fn a_range_outside_the_subnet_betrays_an_array_made_for_another_one() {
     let range = AllocationPool { start: Some("10.8.0.1".to_owned()), ..AllocationPool::default() };
     options.allocation_pool = Some(range);
     let error = Pool::new(Family::Ipv4, &options).unwrap_err();
-    assert_eq!(error.to_string(), "allocation_pool.start \"10.8.0.1\" is not in 10.9.0.0/24: was the subnet edited?");
+    assert_eq!(
+        error.to_string(),
+        "allocation_pool.start \"10.8.0.1\" is not in 10.9.0.0/24: was the subnet edited?"
+    );
 }
 
 #[test]

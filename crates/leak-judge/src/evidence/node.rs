@@ -10,7 +10,9 @@ pub struct NodeEvidence;
 impl Evidence for NodeEvidence {
     fn weigh(&self, case: Case<'_>) -> Option<Finding> {
         Some(match case.hosts.state(&case.endpoint.host) {
-            HostState::Ready { node, .. } if may_be_static(&case.endpoint.pod, &node, &case.endpoint.host) => {
+            HostState::Ready { node, .. }
+                if may_be_static(&case.endpoint.pod, &node, &case.endpoint.host) =>
+            {
                 Finding::new(Verdict::Unknown, Reason::StaticPod)
             }
             HostState::Ready { .. } => Finding::new(Verdict::Dangling, Reason::PodGone),

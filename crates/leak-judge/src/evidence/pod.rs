@@ -37,8 +37,12 @@ impl Evidence for PodEvidence {
             Some(pod) if endpoint.pod_uid.is_empty() => {
                 format!("{name} exists (uid {}); the endpoint names no uid", pod.uid)
             }
-            Some(pod) if pod.is_mirror => format!("{name} is the mirror of a static Pod, now with uid {}", pod.uid),
-            Some(pod) => format!("{name} has uid {}, not {}: the endpoint's Pod is gone", pod.uid, endpoint.pod_uid),
+            Some(pod) if pod.is_mirror => {
+                format!("{name} is the mirror of a static Pod, now with uid {}", pod.uid)
+            }
+            Some(pod) => {
+                format!("{name} has uid {}, not {}: the endpoint's Pod is gone", pod.uid, endpoint.pod_uid)
+            }
             None if case.world.pods().has_uid(&endpoint.pod_uid) => {
                 format!("a Pod with uid {} exists under another name than {name}", endpoint.pod_uid)
             }

@@ -32,7 +32,9 @@ impl AddressOwner for DanmBits {
     fn settle(&self, case: AddressCase<'_>) -> Settlement {
         match case.network {
             NetworkLookup::Unusable(problem) => unreadable(problem),
-            NetworkLookup::Gone => Settlement::AlreadyFree("the network is gone, and its array with it".to_owned()),
+            NetworkLookup::Gone => {
+                Settlement::AlreadyFree("the network is gone, and its array with it".to_owned())
+            }
             NetworkLookup::Found(network) if is_successor(network, case) => {
                 Settlement::AlreadyFree("the network was made anew after the endpoint".to_owned())
             }
@@ -90,7 +92,8 @@ fn rival(case: AddressCase<'_>) -> Option<String> {
     let endpoints = case.world.endpoints();
     let claimants = endpoints.claims().of(&case.endpoint.network, case.address).iter();
     let mut rivals = claimants.filter(|slot| !case.releasing.contains(slot));
-    let rival = rivals.find_map(|slot| endpoints.get(*slot).filter(|other| other.uid != case.endpoint.uid))?;
+    let rival =
+        rivals.find_map(|slot| endpoints.get(*slot).filter(|other| other.uid != case.endpoint.uid))?;
     Some(format!(
         "DanmEp.{} {}/{} of Pod {} holds it too",
         rival.id.group, rival.id.namespace, rival.id.name, rival.pod
@@ -107,7 +110,10 @@ fn prove_ownership(network: &NetworkRecord, bits: &Bits, bit: BitIndex, case: Ad
             return Settlement::Refuse(format!("bit {} was set anew after the endpoint was there", bit.0));
         }
         Some(_) if !endpoint.was_listed => {
-            return Settlement::Free(bit, format!("bit {} has been set since before the endpoint came", bit.0));
+            return Settlement::Free(
+                bit,
+                format!("bit {} has been set since before the endpoint came", bit.0),
+            );
         }
         _ => {}
     }

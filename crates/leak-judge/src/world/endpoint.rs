@@ -1,6 +1,6 @@
 //! One endpoint, reduced to what a verdict needs: about 300 bytes.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use danm_api::{ApiGroup, DanmEp, NetworkKind, NetworkRef};
 use danm_ipam::parse_interface_address;
@@ -60,9 +60,8 @@ impl Endpoint {
         let uid = metadata.uid.as_deref().unwrap_or_default();
         let parked = |problem: String| Parked { uid: uid.to_owned(), problem };
         let spec = &object.spec;
-        let kind: NetworkKind = text(spec.api_type.as_ref())
-            .parse()
-            .map_err(|error| parked(format!("spec.apiType {error}")))?;
+        let kind: NetworkKind =
+            text(spec.api_type.as_ref()).parse().map_err(|error| parked(format!("spec.apiType {error}")))?;
         let version = Version::read(metadata.resource_version.as_deref()).map_err(parked)?;
         let namespace = names.get(metadata.namespace.as_deref().unwrap_or_default());
         let network = NetworkRef::new(kind, &namespace, &names.get(&spec.network_name));
@@ -99,6 +98,12 @@ impl Endpoint {
 impl From<&ObjectRef> for EndpointId {
     fn from(object: &ObjectRef) -> Self {
         Self { group: object.group, namespace: Arc::clone(&object.namespace), name: (&*object.name).into() }
+    }
+}
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DanmEp.{} {}/{}", self.group, self.namespace, self.name)
     }
 }
 

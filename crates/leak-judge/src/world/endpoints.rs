@@ -47,7 +47,9 @@ impl Endpoints {
     /// All of them with their slots, in the order of these.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &Endpoint)> {
         // Slots are numbered by a u32: see `insert`.
-        (0u32..).zip(&self.slots).filter_map(|(slot, endpoint)| endpoint.as_ref().map(|endpoint| (Slot(slot), endpoint)))
+        (0u32..)
+            .zip(&self.slots)
+            .filter_map(|(slot, endpoint)| endpoint.as_ref().map(|endpoint| (Slot(slot), endpoint)))
     }
 
     /// Number of endpoints.
@@ -102,7 +104,8 @@ impl Endpoints {
 
     /// Before all endpoints of a group are applied anew.
     pub(super) fn begin_reset(&mut self, group: ApiGroup) {
-        let in_group = |endpoint: &Option<Endpoint>| endpoint.as_ref().is_some_and(|one| one.id.group == group);
+        let in_group =
+            |endpoint: &Option<Endpoint>| endpoint.as_ref().is_some_and(|one| one.id.group == group);
         self.stale = self.slots.iter().map(in_group).collect();
     }
 

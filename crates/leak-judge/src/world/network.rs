@@ -164,7 +164,9 @@ impl AddressSpace {
     fn continue_from(&mut self, before: &Self, rise: Rise) {
         let Self::Bits(bits) = self else { return };
         match before {
-            Self::Bits(before) if before.pool.subnet() == bits.pool.subnet() => bits.continue_from(before, rise),
+            Self::Bits(before) if before.pool.subnet() == bits.pool.subnet() => {
+                bits.continue_from(before, rise)
+            }
             // Where there was no array of this subnet before, every set bit is new.
             _ => bits.all_rise(rise),
         }

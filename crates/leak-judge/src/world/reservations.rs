@@ -30,7 +30,12 @@ impl Reservations {
         self.by_network.get(network).into_iter().flatten().map(|(address, _)| *address)
     }
 
-    pub(super) fn apply(&mut self, id: ObjectRef, object: &ReservedIp, names: &mut Interner) -> Result<(), Parked> {
+    pub(super) fn apply(
+        &mut self,
+        id: ObjectRef,
+        object: &ReservedIp,
+        names: &mut Interner,
+    ) -> Result<(), Parked> {
         let spec = &object.spec;
         let kind = spec.network.kind.unwrap_or(NetworkKind::TenantNetwork);
         let network = NetworkRef::new(kind, &id.namespace, &names.get(&spec.network.name));

@@ -92,20 +92,27 @@ impl Cluster {
     /// Adds objects of one kind as a first list tells them: what happened to them before is unknown.
     pub fn list(&mut self, all: Vec<Value>) {
         let all: Vec<Value> = all.into_iter().map(|object| self.versioned(object)).collect();
-        let listed = all.into_iter().map(|object| observation(object, Told::Applied)).reduce(|all, one| {
-            match (all, one) {
-                (Observation::Endpoints(group, Change::Apply(first)), Observation::Endpoints(_, Change::Apply(one))) => {
-                    Observation::Endpoints(group, Change::Reset(vec![first, one]))
+        let listed =
+            all.into_iter().map(|object| observation(object, Told::Applied)).reduce(|all, one| {
+                match (all, one) {
+                    (
+                        Observation::Endpoints(group, Change::Apply(first)),
+                        Observation::Endpoints(_, Change::Apply(one)),
+                    ) => Observation::Endpoints(group, Change::Reset(vec![first, one])),
+                    (
+                        Observation::Endpoints(group, Change::Reset(mut all)),
+                        Observation::Endpoints(_, Change::Apply(one)),
+                    ) => {
+                        all.push(one);
+                        Observation::Endpoints(group, Change::Reset(all))
+                    }
+                    _ => panic!("list endpoints, or one object"),
                 }
-                (Observation::Endpoints(group, Change::Reset(mut all)), Observation::Endpoints(_, Change::Apply(one))) => {
-                    all.push(one);
-                    Observation::Endpoints(group, Change::Reset(all))
-                }
-                _ => panic!("list endpoints, or one object"),
-            }
-        });
+            });
         self.observe(match listed.expect("something to list") {
-            Observation::Endpoints(group, Change::Apply(one)) => Observation::Endpoints(group, Change::Reset(vec![one])),
+            Observation::Endpoints(group, Change::Apply(one)) => {
+                Observation::Endpoints(group, Change::Reset(vec![one]))
+            }
             Observation::Networks(group, kind, Change::Apply(one)) => {
                 Observation::Networks(group, kind, Change::Reset(vec![one]))
             }
@@ -136,11 +143,12 @@ impl Cluster {
         let audit = self.audit();
         let dangling: Vec<Judgement> = audit.dangling().copied().collect();
         let plan = plan(&self.world, &dangling, &self.rules, self.now);
-        let reporter = Reporter::new(&self.world, &self.rules, self.now);
+        let reporter = Reporter::new(&self.world, &audit.hosts, &self.rules, self.now);
         let mut rows: BTreeMap<String, Row> =
             reporter.rows(&audit, &plan.held).map(|row| (row.name.clone(), row)).collect();
         for endpoint in plan.networks.iter().flat_map(|network| &network.endpoints) {
-            let row = reporter.acted(endpoint.slot, endpoint.finding, &endpoint.addresses, Action::WouldRelease);
+            let row =
+                reporter.acted(endpoint.slot, endpoint.finding, &endpoint.addresses, Action::WouldRelease);
             let row = row.expect("the endpoint is there");
             rows.insert(row.name.clone(), row);
         }

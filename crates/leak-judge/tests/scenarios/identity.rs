@@ -76,7 +76,8 @@ fn endpoints_without_uid_are_judged_each_on_its_own() {
 #[test]
 fn a_mirror_pod_that_came_back_under_another_uid_keeps_its_endpoint() {
     let mut cluster = Cluster::new();
-    let mirror = with(reborn("proxy-node-a"), "/metadata/annotations", json!({"kubernetes.io/config.mirror": "1"}));
+    let mirror =
+        with(reborn("proxy-node-a"), "/metadata/annotations", json!({"kubernetes.io/config.mirror": "1"}));
     cluster.apply(net("n", &[5]));
     cluster.apply(mirror);
     cluster.apply(ep("static", "proxy-node-a", "10.0.0.5/24"));
@@ -148,7 +149,11 @@ fn an_unreadable_address_parks_its_endpoint_and_nobody_else() {
     let round = cluster.settle();
     round.releases("good", &[("10.0.0.5", Free)]);
     round.spares("bad", Verdict::Unknown, Reason::UnreadableAddress);
-    assert!(round.row("bad").evidence.iter().any(|line| line.contains("10.0.0.six")), "{:?}", round.row("bad"));
+    assert!(
+        round.row("bad").evidence.iter().any(|line| line.contains("10.0.0.six")),
+        "{:?}",
+        round.row("bad")
+    );
 }
 
 /// Row 36: an endpoint that is parked for one address still claims the other.
@@ -215,7 +220,8 @@ fn a_malformed_reservation_is_parked_and_a_sound_one_keeps_its_bit() {
         })
     };
     let mut cluster = Cluster::new();
-    let tenant = objects::network(danm_api::ApiGroup::DanmIo, danm_api::NetworkKind::TenantNetwork, "ran", "t");
+    let tenant =
+        objects::network(danm_api::ApiGroup::DanmIo, danm_api::NetworkKind::TenantNetwork, "ran", "t");
     cluster.apply(crate::cluster::with_bits(tenant, &[5, 6]));
     cluster.apply(reserved("vip", "10.0.0.5"));
     cluster.apply(reserved("bad", "ten"));

@@ -177,7 +177,8 @@ fn the_smallest_and_the_largest_networks_are_released_in_one_write() {
         let mut bits = pool.fresh_bits(GROUP);
         bits.set(BitIndex(bit));
         let mut cluster = Cluster::new();
-        let network = with(objects::network(GROUP, NetworkKind::DanmNet, "ran", "n"), "/spec/Options/cidr", cidr);
+        let network =
+            with(objects::network(GROUP, NetworkKind::DanmNet, "ran", "n"), "/spec/Options/cidr", cidr);
         cluster.apply(with(network, "/spec/Options/alloc", bits.encode()));
         cluster.apply(ep("e", "gone", address));
         let round = cluster.settle();
@@ -208,11 +209,16 @@ fn an_object_near_the_limit_is_written_without_a_record() {
     let pool = Pool::new(Family::Ipv4, &options).unwrap().unwrap();
     let mut bits = pool.fresh_bits(GROUP);
     bits.set(BitIndex(5));
-    let network = with(objects::network(GROUP, NetworkKind::DanmNet, "ran", "n"), "/spec/Options/cidr", "10.0.0.0/9");
+    let network =
+        with(objects::network(GROUP, NetworkKind::DanmNet, "ran", "n"), "/spec/Options/cidr", "10.0.0.0/9");
     let network = with(network, "/spec/Options/alloc", bits.encode());
     for (padding, recorded) in [(0, true), (60_000, false)] {
         let mut cluster = Cluster::new();
-        cluster.apply(with(network.clone(), "/metadata/annotations", json!({"padding": "x".repeat(padding)})));
+        cluster.apply(with(
+            network.clone(),
+            "/metadata/annotations",
+            json!({"padding": "x".repeat(padding)}),
+        ));
         cluster.apply(ep("e", "gone", "10.0.0.5"));
         let round = cluster.settle();
         assert_eq!(round.plan.networks[0].write.as_ref().unwrap().released.is_some(), recorded, "{padding}");
@@ -292,7 +298,10 @@ fn a_set_bit_that_nobody_claims_is_reported_and_left() {
     cluster.apply(ep("e", "gone", "10.0.0.5/24"));
     let round = cluster.settle();
     let orphan = round.row("");
-    assert_eq!((orphan.verdict, orphan.reason, orphan.action), (Verdict::Unknown, Reason::NoEndpoint, Action::Held));
+    assert_eq!(
+        (orphan.verdict, orphan.reason, orphan.action),
+        (Verdict::Unknown, Reason::NoEndpoint, Action::Held)
+    );
     assert_eq!(orphan.addresses[0].address.to_string(), "10.0.0.9");
     assert_eq!((orphan.uid.as_str(), orphan.pod.name.as_str()), ("", ""));
     assert_eq!(round.set_bits("n"), Some(vec![0, 9, 255]));
@@ -303,7 +312,8 @@ fn one_write_takes_a_thousand_endpoints_and_the_rest_waits_for_the_next() {
     let mut cluster = Cluster::new();
     let mut bits = AllocBits::clear(4096);
     (0..1500).for_each(|bit| bits.set(BitIndex(bit)));
-    let network = with(objects::network(GROUP, NetworkKind::DanmNet, "ran", "n"), "/spec/Options/cidr", "10.0.0.0/20");
+    let network =
+        with(objects::network(GROUP, NetworkKind::DanmNet, "ran", "n"), "/spec/Options/cidr", "10.0.0.0/20");
     cluster.apply(with(network, "/spec/Options/alloc", bits.encode()));
     for bit in 1..1500u32 {
         cluster.apply(ep(&format!("e{bit}"), "gone", &format!("10.0.{}.{}/20", bit / 256, bit % 256)));

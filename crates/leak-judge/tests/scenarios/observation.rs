@@ -101,7 +101,10 @@ fn after_a_relist_an_address_has_to_be_seen_for_the_whole_window_again() {
     let restored = |object: Value| objects::with(object, "/metadata/resourceVersion", "7");
     let network = Change::Reset(vec![read(restored(net("n", &[5])))]);
     cluster.observe(Observation::Networks(GROUP, NetworkKind::DanmNet, network));
-    cluster.observe(Observation::Endpoints(GROUP, Change::Reset(vec![read(restored(ep("e", "gone", "10.0.0.5/24")))])));
+    cluster.observe(Observation::Endpoints(
+        GROUP,
+        Change::Reset(vec![read(restored(ep("e", "gone", "10.0.0.5/24")))]),
+    ));
     cluster.round().spares("e", Verdict::Dangling, Reason::OwnershipWindow);
     cluster.wait(WINDOW);
     let round = cluster.round();
@@ -170,6 +173,11 @@ fn a_late_delete_of_an_earlier_pod_does_not_take_its_successor_away() {
 #[test]
 fn an_empty_world_is_judged_as_nothing() {
     let rules = leak_judge::Rules { grace: GRACE, ownership_window: WINDOW };
-    let audit = judge(&leak_judge::World::default(), &leak_judge::Suspects::default(), &rules, leak_judge::Moment::START);
+    let audit = judge(
+        &leak_judge::World::default(),
+        &leak_judge::Suspects::default(),
+        &rules,
+        leak_judge::Moment::START,
+    );
     assert!(audit.judgements.is_empty());
 }

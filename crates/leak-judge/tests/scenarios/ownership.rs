@@ -89,7 +89,11 @@ fn an_endpoint_that_is_told_before_the_bit_it_set_still_owns_it() {
     use danm_api::{Change::Apply, NetworkKind::DanmNet};
     use leak_judge::Observation;
     cluster.observe(Observation::Endpoints(crate::cluster::GROUP, Apply(crate::cluster::read(endpoint))));
-    cluster.observe(Observation::Networks(crate::cluster::GROUP, DanmNet, Apply(crate::cluster::read(bit_set))));
+    cluster.observe(Observation::Networks(
+        crate::cluster::GROUP,
+        DanmNet,
+        Apply(crate::cluster::read(bit_set)),
+    ));
     cluster.look_and_wait(GRACE);
     cluster.round().releases("e", &[("10.0.0.5", Free)]);
 }
@@ -146,7 +150,10 @@ fn a_write_records_the_endpoints_it_frees_and_drops_those_that_are_gone() {
     cluster.apply(second);
     let round = cluster.settle();
     let patch = round.plan.networks[0].write.as_ref().unwrap().merge_patch();
-    assert_eq!(patch["metadata"]["annotations"], json!({RELEASED_ANNOTATION: format!("{still_there},{freed}")}));
+    assert_eq!(
+        patch["metadata"]["annotations"],
+        json!({RELEASED_ANNOTATION: format!("{still_there},{freed}")})
+    );
     assert_eq!(patch["spec"], json!({"Options": {"alloc": crate::cluster::alloc(&[])}}));
 }
 
@@ -162,7 +169,11 @@ fn an_endpoint_edited_to_name_a_living_pods_address_frees_nothing() {
     let round = cluster.settle();
     round.releases("forged", &[("10.0.0.5", Refuse)]);
     assert_eq!(round.set_bits("n"), None);
-    assert!(round.row("forged").evidence.iter().any(|line| line.contains("victim")), "{:?}", round.row("forged"));
+    assert!(
+        round.row("forged").evidence.iter().any(|line| line.contains("victim")),
+        "{:?}",
+        round.row("forged")
+    );
 }
 
 /// Row 59.

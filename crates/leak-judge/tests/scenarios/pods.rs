@@ -70,11 +70,13 @@ fn a_host_that_may_be_another_name_of_a_node_is_unknown_not_gone() {
 /// Row 19.
 #[test]
 fn a_host_is_mapped_by_its_label_before_its_name() {
-    let labelled = with(objects::node("worker-7", "True"), "/metadata/labels/kubernetes.io~1hostname", "ip-10-1-1-7");
+    let labelled =
+        with(objects::node("worker-7", "True"), "/metadata/labels/kubernetes.io~1hostname", "ip-10-1-1-7");
     let mut cluster = left_behind("ip-10-1-1-7", std::slice::from_ref(&labelled));
     cluster.settle().releases("e", &[("10.0.0.5", Free)]);
 
-    let two = [labelled.clone(), with(with(labelled, "/metadata/name", "worker-8"), "/metadata/uid", "other")];
+    let two =
+        [labelled.clone(), with(with(labelled, "/metadata/name", "worker-8"), "/metadata/uid", "other")];
     left_behind("ip-10-1-1-7", &two).settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
 }
 

@@ -1,0 +1,74 @@
+//! The seam to the API server: what the loop asks of it, and how it may fail. Watches are not part of it; they
+//! come as a stream of observations.
+
+use std::{fmt, future::Future};
+
+use danm_api::{ApiGroup, DanmEp, Decoded, Network, Node, Pod};
+use leak_judge::{EndpointId, NetworkId, NetworkWrite, Uid, Version};
+use thiserror::Error;
+
+/// Reads and writes of the release loop. Every read is consistent: it shows at least what was written before it
+/// began.
+pub trait ApiServer {
+    /// All endpoints of a group.
+    fn endpoints(&self, group: ApiGroup) -> impl Future<Output = Result<Vec<Decoded<DanmEp>>, ApiError>>;
+
+    /// The Pods of a namespace, metadata only.
+    fn pods(&self, namespace: &str) -> impl Future<Output = Result<Vec<Pod>, ApiError>>;
+
+    /// A Pod.
+    fn pod(&self, namespace: &str, name: &str) -> impl Future<Output = Result<Option<Pod>, ApiError>>;
+
+    /// A Node.
+    fn node(&self, name: &str) -> impl Future<Output = Result<Option<Node>, ApiError>>;
+
+    /// A network.
+    fn network(&self, id: &NetworkId) -> impl Future<Output = Result<Option<Decoded<Network>>, ApiError>>;
+
+    /// Writes a network if it still has the version the write was planned for; gives its new state.
+    fn write_network(
+        &self,
+        id: &NetworkId,
+        write: &NetworkWrite,
+    ) -> impl Future<Output = Result<Decoded<Network>, ApiError>>;
+
+    /// Deletes an endpoint if it still has this uid and version.
+    fn delete_endpoint(
+        &self,
+        id: &EndpointId,
+        uid: &Uid,
+        version: Version,
+    ) -> impl Future<Output = Result<(), ApiError>>;
+}
+
+/// A request that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("failed to {request}: {failure}")]
+pub struct ApiError {
+    /// What was asked, such as `write DanmNet.danm.io ran/internal`.
+    pub request: String,
+    /// What came of it.
+    pub failure: Failure,
+}
+
+/// How a request fails, as far as it makes a difference to what to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The object is not what the request was made for any more: judge again.
+    Conflict(String),
+    /// There is no such object.
+    NotFound,
+    /// The server looked at the request and will not have it: leave the object alone.
+    Refused(String),
+    /// Nobody knows whether it was done: look, and judge again.
+    Unknown(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict(reason) | Self::Refused(reason) | Self::Unknown(reason) => f.write_str(reason),
+            Self::NotFound => f.write_str("there is no such object"),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The command line as it is typed. What it means is in `config.rs`.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use leak_judge::Limit;
+use operator_runtime::{ConnectArgs, LogArgs, parse_duration};
+
+/// Finds DANM addresses that nobody uses any more, and frees them.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "danm-cleaner", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
+    #[command(flatten)]
+    /// How to log
+    pub log: LogArgs,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Clean (the default)
+    Run(RunArgs),
+}
+
+/// How to clean.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunArgs {
+    /// Make one complete pass, then exit
+    #[arg(long, env = "DANM_CLEANER_ONCE")]
+    pub once: bool,
+
+    /// Decide and report, write nothing
+    #[arg(long, env = "DANM_CLEANER_DRY_RUN")]
+    pub dry_run: bool,
+
+    /// Write every decision as a JSON array to FILE, or to standard output
+    #[arg(long, value_name = "FILE|-", env = "DANM_CLEANER_REPORT")]
+    pub report: Option<String>,
+
+    /// Time between the two observations that a verdict needs
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration, env = "DANM_CLEANER_GRACE")]
+    pub grace: Duration,
+
+    /// How long an address must have been seen allocated if its history is not known; 0s for closed test clusters
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "60s",
+        value_parser = parse_duration,
+        env = "DANM_CLEANER_OWNERSHIP_WINDOW"
+    )]
+    pub ownership_window: Duration,
+
+    /// Believe at most so many releases at once, a percentage of the endpoints judged or a count
+    #[arg(long, value_name = "N%|N", default_value = "50%", env = "DANM_CLEANER_MAX_RELEASE")]
+    pub max_release: Limit,
+
+    /// Believe so many releases at once in any case
+    #[arg(long, value_name = "N", default_value_t = 100, env = "DANM_CLEANER_MAX_RELEASE_MIN")]
+    pub max_release_min: usize,
+
+    /// Believe any number of releases, in this one pass
+    #[arg(long)]
+    pub override_brake: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  What would be freed, and why:
+    danm-cleaner --once --dry-run --report -
+
+  After the loss of a cluster, when more than half of all endpoints are dead:
+    danm-cleaner --once --override-brake --report after-the-crash.json
+
+Exit codes:
+  0  done
+  2  wrong usage, no access, or something could not be read or released";
+
+impl Cli {
+    /// The arguments of the run, whichever way they were given.
+    pub(crate) fn run_args(&self) -> &RunArgs {
+        match &self.command {
+            Some(Command::Run(args)) => args,
+            None => &self.run,
+        }
+    }
+}

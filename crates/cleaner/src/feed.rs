@@ -1,0 +1,83 @@
+//! What is watched: every kind a verdict needs, as one stream of observations.
+
+use danm_api::{ApiGroup, ApiType, Change, DanmEp, DanmKind, Decoded, Network, Node, Pod, ReservedIp};
+use futures::{
+    Stream, StreamExt,
+    future::ready,
+    stream::{self, BoxStream, select_all},
+};
+use kube::{Api, Client};
+use leak_judge::{Observation, Source};
+use operator_runtime::{WatchFailure, watch};
+
+/// A source that fails so often in a row is told to be unavailable. It is tried on, and may come back.
+const FAILURES: u32 = 5;
+
+/// What a cluster that serves these kinds has to be watched for.
+pub(crate) fn sources(served: &[ApiType]) -> impl Iterator<Item = Source> + '_ {
+    let danm = served.iter().filter(|api| is_needed(**api)).map(|api| Source::Danm(*api));
+    [Source::Pods, Source::Nodes].into_iter().chain(danm)
+}
+
+/// Watches sources, for ever.
+pub(crate) fn observations(
+    client: Client,
+    sources: impl Iterator<Item = Source>,
+) -> impl Stream<Item = Observation> + Unpin {
+    select_all(sources.map(move |source| stream_of(client.clone(), source)))
+}
+
+/// Verdicts need no tenant's configuration, and reservations in the one group that has them only.
+fn is_needed(api: ApiType) -> bool {
+    match api.kind {
+        DanmKind::DanmEp | DanmKind::Network(_) => true,
+        DanmKind::ReservedIp => api.group == ApiGroup::DanmIo,
+        DanmKind::TenantConfig => false,
+    }
+}
+
+fn stream_of(client: Client, source: Source) -> BoxStream<'static, Observation> {
+    match source {
+        Source::Pods => observe(source, watch::<Pod>(Api::all(client)), Observation::Pods),
+        Source::Nodes => observe(source, watch::<Node>(Api::all(client)), Observation::Nodes),
+        Source::Danm(api) => match api.kind {
+            DanmKind::Network(kind) => {
+                let changes = watch::<Decoded<Network>>(Api::all_with(client, &api));
+                observe(source, changes, move |change| Observation::Networks(api.group, kind, change))
+            }
+            DanmKind::ReservedIp => observe(
+                source,
+                watch::<Decoded<ReservedIp>>(Api::all_with(client, &api)),
+                Observation::Reservations,
+            ),
+            DanmKind::TenantConfig => stream::empty().boxed(),
+            DanmKind::DanmEp => {
+                let changes = watch::<Decoded<DanmEp>>(Api::all_with(client, &api));
+                observe(source, changes, move |change| Observation::Endpoints(api.group, change))
+            }
+        },
+    }
+}
+
+fn observe<K: Send + 'static>(
+    source: Source,
+    changes: impl Stream<Item = Result<Change<K>, WatchFailure>> + Send + 'static,
+    observation: impl Fn(Change<K>) -> Observation + Send + 'static,
+) -> BoxStream<'static, Observation> {
+    let mut failures = 0;
+    let observed = changes.filter_map(move |change| {
+        ready(match change {
+            Ok(change) => {
+                failures = 0;
+                Some(observation(change))
+            }
+            Err(failure) => {
+                failures += 1;
+                tracing::debug!(%source, reason = failure.reason, "watch failed");
+                let is_lost = failure.is_final || failures >= FAILURES;
+                is_lost.then_some(Observation::Unavailable(source, failure.reason))
+            }
+        })
+    });
+    observed.boxed()
+}

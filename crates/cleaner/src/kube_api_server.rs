@@ -1,0 +1,148 @@
+//! The API server as the loop's trait sees it, over HTTP.
+
+use std::time::Duration;
+
+use danm_api::{ApiGroup, ApiType, DanmEp, DanmKind, Decoded, Network, Node, Pod};
+use kube::{
+    Api, Client, Resource,
+    api::{DeleteParams, ListParams, ObjectList, Patch, PatchParams, Preconditions},
+    core::{DynamicResourceScope, PartialObjectMeta},
+};
+use leak_judge::{EndpointId, NetworkId, NetworkWrite, Uid, Version};
+use operator_runtime::describe;
+
+use crate::{
+    ApiServer,
+    api_server::{ApiError, Failure},
+};
+
+/// A request that takes longer is given up, whatever the connection looks like. The API server itself gives up
+/// after a minute.
+const DEADLINE: Duration = Duration::from_secs(70);
+
+/// Objects in a page of a list.
+const PAGE: u32 = 500;
+
+/// The name under which the API server notes who changed which field.
+const FIELD_MANAGER: &str = "danm-cleaner";
+
+/// A client that speaks for the loop.
+#[derive(Clone)]
+pub struct KubeApiServer {
+    client: Client,
+}
+
+impl KubeApiServer {
+    /// Speaks through a client.
+    pub const fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    fn danm<K>(&self, api: ApiType, namespace: &str) -> Api<K>
+    where
+        K: Resource<DynamicType = ApiType, Scope = DynamicResourceScope>,
+    {
+        if namespace.is_empty() {
+            Api::all_with(self.client.clone(), &api)
+        } else {
+            Api::namespaced_with(self.client.clone(), namespace, &api)
+        }
+    }
+
+    fn network_api(&self, id: &NetworkId) -> Api<Decoded<Network>> {
+        let kind = DanmKind::Network(id.network.kind);
+        self.danm(ApiType { group: id.group, kind }, &id.network.namespace)
+    }
+}
+
+impl ApiServer for KubeApiServer {
+    async fn endpoints(&self, group: ApiGroup) -> Result<Vec<Decoded<DanmEp>>, ApiError> {
+        let api = self.danm(ApiType { group, kind: DanmKind::DanmEp }, "");
+        let api: &Api<Decoded<DanmEp>> = &api;
+        list(&format!("list danmeps.{group}"), async |params| api.list(&params).await).await
+    }
+
+    async fn pods(&self, namespace: &str) -> Result<Vec<Pod>, ApiError> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let what = format!("list pods of namespace {namespace}");
+        let metadata: Vec<PartialObjectMeta<Pod>> =
+            list(&what, async |params| api.list_metadata(&params).await).await?;
+        Ok(metadata.into_iter().map(|object| Pod { metadata: object.metadata, ..Pod::default() }).collect())
+    }
+
+    async fn pod(&self, namespace: &str, name: &str) -> Result<Option<Pod>, ApiError> {
+        let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        request(format!("get pod {namespace}/{name}"), api.get_opt(name)).await
+    }
+
+    async fn node(&self, name: &str) -> Result<Option<Node>, ApiError> {
+        let api: Api<Node> = Api::all(self.client.clone());
+        request(format!("get node {name}"), api.get_opt(name)).await
+    }
+
+    async fn network(&self, id: &NetworkId) -> Result<Option<Decoded<Network>>, ApiError> {
+        request(format!("get {id}"), self.network_api(id).get_opt(&id.network.name)).await
+    }
+
+    async fn write_network(
+        &self,
+        id: &NetworkId,
+        write: &NetworkWrite,
+    ) -> Result<Decoded<Network>, ApiError> {
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patch = Patch::Merge(write.merge_patch());
+        let api = self.network_api(id);
+        request(format!("write {id}"), api.patch(&id.network.name, &params, &patch)).await
+    }
+
+    async fn delete_endpoint(&self, id: &EndpointId, uid: &Uid, version: Version) -> Result<(), ApiError> {
+        let api: Api<Decoded<DanmEp>> =
+            self.danm(ApiType { group: id.group, kind: DanmKind::DanmEp }, &id.namespace);
+        let preconditions =
+            Preconditions { uid: Some(uid.to_string()), resource_version: Some(version.0.to_string()) };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        let name = id.name.to_string();
+        request(format!("delete {id}"), api.delete(&name, &params)).await.map(drop)
+    }
+}
+
+async fn request<T>(what: String, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ApiError> {
+    let failure = match tokio::time::timeout(DEADLINE, call).await {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => failure(&error),
+        Err(_) => Failure::Unknown(format!("no answer within {DEADLINE:?}")),
+    };
+    Err(ApiError { request: what, failure })
+}
+
+/// Reads a list page by page. No page names a resourceVersion, so that the first is read from the data store
+/// and the others continue it.
+async fn list<K>(
+    what: &str,
+    page: impl AsyncFn(ListParams) -> Result<ObjectList<K>, kube::Error>,
+) -> Result<Vec<K>, ApiError>
+where
+    K: Clone,
+{
+    let mut objects = Vec::new();
+    let mut params = ListParams::default().limit(PAGE);
+    loop {
+        let mut list = request(what.to_owned(), page(params.clone())).await?;
+        objects.append(&mut list.items);
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(objects),
+        }
+    }
+}
+
+fn failure(error: &kube::Error) -> Failure {
+    let reason = describe(error);
+    let kube::Error::Api(status) = error else { return Failure::Unknown(reason) };
+    match status.code {
+        404 => Failure::NotFound,
+        409 => Failure::Conflict(reason),
+        400 | 401 | 403 | 405 | 413 | 422 => Failure::Refused(reason),
+        _ => Failure::Unknown(reason),
+    }
+}
