@@ -2,10 +2,17 @@
 //! the way to it. For tests and benchmarks only; no program links it.
 //!
 //! ```text
-//!   samples ─┐                         ┌─> ControlPlane (etcd, kube-apiserver, kube-controller-manager)
-//!   objects ─┴─> JSON ──> a test ──────┤
-//!                                      └─> Gate ──> ControlPlane (counts requests, stops them at one)
+//!   samples ─┐                           ┌─> Cluster ──> ControlPlane (etcd, kube-apiserver, ...)
+//!   objects ─┴─> JSON ──> a test ──┬─────┘                    ^
+//!                                  └─> a program ──> Gate ────┘ (counts requests, stops at one)
 //! ```
 
+mod cluster;
+mod control_plane;
+mod gate;
 pub mod objects;
 pub mod samples;
+
+pub use cluster::{Cluster, collection_of};
+pub use control_plane::{ControlPlane, Unavailable};
+pub use gate::Gate;

@@ -5,6 +5,7 @@
 //! cluster has 36 random characters.
 
 use danm_api::{ApiGroup, NetworkKind, VERSION};
+use danm_ipam::{AllocBits, BitIndex};
 use serde_json::{Value, json};
 
 /// A stable UUID for a name.
@@ -100,6 +101,29 @@ pub fn endpoint(group: ApiGroup, namespace: &str, name: &str, pod: &str, network
             "apiType": "DanmNet",
         },
     })
+}
+
+/// Gives a network the subnet 10.0.0.0/24 with these bits set besides its ends.
+#[must_use]
+pub fn with_bits(network: Value, set: &[u32]) -> Value {
+    let network = with(network, "/spec/Options/cidr", "10.0.0.0/24");
+    with(network, "/spec/Options/alloc", alloc(set))
+}
+
+/// The array of a /24 with these bits set besides its ends.
+pub fn alloc(set: &[u32]) -> String {
+    let mut bits = AllocBits::clear(256);
+    [0, 255].iter().chain(set).for_each(|&bit| bits.set(BitIndex(bit)));
+    bits.encode()
+}
+
+/// The bits that are set in the array of a /24, besides its ends.
+///
+/// # Panics
+/// Where the array is of another size.
+pub fn set_bits(alloc: &str) -> Vec<u32> {
+    let bits = AllocBits::decode(alloc, 256).expect("a /24");
+    (1..255).filter(|&bit| bits.is_set(BitIndex(bit))).collect()
 }
 
 /// Sets the member at a JSON pointer, making the objects on the way.

@@ -213,20 +213,7 @@ impl Round {
 
 /// A network 10.0.0.0/24 of kind `DanmNet` in namespace `ran` with these bits set besides its ends.
 pub fn net(name: &str, set: &[u32]) -> Value {
-    with_bits(objects::network(GROUP, NetworkKind::DanmNet, "ran", name), set)
-}
-
-/// Gives a network the subnet 10.0.0.0/24 with these bits set besides its ends.
-pub fn with_bits(network: Value, set: &[u32]) -> Value {
-    let network = objects::with(network, "/spec/Options/cidr", "10.0.0.0/24");
-    objects::with(network, "/spec/Options/alloc", alloc(set))
-}
-
-/// The array of a /24 with these bits set besides its ends.
-pub fn alloc(set: &[u32]) -> String {
-    let mut bits = AllocBits::clear(256);
-    [0, 255].iter().chain(set).for_each(|&bit| bits.set(BitIndex(bit)));
-    bits.encode()
+    objects::with_bits(objects::network(GROUP, NetworkKind::DanmNet, "ran", name), set)
 }
 
 /// An endpoint of namespace `ran` on the network `n` with an IPv4 address.

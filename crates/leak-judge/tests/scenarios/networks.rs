@@ -9,9 +9,9 @@ use leak_judge::{
     Owner, Reason, Verdict,
 };
 use serde_json::{Value, json};
-use testkit::objects::{self, with};
+use testkit::objects::{self, alloc, with, with_bits};
 
-use crate::cluster::{Cluster, GROUP, alloc, ep, net, with_bits};
+use crate::cluster::{Cluster, GROUP, ep, net};
 
 /// Gives a network an IPv6 subnet with a pool of 256 addresses and these bits set besides its ends.
 fn with_ipv6(network: Value, set: &[u32]) -> Value {

@@ -154,7 +154,7 @@ fn a_write_records_the_endpoints_it_frees_and_drops_those_that_are_gone() {
         patch["metadata"]["annotations"],
         json!({RELEASED_ANNOTATION: format!("{still_there},{freed}")})
     );
-    assert_eq!(patch["spec"], json!({"Options": {"alloc": crate::cluster::alloc(&[])}}));
+    assert_eq!(patch["spec"], json!({"Options": {"alloc": testkit::objects::alloc(&[])}}));
 }
 
 /// Row 58.

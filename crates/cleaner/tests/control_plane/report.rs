@@ -1,0 +1,115 @@
+//! What the report says and what is freed, on clusters with all shapes of endpoints.
+
+use std::collections::HashSet;
+
+use danm_api::DanmKind;
+use serde_json::Value;
+use testkit::{Cluster, objects, samples};
+
+use crate::{program::clean, shapes};
+
+async fn names_of_endpoints(cluster: &Cluster) -> Vec<String> {
+    let endpoints = cluster.all(DanmKind::DanmEp).await;
+    let mut names: Vec<String> = endpoints
+        .iter()
+        .filter_map(|object| object["metadata"]["name"].as_str().map(str::to_owned))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Names and versions of everything, to see that nothing was written.
+async fn versions(cluster: &Cluster) -> Vec<(String, String)> {
+    let mut versions = Vec::new();
+    for kind in DanmKind::ALL {
+        let name =
+            |object: &Value, field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let objects = cluster.all(kind).await;
+        versions.extend(objects.iter().map(|object| (name(object, "name"), name(object, "resourceVersion"))));
+    }
+    versions
+}
+
+#[tokio::test]
+async fn a_pass_frees_the_dead_and_nothing_else() {
+    let Ok(mut cluster) = Cluster::empty().await else { return };
+    shapes::fill(&mut cluster).await;
+
+    let run = clean(&cluster.plane().kubeconfig(), &[]).await;
+
+    run.ends_with(0);
+    assert_eq!(run.lines().join("\n"), shapes::REPORT);
+    let left: Vec<&str> = shapes::REPORT.lines().filter(|line| !line.contains(" released")).collect();
+    let left: Vec<&str> =
+        left.iter().filter_map(|line| line.split(' ').next()).filter(|name| !name.starts_with('(')).collect();
+    assert_eq!(names_of_endpoints(&cluster).await, left);
+    let bits = shapes::BITS.map(|(_, _, bits)| bits.to_vec());
+    assert_eq!(shapes::bits_of(&cluster).await, bits);
+}
+
+#[tokio::test]
+async fn a_second_pass_finds_nothing_more_to_do() {
+    let Ok(mut cluster) = Cluster::empty().await else { return };
+    shapes::fill(&mut cluster).await;
+    let kubeconfig = cluster.plane().kubeconfig();
+    clean(&kubeconfig, &[]).await.ends_with(0);
+    let before = versions(&cluster).await;
+
+    let run = clean(&kubeconfig, &[]).await;
+
+    run.ends_with(0);
+    assert!(run.rows().iter().all(|row| row["action"] != "released"), "{:#?}", run.lines());
+    assert_eq!(versions(&cluster).await, before);
+}
+
+#[tokio::test]
+async fn a_dry_run_reports_the_same_and_writes_nothing() {
+    let Ok(mut cluster) = Cluster::empty().await else { return };
+    shapes::fill(&mut cluster).await;
+    let before = versions(&cluster).await;
+
+    let run = clean(&cluster.plane().kubeconfig(), &["--dry-run"]).await;
+
+    run.ends_with(0);
+    assert_eq!(run.lines().join("\n"), shapes::REPORT.replace(" released", " would-release"));
+    assert_eq!(versions(&cluster).await, before);
+}
+
+/// Every sample is an object of a real cluster; the Pods that are among them live.
+#[tokio::test]
+async fn of_a_real_clusters_objects_those_of_living_pods_are_kept() {
+    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let mut objects = samples::objects();
+    let mut seen = HashSet::new();
+    objects
+        .retain(|object| seen.insert((object["kind"].to_string(), object["metadata"]["name"].to_string())));
+    objects.sort_by_key(|object| (object["kind"] != "Pod", object["kind"] == "DanmEp"));
+    let endpoints: Vec<&Value> = objects.iter().filter(|object| object["kind"] == "DanmEp").collect();
+    let is_alive = |endpoint: &Value| {
+        let mut pods = objects.iter().filter(|object| object["kind"] == "Pod");
+        pods.any(|pod| pod["metadata"]["uid"] == endpoint["spec"]["PodUID"])
+    };
+    let mut alive: Vec<&str> = endpoints
+        .iter()
+        .filter(|endpoint| is_alive(endpoint))
+        .filter_map(|endpoint| endpoint["metadata"]["name"].as_str())
+        .collect();
+    alive.sort_unstable();
+    assert!(!alive.is_empty() && alive.len() < endpoints.len());
+    cluster.create([objects::node("vm", "True")]).await;
+    cluster.create(objects.clone()).await;
+
+    let run = clean(&cluster.plane().kubeconfig(), &["--override-brake"]).await;
+
+    run.ends_with(0);
+    assert_eq!(names_of_endpoints(&cluster).await, alive, "{:#?}", run.lines());
+    for row in run.rows().iter().filter(|row| row["name"] != "") {
+        let is_alive = alive.iter().any(|name| row["name"] == *name);
+        let expected = if is_alive { ("live", "kept") } else { ("dangling", "released") };
+        assert_eq!(
+            (row["verdict"].as_str(), row["action"].as_str()),
+            (Some(expected.0), Some(expected.1)),
+            "{row:#}"
+        );
+    }
+}

@@ -1,0 +1,274 @@
+//! What is in a cluster, for one test at a time: objects as JSON, put and read through the API server of a
+//! control plane that is shared by the tests of one binary.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use danm_api::{DanmKind, VERSION, crd};
+use futures::{StreamExt, stream};
+use http::{Method, Request};
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use serde_json::{Value, json};
+
+use crate::{ControlPlane, Unavailable};
+
+/// Requests under way at the same time.
+const IN_FLIGHT: usize = 16;
+
+static SHARED: Mutex<Option<ControlPlane>> = Mutex::new(None);
+
+/// An empty cluster that serves DANM's kinds, until it is dropped. Tests that want one wait for each other.
+pub struct Cluster {
+    plane: MutexGuard<'static, Option<ControlPlane>>,
+    client: Client,
+    /// The uids the server gave, by those the objects came with.
+    uids: HashMap<String, String>,
+}
+
+impl Cluster {
+    /// An empty cluster, or the reason why there is none. That is printed too: a test that is skipped says so.
+    ///
+    /// # Panics
+    /// Where the control plane does not work.
+    #[expect(clippy::print_stderr, reason = "a skipped test has nothing else to say it with")]
+    pub async fn empty() -> Result<Self, Unavailable> {
+        let mut plane = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if plane.is_none() {
+            let started = ControlPlane::start();
+            if let Err(Unavailable(reason)) = &started {
+                eprintln!("SKIPPED: {reason}");
+            }
+            *plane = Some(started?);
+        }
+        let client = client(plane.as_ref().expect("it was started")).await;
+        let mut cluster = Self { plane, client, uids: HashMap::new() };
+        cluster.wipe().await;
+        cluster.install(crd::manifests().into_iter().map(|(_, definition)| definition)).await;
+        Ok(cluster)
+    }
+
+    /// The control plane it is on.
+    ///
+    /// # Panics
+    /// Never: a cluster is made with one.
+    pub fn plane(&mut self) -> &mut ControlPlane {
+        self.plane.as_mut().expect("a cluster is made with one")
+    }
+
+    /// A client that may do everything.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Creates objects in their order, with their status. References to the uids of Pods made before are
+    /// rewritten to those that the server gave.
+    ///
+    /// # Panics
+    /// Where the server refuses one.
+    pub async fn create(&mut self, objects: impl IntoIterator<Item = Value>) {
+        for object in objects {
+            self.create_one(object).await.unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+
+    /// Creates an object, or tells why the server refuses it.
+    ///
+    /// # Errors
+    /// The server's words.
+    pub async fn create_one(&mut self, mut object: Value) -> Result<Value, String> {
+        self.make_namespace(object["metadata"]["namespace"].as_str()).await;
+        if let Some(uid) = object.pointer_mut("/spec/PodUID")
+            && let Some(given) = uid.as_str().and_then(|uid| self.uids.get(uid))
+        {
+            *uid = json!(given);
+        }
+        let name = format!("{} {}", object["kind"], object["metadata"]["name"]);
+        let before = object["metadata"]["uid"].as_str().map(str::to_owned);
+        let metadata = object["metadata"].as_object_mut().ok_or("no metadata")?;
+        for given_by_server in ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"]
+        {
+            metadata.remove(given_by_server);
+        }
+        let collection = collection_of(&object);
+        let created = self.send(Method::POST, &collection, Some(&object)).await;
+        let created = created.map_err(|error| format!("{name}: {error}"))?;
+        if let (Some(before), Some(given)) = (before, created["metadata"]["uid"].as_str()) {
+            self.uids.insert(before, given.to_owned());
+        }
+        if matches!(object["kind"].as_str(), Some("Pod" | "Node")) && !object["status"].is_null() {
+            let path = format!("{}/status", path_of(&object));
+            let status = json!({"status": object["status"]});
+            return self.send(Method::PATCH, &path, Some(&status)).await;
+        }
+        Ok(created)
+    }
+
+    /// The uid that the server gave to an object created with this one.
+    pub fn uid_of(&self, uid: &str) -> Option<&str> {
+        self.uids.get(uid).map(String::as_str)
+    }
+
+    /// Merges a patch into an object.
+    ///
+    /// # Panics
+    /// Where the server refuses it.
+    pub async fn patch(&self, object: &Value, patch: &Value) -> Value {
+        let path = path_of(object);
+        self.send(Method::PATCH, &path, Some(patch)).await.unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Deletes an object at once.
+    ///
+    /// # Panics
+    /// Where the server refuses it.
+    pub async fn delete(&self, object: &Value) {
+        let path = path_of(object);
+        let options = json!({"gracePeriodSeconds": 0});
+        self.send(Method::DELETE, &path, Some(&options))
+            .await
+            .unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+
+    /// An object as it is now, if it is there.
+    pub async fn get(&self, object: &Value) -> Option<Value> {
+        self.send(Method::GET, &path_of(object), None).await.ok()
+    }
+
+    /// All objects of one of DANM's kinds in both groups.
+    ///
+    /// # Panics
+    /// Where the server refuses to tell.
+    pub async fn all(&self, kind: DanmKind) -> Vec<Value> {
+        let mut all = Vec::new();
+        for group in kind.groups() {
+            all.extend(self.list(&format!("/apis/{group}/{VERSION}/{}", kind.plural())).await);
+        }
+        all
+    }
+
+    /// Installs definitions of kinds and waits until they are served.
+    ///
+    /// # Panics
+    /// Where the server refuses them.
+    pub async fn install(&self, definitions: impl IntoIterator<Item = Value>) {
+        let collection = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        for mut definition in definitions {
+            let path =
+                format!("{collection}/{}", definition["metadata"]["name"].as_str().unwrap_or_default());
+            let sent = match self.send(Method::GET, &path, None).await {
+                Ok(present) => {
+                    definition["metadata"]["resourceVersion"] =
+                        present["metadata"]["resourceVersion"].clone();
+                    self.send(Method::PUT, &path, Some(&definition)).await
+                }
+                Err(_) => self.send(Method::POST, collection, Some(&definition)).await,
+            };
+            sent.unwrap_or_else(|error| panic!("{path}: {error}"));
+            while !is_served(&self.send(Method::GET, &path, None).await.unwrap_or_default()) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// The server's words.
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, String> {
+        let body = body.map(Value::to_string).unwrap_or_default().into_bytes();
+        let content =
+            if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        let request = Request::builder().method(method).uri(path).header("Content-Type", content).body(body);
+        let request = request.map_err(|error| error.to_string())?;
+        self.client.request(request).await.map_err(|error| error.to_string())
+    }
+
+    async fn list(&self, collection: &str) -> Vec<Value> {
+        let list = self.send(Method::GET, collection, None).await;
+        let list = list.unwrap_or_else(|error| panic!("{collection}: {error}"));
+        let kind =
+            list["kind"].as_str().and_then(|kind| kind.strip_suffix("List")).unwrap_or_default().to_owned();
+        let items = list["items"].as_array().cloned().unwrap_or_default();
+        let complete = |mut item: Value| {
+            item["kind"] = json!(kind);
+            item["apiVersion"] = list["apiVersion"].clone();
+            item
+        };
+        items.into_iter().map(complete).collect()
+    }
+
+    async fn make_namespace(&self, namespace: Option<&str>) {
+        let Some(namespace) = namespace else { return };
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        // It may be there already, and then this is a conflict.
+        let _ = self.send(Method::POST, "/api/v1/namespaces", Some(&object)).await;
+    }
+
+    /// Deletes all that tests make. Namespaces stay: without their controller they would never be gone.
+    async fn wipe(&mut self) {
+        let mut collections = vec!["/api/v1/pods".to_owned(), "/api/v1/nodes".to_owned()];
+        for kind in DanmKind::ALL {
+            let groups = kind.groups().iter();
+            collections.extend(groups.map(|group| format!("/apis/{group}/{VERSION}/{}", kind.plural())));
+        }
+        for collection in collections {
+            let is_served = self.send(Method::GET, &format!("{collection}?limit=1"), None).await.is_ok();
+            let objects = if is_served { self.list(&collection).await } else { Vec::new() };
+            let this = &*self;
+            stream::iter(&objects)
+                .for_each_concurrent(IN_FLIGHT, |object| async move {
+                    if !object["metadata"]["finalizers"].is_null() {
+                        this.patch(object, &json!({"metadata": {"finalizers": null}})).await;
+                    }
+                    // A finalizer taken away may have been all that kept it.
+                    let _ = this
+                        .send(Method::DELETE, &path_of(object), Some(&json!({"gracePeriodSeconds": 0})))
+                        .await;
+                })
+                .await;
+        }
+    }
+}
+
+/// The path of the collection that an object belongs to.
+///
+/// # Panics
+/// For kinds that no test uses.
+pub fn collection_of(object: &Value) -> String {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let api = match object["apiVersion"].as_str().unwrap_or_default() {
+        "v1" => "/api/v1".to_owned(),
+        version => format!("/apis/{version}"),
+    };
+    let plural = match DanmKind::ALL.into_iter().find(|danm| danm.name() == kind) {
+        Some(danm) => danm.plural().to_owned(),
+        None => format!("{}s", kind.to_lowercase()),
+    };
+    match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => format!("{api}/namespaces/{namespace}/{plural}"),
+        None => format!("{api}/{plural}"),
+    }
+}
+
+fn path_of(object: &Value) -> String {
+    format!("{}/{}", collection_of(object), object["metadata"]["name"].as_str().unwrap_or_default())
+}
+
+fn is_served(definition: &Value) -> bool {
+    let conditions = definition["status"]["conditions"].as_array();
+    let is_established =
+        |condition: &Value| condition["type"] == "Established" && condition["status"] == "True";
+    conditions.is_some_and(|conditions| conditions.iter().any(is_established))
+}
+
+async fn client(plane: &ControlPlane) -> Client {
+    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig()).expect("we wrote it");
+    let config =
+        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("it is valid");
+    Client::try_from(config).expect("a TLS provider is linked")
+}
