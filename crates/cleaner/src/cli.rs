@@ -8,7 +8,7 @@ use operator_runtime::{ConnectArgs, LogArgs, parse_duration};
 
 /// Finds DANM addresses that nobody uses any more, and frees them.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "danm-cleaner", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+#[command(name = "danm-cleaner", version, args_conflicts_with_subcommands = true, args_override_self = true, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

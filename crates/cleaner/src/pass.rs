@@ -106,7 +106,7 @@ where
                 Step::Confirm(questions) => self.confirm(questions).await,
                 Step::Release(networks) => self.release(networks, &mut report).await,
                 Step::Wait { until, why } => {
-                    tracing::info!("waiting {:.1?}: {why}", until.since(self.clock.now()));
+                    tracing::info!("waiting up to {:.1?} for {why}", until.since(self.clock.now()));
                     self.wait(until).await;
                 }
                 Step::End(ending) => {

@@ -48,6 +48,11 @@ impl Report {
         }
     }
 
+    /// Whether anything was reported.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.rows > 0
+    }
+
     /// Ends the report and puts it in its place. A reader who went away is no failure.
     pub(crate) fn finish(mut self) -> anyhow::Result<()> {
         let end: &[u8] = if self.rows == 0 { b"[]\n" } else { b"\n]\n" };

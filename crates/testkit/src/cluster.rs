@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use danm_api::{DanmKind, VERSION, crd};
+use danm_api::{ApiGroup, DanmKind, VERSION, crd};
 use futures::{StreamExt, stream};
 use http::{Method, Request};
 use kube::{
@@ -19,6 +19,12 @@ use crate::{ControlPlane, Unavailable};
 
 /// Requests under way at the same time.
 const IN_FLIGHT: usize = 16;
+
+/// Fields of metadata that a server gives to each object anew.
+const GIVEN_BY_SERVER: [&str; 5] =
+    ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"];
+
+const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 static SHARED: Mutex<Option<ControlPlane>> = Mutex::new(None);
 
@@ -151,28 +157,83 @@ impl Cluster {
         all
     }
 
+    /// The names of all objects of one of DANM's kinds, in order.
+    pub async fn names(&self, kind: DanmKind) -> Vec<String> {
+        let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let mut names: Vec<String> = self.all(kind).await.iter().map(name).collect();
+        names.sort();
+        names
+    }
+
     /// Installs definitions of kinds and waits until they are served.
     ///
     /// # Panics
     /// Where the server refuses them.
     pub async fn install(&self, definitions: impl IntoIterator<Item = Value>) {
-        let collection = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
         for mut definition in definitions {
             let path =
-                format!("{collection}/{}", definition["metadata"]["name"].as_str().unwrap_or_default());
+                format!("{DEFINITIONS}/{}", definition["metadata"]["name"].as_str().unwrap_or_default());
             let sent = match self.send(Method::GET, &path, None).await {
                 Ok(present) => {
                     definition["metadata"]["resourceVersion"] =
                         present["metadata"]["resourceVersion"].clone();
                     self.send(Method::PUT, &path, Some(&definition)).await
                 }
-                Err(_) => self.send(Method::POST, collection, Some(&definition)).await,
+                Err(_) => self.send(Method::POST, DEFINITIONS, Some(&definition)).await,
             };
             sent.unwrap_or_else(|error| panic!("{path}: {error}"));
             while !is_served(&self.send(Method::GET, &path, None).await.unwrap_or_default()) {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Installs DANM's kinds as the reference does: no schemas, so that anything is taken.
+    ///
+    /// # Panics
+    /// Where the server refuses them.
+    pub async fn install_without_schemas(&self) {
+        let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let definitions = crd::manifests().into_iter().map(|(_, mut definition)| {
+            definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = anything.clone();
+            definition
+        });
+        self.install(definitions).await;
+    }
+
+    /// Removes DANM's kinds, and waits until they are not served any more.
+    ///
+    /// # Panics
+    /// Where the server refuses.
+    pub async fn uninstall(&self) {
+        for (name, _) in crd::manifests() {
+            let path = format!("{DEFINITIONS}/{name}");
+            self.send(Method::DELETE, &path, None).await.unwrap_or_else(|error| panic!("{path}: {error}"));
+            while self.send(Method::GET, &path, None).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        }
+        for group in ApiGroup::ALL {
+            while self.send(Method::GET, &format!("/apis/{group}/{VERSION}"), None).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Creates objects that do not need each other.
+    ///
+    /// # Panics
+    /// Where the server refuses one.
+    pub async fn create_at_once(&self, objects: impl IntoIterator<Item = Value>) {
+        stream::iter(objects)
+            .for_each_concurrent(IN_FLIGHT, |mut object| async move {
+                for given_by_server in GIVEN_BY_SERVER {
+                    object["metadata"].as_object_mut().map(|metadata| metadata.remove(given_by_server));
+                }
+                let sent = self.send(Method::POST, &collection_of(&object), Some(&object)).await;
+                sent.unwrap_or_else(|error| panic!("{}: {error}", object["metadata"]["name"]));
+            })
+            .await;
     }
 
     /// Sends a request.
@@ -210,7 +271,10 @@ impl Cluster {
     }
 
     /// Deletes all that tests make. Namespaces stay: without their controller they would never be gone.
-    async fn wipe(&mut self) {
+    ///
+    /// # Panics
+    /// Where the server refuses to tell what there is.
+    pub async fn wipe(&mut self) {
         let mut collections = vec!["/api/v1/pods".to_owned(), "/api/v1/nodes".to_owned()];
         for kind in DanmKind::ALL {
             let groups = kind.groups().iter();

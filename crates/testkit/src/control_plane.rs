@@ -43,8 +43,9 @@ pub struct ControlPlane {
 #[derive(Debug)]
 pub struct Unavailable(pub String);
 
+/// A process of the control plane. It ends with this value.
 #[derive(Debug)]
-struct Process {
+pub struct Process {
     child: Child,
     /// Open as long as the process is to run.
     _stdin: Option<ChildStdin>,
@@ -88,21 +89,17 @@ impl ControlPlane {
         binaries().expect("a control plane was started").join(name)
     }
 
-    /// Starts controllers of the kube-controller-manager, such as `pod-garbage-collector-controller`.
+    /// Starts controllers of the kube-controller-manager, such as `pod-garbage-collector-controller`. They end
+    /// with the value.
     ///
     /// # Errors
-    /// If it does not start.
-    pub fn start_controllers(&mut self, controllers: &[&str]) -> Result<()> {
-        let folder = self.folder.path();
-        let mut command = command("kube-controller-manager", folder)?;
-        command.arg(format!("--kubeconfig={}", self.kubeconfig().display())).args([
-            "--leader-elect=false",
-            "--secure-port=0",
-            "--use-service-account-credentials=false",
-        ]);
+    /// If the kube-controller-manager does not start.
+    pub fn start_controllers(&self, controllers: &[&str]) -> Result<Process> {
+        let mut command = command("kube-controller-manager", self.folder.path())?;
+        command.arg(format!("--kubeconfig={}", self.kubeconfig().display()));
         command.arg(format!("--controllers={}", controllers.join(",")));
-        self.processes.push(Process::spawn(command)?);
-        Ok(())
+        command.args(["--leader-elect=false", "--secure-port=0"]);
+        Process::spawn(command)
     }
 
     fn run(binaries: &Path) -> Result<Self> {

@@ -14,5 +14,5 @@ pub mod objects;
 pub mod samples;
 
 pub use cluster::{Cluster, collection_of};
-pub use control_plane::{ControlPlane, Unavailable};
+pub use control_plane::{ControlPlane, Process, Unavailable};
 pub use gate::Gate;

@@ -26,8 +26,8 @@ const CONFIRMED_FOR: Duration = Duration::from_secs(30);
 /// to notice that a watch has died.
 const OUTDATED_FOR: Duration = Duration::from_secs(90);
 
-/// Steps in a row that may come to nothing before what is left is reported instead.
-const FRUITLESS_STEPS: u32 = 40;
+/// How long it is tried in vain before what is left is reported instead.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 
 /// Everything a pass knows.
 #[derive(Debug)]
@@ -51,8 +51,8 @@ pub(crate) struct State {
     would_be_gone: Vec<Judgement>,
     /// Networks known to be newer than these versions, and since when.
     outdated: HashMap<NetworkId, (Version, Moment)>,
-    /// Steps since an endpoint was settled.
-    fruitless: u32,
+    /// Since when it has been tried in vain.
+    tried_since: Option<Moment>,
     /// What went wrong last.
     obstacle: String,
 }
@@ -73,7 +73,7 @@ impl State {
             settled: HashSet::new(),
             would_be_gone: Vec::new(),
             outdated: HashMap::new(),
-            fruitless: 0,
+            tried_since: None,
             obstacle: String::new(),
         }
     }
@@ -117,11 +117,14 @@ impl State {
         self.brake();
         let (candidates, mut held) = self.candidates();
         if let Some(step) = self.work(&candidates, now) {
-            self.fruitless += 1;
+            self.tried_since.get_or_insert(now);
             return Ok(step);
         }
         let plan = self.plan(candidates, now);
         if let Some(until) = self.next_look(&plan, now) {
+            if self.outdated.is_empty() {
+                self.tried_since = None;
+            }
             return Ok(Step::Wait { until, why: self.waiting_for(&plan) });
         }
         held.extend(plan.held);
@@ -237,7 +240,7 @@ impl State {
 
     /// What can be done at once: release what is confirmed, or else confirm what is proved.
     fn work(&self, candidates: &[Judgement], now: Moment) -> Option<Step> {
-        if self.fruitless >= FRUITLESS_STEPS {
+        if self.tried_since.is_some_and(|since| now.since(since) > GIVE_UP_AFTER) {
             return None;
         }
         let is_confirmed = |judgement: &&Judgement| self.is_confirmed(judgement.slot, now);
@@ -296,11 +299,14 @@ impl State {
         let once =
             judgements.filter(|judgement| judgement.finding.reason == Reason::FirstObservation).count();
         let window = plan.held.iter().filter(|held| held.reason == Reason::OwnershipWindow).count();
-        format!(
-            "of {} endpoints {once} look dead and have to be seen so again, {window} are dead and have to be \
-             seen as the owners of their addresses",
-            self.audit.judgements.len()
-        )
+        let reasons = [
+            (once, "endpoints that look dead and have to be seen so twice"),
+            (window, "dead endpoints that have to be seen as the owners of their addresses"),
+            (self.outdated.len(), "networks that somebody else has written meanwhile"),
+        ];
+        let reasons =
+            reasons.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        reasons.collect::<Vec<_>>().join(", ")
     }
 
     fn settle_endpoint(
@@ -341,7 +347,7 @@ impl State {
         let reporter = Reporter::new(&self.world, &self.audit.hosts, &self.rules.judge, now);
         let row = reporter.acted(endpoint.slot, endpoint.finding, &endpoint.addresses, action);
         self.settled.insert(endpoint.uid.clone());
-        self.fruitless = 0;
+        self.tried_since = None;
         let row = Row { error, ..row? };
         log(endpoint, &row);
         Some(row)

@@ -1,1 +1,54 @@
-//! x
+//! The program is killed at each of its requests, and another one started: wherever the first stopped, the end
+//! is the same.
+
+use danm_api::DanmKind;
+use testkit::{Cluster, Gate};
+
+use crate::{
+    program::{clean, start},
+    shapes,
+};
+
+/// Runs the program until its `last` request has been performed, and kills it before it knows. Tells whether it
+/// got so far.
+async fn kill_after(cluster: &mut Cluster, last: usize) -> bool {
+    let gate = Gate::open(cluster.client(), last).await.expect("a port");
+    let mut program = start(&gate.kubeconfig(), &["--override-brake"]);
+    let stopped = tokio::select! {
+        () = gate.closed() => true,
+        status = program.wait() => {
+            assert!(status.expect("it ran").success(), "a run that nobody stops succeeds");
+            false
+        }
+    };
+    // Not told to stop, and not waited for: as a node that loses power.
+    program.kill().await.expect("it can be killed");
+    stopped
+}
+
+/// Row 28, and with the answer lost each time rows 24 and 25.
+#[tokio::test]
+async fn killed_at_any_request_and_started_again_it_ends_in_the_same_state() {
+    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let kubeconfig = cluster.plane().kubeconfig();
+    let mut last = 1;
+    loop {
+        cluster.wipe().await;
+        shapes::fill(&mut cluster).await;
+        let was_killed = kill_after(&mut cluster, last).await;
+
+        clean(&kubeconfig, &["--override-brake"]).await.ends_with(0);
+
+        assert_eq!(cluster.names(DanmKind::DanmEp).await, shapes::survivors(), "killed after request {last}");
+        assert_eq!(
+            shapes::bits_of(&cluster).await,
+            shapes::bits_without_the_dead(),
+            "killed after request {last}"
+        );
+        if !was_killed {
+            break;
+        }
+        last += 1;
+    }
+    assert!(last > 40, "only {last} requests: the program was not seen at work");
+}

@@ -4,6 +4,7 @@
 mod access;
 mod crash;
 mod definitions;
+mod pass;
 mod program;
 mod report;
 mod shapes;

@@ -54,6 +54,18 @@ pub const BITS: [(&str, NetworkKind, &[u32]); 5] = [
     ("new", NetworkKind::DanmNet, &[]),
 ];
 
+/// The endpoints that have to be there when the dead are gone, in order.
+pub fn survivors() -> Vec<&'static str> {
+    let names =
+        REPORT.lines().filter(|line| !line.contains(" released")).filter_map(|line| line.split(' ').next());
+    names.filter(|name| !name.starts_with('(')).collect()
+}
+
+/// The bits of each of [`BITS`] that have to be set when the dead are gone.
+pub fn bits_without_the_dead() -> Vec<Vec<u32>> {
+    BITS.iter().map(|(_, _, bits)| bits.to_vec()).collect()
+}
+
 /// Makes the cluster.
 pub async fn fill(cluster: &mut Cluster) {
     cluster.create([objects::node("node-a", "True"), objects::node("node-b", "Unknown")]).await;
@@ -63,7 +75,7 @@ pub async fn fill(cluster: &mut Cluster) {
     cluster.create(endpoints()).await;
 }
 
-/// The networks as they are now: set bits of each of [`BITS`].
+/// The bits of each of [`BITS`] that are set now.
 pub async fn bits_of(cluster: &Cluster) -> Vec<Vec<u32>> {
     let mut networks = Vec::new();
     for kind in NetworkKind::ALL {
