@@ -1,0 +1,61 @@
+//! The doors to this repository. People and CI go through the same ones; what each is for is its help text.
+
+#![expect(clippy::print_stdout, reason = "a tool for the terminal")]
+
+mod bench;
+mod control_plane;
+mod generate;
+mod packages;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Builds, tests and checks this repository
+#[derive(Parser)]
+enum Xtask {
+    /// Run every tier of tests, after setting up what they need
+    Test,
+    /// Measure against the bars of the project
+    Bench {
+        #[command(subcommand)]
+        which: bench::Bench,
+    },
+    /// Write the files that are made from code
+    Generate {
+        /// Only tell whether they are up to date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check what compilers do not: arrows, purity, orphans, budgets, licences, duplicates
+    Tidy,
+    /// Build the real control plane that tests run against, or find it in the cache
+    ControlPlane,
+}
+
+fn main() -> ExitCode {
+    match run(Xtask::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(xtask: Xtask) -> Result<()> {
+    match xtask {
+        Xtask::Test => test::run(),
+        Xtask::Bench { which } => bench::run(which),
+        Xtask::Generate { check } => generate::run(check),
+        Xtask::Tidy => tidy::run(),
+        Xtask::ControlPlane => {
+            println!("{}", control_plane::provide()?.display());
+            Ok(())
+        }
+    }
+}

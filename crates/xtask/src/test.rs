@@ -1,0 +1,29 @@
+//! Runs every tier of tests, and says which could not be run and why.
+
+use anyhow::{Result, ensure};
+
+use crate::{
+    control_plane, packages,
+    workspace::{cargo, is_ci, succeed},
+};
+
+/// Sets up, then tests. In CI a tier that cannot run is a failure.
+pub fn run() -> Result<()> {
+    packages::provide()?;
+    let hindrance = control_plane::hindrance();
+    if let Some(reason) = hindrance {
+        ensure!(!is_ci(), "the control plane tier cannot run, and CI skips nothing: {reason}");
+    }
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--quiet"]);
+    if hindrance.is_none() {
+        tests.env("DANM_CONTROL_PLANE", control_plane::provide()?);
+    }
+    succeed(&mut tests)?;
+    println!("pure tier: passed");
+    match hindrance {
+        None => println!("control plane tier: passed, against the real etcd and kube-apiserver"),
+        Some(reason) => println!("control plane tier: SKIPPED, because {reason}"),
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Checks what compilers do not. Each check tells every problem it finds; any problem fails the whole.
+
+mod arrows;
+mod budgets;
+mod dependencies;
+mod orphans;
+mod purity;
+mod sources;
+
+use anyhow::{Result, ensure};
+use cargo_metadata::{Metadata, MetadataCommand};
+
+use crate::{generate, workspace::root};
+
+/// Problems, a line each.
+type Problems = Vec<String>;
+
+/// Runs all checks.
+pub fn run() -> Result<()> {
+    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).exec()?;
+    let sources = sources::of(&metadata)?;
+    let checks: [(&str, Problems); 6] = [
+        ("arrows point down", arrows::check(&metadata)),
+        ("pure crates are pure", purity::check()?),
+        ("no source file is an orphan", orphans::check(&metadata, &sources)?),
+        ("files are short and say what they are for", budgets::check(&sources)),
+        ("dependencies have our licences and one version", dependencies::check()?),
+        ("generated files are up to date", stale_files()?),
+    ];
+    let mut count = 0;
+    for (what, problems) in &checks {
+        println!("{} {what}", if problems.is_empty() { "ok  " } else { "FAIL" });
+        problems.iter().for_each(|problem| println!("       {problem}"));
+        count += problems.len();
+    }
+    ensure!(count == 0, "{count} problems");
+    Ok(())
+}
+
+fn stale_files() -> Result<Problems> {
+    Ok(generate::stale()?
+        .into_iter()
+        .map(|(path, _)| format!("{}: run cargo xtask generate", path.display()))
+        .collect())
+}
+
+/// The crates of this workspace.
+fn members(metadata: &Metadata) -> impl Iterator<Item = &cargo_metadata::Package> {
+    metadata.packages.iter().filter(|package| metadata.workspace_members.contains(&package.id))
+}

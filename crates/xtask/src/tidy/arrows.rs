@@ -1,0 +1,42 @@
+//! Which crate may use which: the picture of ARCHITECTURE.md as a table.
+
+use std::collections::BTreeMap;
+
+use cargo_metadata::{DependencyKind, Metadata};
+
+use super::{Problems, members};
+
+/// What each crate may use besides itself. For tests every crate may use `testkit` too.
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("danm-api", &[]),
+    ("danm-ipam", &["danm-api"]),
+    ("leak-judge", &["danm-api", "danm-ipam"]),
+    ("operator-runtime", &["danm-api"]),
+    ("cleaner", &["danm-api", "leak-judge", "operator-runtime"]),
+    ("testkit", &["danm-api", "danm-ipam"]),
+    ("xtask", &["danm-api"]),
+];
+
+/// Crates that exist for tests.
+const FOR_TESTS: &str = "testkit";
+
+pub fn check(metadata: &Metadata) -> Problems {
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.into_iter().collect();
+    let names: Vec<&str> = members(metadata).map(|package| package.name.as_str()).collect();
+    let mut problems = Vec::new();
+    for package in members(metadata) {
+        let name = package.name.as_str();
+        let Some(allowed) = allowed.get(name) else {
+            problems
+                .push(format!("{name} has no place in the picture: add it to ARROWS and to ARCHITECTURE.md"));
+            continue;
+        };
+        for dependency in package.dependencies.iter().filter(|one| names.contains(&one.name.as_str())) {
+            let is_for_tests = dependency.kind == DependencyKind::Development && dependency.name == FOR_TESTS;
+            if !is_for_tests && !allowed.contains(&dependency.name.as_str()) {
+                problems.push(format!("{name} must not use {}", dependency.name));
+            }
+        }
+    }
+    problems
+}
