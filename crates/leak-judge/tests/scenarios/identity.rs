@@ -222,7 +222,7 @@ fn a_malformed_reservation_is_parked_and_a_sound_one_keeps_its_bit() {
     let mut cluster = Cluster::new();
     let tenant =
         objects::network(danm_api::ApiGroup::DanmIo, danm_api::NetworkKind::TenantNetwork, "ran", "t");
-    cluster.apply(with_bits(tenant, &[5, 6]));
+    cluster.apply(objects::with_bits(tenant, &[5, 6]));
     cluster.apply(reserved("vip", "10.0.0.5"));
     cluster.apply(reserved("bad", "ten"));
     assert_eq!(cluster.world.newly_parked().len(), 1);
