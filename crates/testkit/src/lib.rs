@@ -7,6 +7,8 @@
 //!                                  └─> a program ──> Gate ────┘ (counts requests, stops at one)
 //! ```
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
+
 mod cluster;
 mod control_plane;
 mod gate;
