@@ -5,10 +5,9 @@
 //! nothing does. A host that names no Node is therefore a machine that is gone only where it cannot be another
 //! name of a Node that does not answer: behind that name the Pod may still run.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::{
     Moment,

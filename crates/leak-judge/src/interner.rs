@@ -1,6 +1,8 @@
 //! Names that many objects share, held once: namespaces, hosts, networks.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
+
+use hashbrown::HashSet;
 
 /// A set of shared names.
 #[derive(Debug, Default)]

@@ -6,7 +6,9 @@ mod danm;
 mod foreign;
 mod nobody;
 
-use std::{collections::HashSet, net::IpAddr};
+use std::net::IpAddr;
+
+use hashbrown::HashSet;
 
 use danm_ipam::BitIndex;
 use serde::Serialize;

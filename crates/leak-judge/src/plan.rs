@@ -3,10 +3,9 @@
 //! A plan is a value made for one state of the world; whoever performs it makes each write conditional on the
 //! versions it names, and plans again where one does not hold any more.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    net::IpAddr,
-};
+use std::{collections::BTreeMap, net::IpAddr};
+
+use hashbrown::HashSet;
 
 use danm_ipam::{BitIndex, Family, release};
 use serde_json::{Value, json};

@@ -1,10 +1,9 @@
 //! The report: one row for each allocation judged. Its field names and words are fixed; people script against
 //! them. Makes rows; where they are written to is the caller's business.
 
-use std::{
-    collections::{HashMap, HashSet},
-    net::IpAddr,
-};
+use std::net::IpAddr;
+
+use hashbrown::{HashMap, HashSet};
 
 use danm_api::ApiGroup;
 use danm_ipam::{BitIndex, Family};

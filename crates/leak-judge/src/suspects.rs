@@ -1,9 +1,8 @@
 //! Since when each endpoint has been found dead without a break. One observation is none: a verdict needs two,
 //! a grace apart by our own clock.
 
-use std::collections::HashMap;
-
 use crate::{Audit, Moment, Uid, Verdict, World};
+use hashbrown::HashMap;
 
 /// The endpoints found dead at the last look.
 #[derive(Debug, Default)]

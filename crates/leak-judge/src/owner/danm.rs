@@ -91,7 +91,7 @@ fn describe(reservation: Reservation) -> &'static str {
 fn rival(case: AddressCase<'_>) -> Option<String> {
     let endpoints = case.world.endpoints();
     let claimants = endpoints.claims().of(&case.endpoint.network, case.address).iter();
-    let mut rivals = claimants.filter(|slot| !case.releasing.contains(slot));
+    let mut rivals = claimants.filter(|slot| !case.releasing.contains(*slot));
     let rival =
         rivals.find_map(|slot| endpoints.get(*slot).filter(|other| other.uid != case.endpoint.uid))?;
     Some(format!(

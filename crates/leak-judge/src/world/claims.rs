@@ -1,10 +1,9 @@
 //! Who claims which address of which network. A network is one here whatever its group: an address that is
 //! alive in either is alive.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::IpAddr,
-};
+use std::{collections::BTreeMap, net::IpAddr};
+
+use hashbrown::HashMap;
 
 use danm_api::NetworkRef;
 

@@ -1,8 +1,7 @@
 //! The endpoints of both groups, with their claims.
 
-use std::collections::{HashMap, HashSet};
-
 use danm_api::ApiGroup;
+use hashbrown::{HashMap, HashSet};
 
 use super::{Claims, Endpoint, EndpointId};
 use crate::{Moment, Uid};

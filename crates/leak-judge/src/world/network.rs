@@ -1,6 +1,8 @@
 //! One network: the bit arrays of its families, and since when each bit has been seen set.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
 
 use danm_api::{Network, NetworkOptions};
 use danm_ipam::{AllocBits, BitIndex, Family, Pool, PoolError};

@@ -1,9 +1,8 @@
 //! The networks of both groups.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt};
+
+use hashbrown::HashSet;
 
 use danm_api::{ApiGroup, NetworkKind, NetworkRef};
 

@@ -1,6 +1,8 @@
 //! The Nodes of the cluster, and since when each has been seen Ready.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use danm_api::{Change, Node};
 

@@ -1,9 +1,8 @@
 //! The Pods of the cluster, some 200 bytes each.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
+
+use hashbrown::{HashMap, HashSet};
 
 use danm_api::{Change, Pod};
 

@@ -1,9 +1,8 @@
 //! The addresses that `ReservedIP` objects keep: no leak if nobody holds them.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::IpAddr,
-};
+use std::{collections::BTreeMap, net::IpAddr};
+
+use hashbrown::HashMap;
 
 use danm_api::{NetworkKind, NetworkRef, ReservedIp};
 use danm_ipam::parse_interface_address;
