@@ -49,7 +49,7 @@ impl Questions {
         self.endpoints.push(endpoint.uid.clone());
         self.pods.entry(endpoint.id.namespace.to_string()).or_default().insert(endpoint.pod.to_string());
         match hosts.state(&endpoint.host) {
-            HostState::Ready { node, .. } => self.nodes.insert(node.to_string()),
+            Some(HostState::Ready { node, .. }) => self.nodes.insert(node.to_string()),
             _ => self.nodes.insert(endpoint.host.to_string()),
         };
         if matches!(world.network_of(endpoint), NetworkLookup::Gone) {

@@ -48,8 +48,12 @@ impl Hosts {
         let mut inhabited = HashSet::new();
         let mut linked: HashMap<Arc<str>, Option<Arc<str>>> = HashMap::new();
         for (_, endpoint) in world.endpoints().iter() {
-            let node =
-                linked.entry(Arc::clone(&endpoint.host)).or_insert_with_key(|host| links.node_of(host));
+            let node = match linked.get(&endpoint.host) {
+                Some(node) => node,
+                None => {
+                    linked.entry(Arc::clone(&endpoint.host)).or_insert_with_key(|host| links.node_of(host))
+                }
+            };
             if node.is_none() && has_living_pod(endpoint, world) {
                 inhabited.insert(Arc::clone(&endpoint.host));
             }
@@ -75,12 +79,9 @@ impl Hosts {
         Self { states }
     }
 
-    /// The state of a host that some endpoint names.
-    pub fn state(&self, host: &str) -> HostState {
-        self.states
-            .get(host)
-            .cloned()
-            .unwrap_or_else(|| HostState::Doubtful(format!("host {host:?} was not surveyed")))
+    /// The state of a host, if some endpoint named it when they were surveyed.
+    pub fn state(&self, host: &str) -> Option<&HostState> {
+        self.states.get(host)
     }
 }
 

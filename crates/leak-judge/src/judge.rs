@@ -88,7 +88,7 @@ fn prove(case: Case<'_>) -> Finding {
 fn ripe_at(endpoint: &Endpoint, suspects: &Suspects, hosts: &Hosts, rules: &Rules, now: Moment) -> Moment {
     let since = suspects.since(&endpoint.uid).unwrap_or(now);
     let node_since = match hosts.state(&endpoint.host) {
-        HostState::Ready { since, .. } => since,
+        Some(HostState::Ready { since, .. }) => *since,
         _ => since,
     };
     let watched =

@@ -20,8 +20,8 @@ impl Suspects {
     pub fn update(&mut self, audit: &Audit, world: &World, now: Moment) {
         let dead = audit.judgements.iter().filter(|judgement| judgement.proof.verdict == Verdict::Dangling);
         let dead = dead.filter_map(|judgement| world.endpoints().get(judgement.slot));
-        self.since = dead
-            .map(|endpoint| (endpoint.uid.clone(), self.since.get(&endpoint.uid).copied().unwrap_or(now)))
-            .collect();
+        let mut since = HashMap::with_capacity(self.since.len());
+        since.extend(dead.map(|endpoint| (endpoint.uid.clone(), self.since(&endpoint.uid).unwrap_or(now))));
+        self.since = since;
     }
 }

@@ -10,25 +10,25 @@ pub struct NodeEvidence;
 impl Evidence for NodeEvidence {
     fn weigh(&self, case: Case<'_>) -> Option<Finding> {
         Some(match case.hosts.state(&case.endpoint.host) {
-            HostState::Ready { node, .. }
-                if may_be_static(&case.endpoint.pod, &node, &case.endpoint.host) =>
+            Some(HostState::Ready { node, .. })
+                if may_be_static(&case.endpoint.pod, node, &case.endpoint.host) =>
             {
                 Finding::new(Verdict::Unknown, Reason::StaticPod)
             }
-            HostState::Ready { .. } => Finding::new(Verdict::Dangling, Reason::PodGone),
-            HostState::Gone => Finding::new(Verdict::Dangling, Reason::NodeGone),
-            HostState::NotReady { .. } => Finding::new(Verdict::Unknown, Reason::NodeNotReady),
-            HostState::Doubtful(_) => Finding::new(Verdict::Unknown, Reason::HostUnknown),
+            Some(HostState::Ready { .. }) => Finding::new(Verdict::Dangling, Reason::PodGone),
+            Some(HostState::Gone) => Finding::new(Verdict::Dangling, Reason::NodeGone),
+            Some(HostState::NotReady { .. }) => Finding::new(Verdict::Unknown, Reason::NodeNotReady),
+            Some(HostState::Doubtful(_)) | None => Finding::new(Verdict::Unknown, Reason::HostUnknown),
         })
     }
 
     fn describe(&self, case: Case<'_>) -> Option<String> {
         let host = &case.endpoint.host;
-        Some(match case.hosts.state(host) {
+        Some(match case.hosts.state(host)? {
             HostState::Ready { node, .. } => format!("Node {node} is Ready"),
             HostState::NotReady { node } => format!("Node {node} is not Ready and may still run the Pod"),
             HostState::Gone => format!("no Node is host {host}"),
-            HostState::Doubtful(why) => why,
+            HostState::Doubtful(why) => why.clone(),
         })
     }
 }
