@@ -46,9 +46,10 @@ pub fn judge(world: &World, suspects: &Suspects, rules: &Rules, now: Moment) -> 
     }
     let hosts = Hosts::survey(world);
     let judgement = |(slot, endpoint): (Slot, &Endpoint)| {
-        let proof = prove(Case { endpoint, world, hosts: &hosts });
-        let ripe_at =
-            (proof.verdict == Verdict::Dangling).then(|| ripe_at(endpoint, suspects, &hosts, rules, now));
+        let case = Case { endpoint, world, hosts: &hosts };
+        let proof = prove(case);
+        let ripe_at = (proof.verdict == Verdict::Dangling)
+            .then(|| ripe_at(case, suspects.since(slot, &endpoint.uid).unwrap_or(now), rules));
         let finding = match ripe_at {
             Some(ripe_at) if ripe_at > now => Finding::new(Verdict::Unknown, Reason::FirstObservation),
             _ => proof,
@@ -85,8 +86,8 @@ fn prove(case: Case<'_>) -> Finding {
 /// The two observations are of the Pod and of its Node: a kubelet that has just come back gets the time to
 /// stop what it should not run. An endpoint without uid has nothing but its age to tell it from one of a Pod
 /// about to be seen, so it is watched for longer.
-fn ripe_at(endpoint: &Endpoint, suspects: &Suspects, hosts: &Hosts, rules: &Rules, now: Moment) -> Moment {
-    let since = suspects.since(&endpoint.uid).unwrap_or(now);
+fn ripe_at(case: Case<'_>, since: Moment, rules: &Rules) -> Moment {
+    let Case { endpoint, hosts, .. } = case;
     let node_since = match hosts.state(&endpoint.host) {
         Some(HostState::Ready { since, .. }) => *since,
         _ => since,

@@ -48,7 +48,7 @@ pub use suspects::Suspects;
 pub use uid::Uid;
 pub use verdict::{Finding, Reason, Verdict};
 pub use world::{
-    AddressSpace, Bits, Claimants, Claims, Coverage, Endpoint, EndpointId, Endpoints, NetworkId,
+    AddressSpace, Bits, Claimants, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, NetworkId,
     NetworkLookup, NetworkRecord, Networks, NodeRecord, Nodes, ObjectRef, Observation, Parked, PodRecord,
     Pods, Reservations, Rise, Slot, Source, Version, World,
 };

@@ -27,7 +27,7 @@ pub use endpoints::{Endpoints, Slot};
 pub use network::{AddressSpace, Bits, NetworkRecord, Rise, Version};
 pub use networks::{NetworkId, Networks};
 pub use nodes::{NodeRecord, Nodes};
-pub use pods::{PodRecord, Pods};
+pub use pods::{Life, PodRecord, Pods};
 pub use reservations::Reservations;
 pub use source::{Coverage, Source};
 

@@ -1,32 +1,28 @@
 //! What the Pod objects say. A Pod that is there is alive; that one is not there proves nothing yet.
 
 use super::{Case, Evidence};
-use crate::{Finding, Reason, Verdict};
+use crate::{Finding, Life, Reason, Verdict};
 
 /// Presence of the Pod. Its uid decides: another Pod of the same name is another Pod.
 pub struct PodEvidence;
 
 impl Evidence for PodEvidence {
     fn weigh(&self, case: Case<'_>) -> Option<Finding> {
-        let endpoint = case.endpoint;
-        let same_name = case.world.pods().get(&endpoint.id.namespace, &endpoint.pod);
-        if let Some(pod) = same_name.filter(|pod| pod.uid == endpoint.pod_uid) {
-            let finding = if pod.is_finished {
-                Finding::new(Verdict::Unknown, Reason::PodFinished)
-            } else if pod.is_terminating {
-                Finding::new(Verdict::Live, Reason::PodTerminating)
-            } else {
-                Finding::new(Verdict::Live, Reason::PodExists)
-            };
-            return Some(finding);
+        let Case { endpoint, world, .. } = case;
+        if !endpoint.pod_uid.is_empty()
+            && let Some(life) = world.pods().life(&endpoint.pod_uid)
+        {
+            return Some(match life {
+                Life::Lives => Finding::new(Verdict::Live, Reason::PodExists),
+                Life::Terminating => Finding::new(Verdict::Live, Reason::PodTerminating),
+                Life::Finished => Finding::new(Verdict::Unknown, Reason::PodFinished),
+            });
         }
+        let same_name = world.pods().get(&endpoint.id.namespace, &endpoint.pod)?;
         if endpoint.pod_uid.is_empty() {
-            return same_name.map(|_| Finding::new(Verdict::Live, Reason::SameNamePod));
+            return Some(Finding::new(Verdict::Live, Reason::SameNamePod));
         }
-        if case.world.pods().has_uid(&endpoint.pod_uid) {
-            return Some(Finding::new(Verdict::Live, Reason::PodExists));
-        }
-        same_name.filter(|pod| pod.is_mirror).map(|_| Finding::new(Verdict::Live, Reason::MirrorPod))
+        same_name.is_mirror.then_some(Finding::new(Verdict::Live, Reason::MirrorPod))
     }
 
     fn describe(&self, case: Case<'_>) -> Option<String> {

@@ -10,6 +10,12 @@ use crate::{Moment, Uid};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(u32);
 
+impl Slot {
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// All endpoints.
 #[derive(Debug, Default)]
 pub struct Endpoints {
@@ -25,7 +31,7 @@ pub struct Endpoints {
 impl Endpoints {
     /// The endpoint in a slot.
     pub fn get(&self, slot: Slot) -> Option<&Endpoint> {
-        self.slots.get(slot.0 as usize)?.as_ref()
+        self.slots.get(slot.index())?.as_ref()
     }
 
     /// The endpoint of this name.
@@ -71,10 +77,10 @@ impl Endpoints {
         endpoint.first_seen = now;
         endpoint.was_listed = listed;
         let Some(&slot) = self.by_id.get(&endpoint.id) else { return self.insert(endpoint) };
-        if let Some(stale) = self.stale.get_mut(slot.0 as usize) {
+        if let Some(stale) = self.stale.get_mut(slot.index()) {
             *stale = false;
         }
-        let Some(before) = self.slots.get_mut(slot.0 as usize).and_then(Option::as_mut) else { return };
+        let Some(before) = self.slots.get_mut(slot.index()).and_then(Option::as_mut) else { return };
         if before.uid == endpoint.uid {
             // An event that was under way while a fresher read arrived. In a list the version may go back:
             // a data store was restored.
@@ -94,7 +100,7 @@ impl Endpoints {
 
     pub(super) fn remove(&mut self, id: &EndpointId) {
         let Some(slot) = self.by_id.remove(id) else { return };
-        if let Some(endpoint) = self.slots.get_mut(slot.0 as usize).and_then(Option::take) {
+        if let Some(endpoint) = self.slots.get_mut(slot.index()).and_then(Option::take) {
             self.uids.remove(&endpoint.uid);
             self.claims.remove(&endpoint, slot);
             self.free.push(slot);
@@ -134,10 +140,10 @@ impl Endpoints {
         };
         self.claims.add(&endpoint, slot);
         self.uids.insert(endpoint.uid.clone());
-        if let Some(stale) = self.stale.get_mut(slot.0 as usize) {
+        if let Some(stale) = self.stale.get_mut(slot.index()) {
             *stale = false;
         }
-        if let Some(place) = self.slots.get_mut(slot.0 as usize) {
+        if let Some(place) = self.slots.get_mut(slot.index()) {
             *place = Some(endpoint);
             self.by_id.insert(id, slot);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use danm_api::{Change, Pod};
 
@@ -15,19 +15,26 @@ pub struct PodRecord {
     pub uid: Uid,
     /// Its Node; empty until it is bound to one.
     pub node: Arc<str>,
-    /// Whether its deletion was asked for.
-    pub is_terminating: bool,
-    /// Whether all its containers have ended for good.
-    pub is_finished: bool,
     /// Whether it is the mirror of a static Pod.
     pub is_mirror: bool,
 }
 
-/// All Pods, by namespace and name, and the set of their uids.
+/// How far a Pod that is there has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// Its containers run, or will.
+    Lives,
+    /// Its deletion was asked for.
+    Terminating,
+    /// All its containers have ended for good.
+    Finished,
+}
+
+/// All Pods, by namespace and name, and how far each uid has got: the look-up that nearly every verdict needs.
 #[derive(Debug, Default)]
 pub struct Pods {
     namespaces: HashMap<Arc<str>, HashMap<Box<str>, PodRecord>>,
-    uids: HashSet<Uid>,
+    lives: HashMap<Uid, Life>,
 }
 
 impl Pods {
@@ -48,19 +55,24 @@ impl Pods {
         self.namespaces.get(namespace)?.get(name)
     }
 
+    /// How far the Pod with this uid has got, under whatever name.
+    pub fn life(&self, uid: &Uid) -> Option<Life> {
+        self.lives.get(uid).copied()
+    }
+
     /// Whether a Pod has this uid, under whatever name.
     pub fn has_uid(&self, uid: &Uid) -> bool {
-        self.uids.contains(uid)
+        self.lives.contains_key(uid)
     }
 
     /// Number of Pods.
     pub fn len(&self) -> usize {
-        self.uids.len()
+        self.lives.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.uids.is_empty()
+        self.lives.is_empty()
     }
 
     fn apply(&mut self, pod: &Pod, names: &mut Interner) {
@@ -68,14 +80,12 @@ impl Pods {
         let record = PodRecord {
             uid: uid(pod),
             node: names.get(pod.spec.node_name.as_deref().unwrap_or_default()),
-            is_terminating: pod.metadata.deletion_timestamp.is_some(),
-            is_finished: pod.is_finished(),
             is_mirror: pod.is_mirror(),
         };
-        self.uids.insert(record.uid.clone());
+        self.lives.insert(record.uid.clone(), life(pod));
         let before = self.namespaces.entry(names.get(namespace)).or_default().insert(name.into(), record);
         if let Some(before) = before.filter(|before| before.uid != uid(pod)) {
-            self.uids.remove(&before.uid);
+            self.lives.remove(&before.uid);
         }
     }
 
@@ -83,7 +93,7 @@ impl Pods {
     fn delete(&mut self, pod: &Pod) {
         let (namespace, name) = identity(pod);
         let uid = uid(pod);
-        self.uids.remove(&uid);
+        self.lives.remove(&uid);
         let Some(pods) = self.namespaces.get_mut(namespace) else { return };
         if pods.get(name).is_some_and(|record| record.uid == uid) {
             pods.remove(name);
@@ -91,6 +101,16 @@ impl Pods {
         if pods.is_empty() {
             self.namespaces.remove(namespace);
         }
+    }
+}
+
+fn life(pod: &Pod) -> Life {
+    if pod.is_finished() {
+        Life::Finished
+    } else if pod.metadata.deletion_timestamp.is_some() {
+        Life::Terminating
+    } else {
+        Life::Lives
     }
 }
 
