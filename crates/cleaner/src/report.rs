@@ -99,7 +99,8 @@ impl Target {
 /// A file in the same folder, which can take the other's place in one step. Those who could read any file that
 /// the user makes can read it too.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     tempfile::Builder::new().prefix(".report-").permissions(Permissions::from_mode(0o644)).tempfile_in(folder)
 }
 

@@ -8,8 +8,9 @@ use testkit::{objects::with, samples};
 const NETWORKS: [&str; 3] = ["DanmNet", "TenantNetwork", "ClusterNetwork"];
 
 fn assert_kept<T: DeserializeOwned + Serialize>(object: &Value) {
-    let read: T = serde_json::from_value(object.clone()).expect("readable");
-    assert_eq!(serde_json::to_value(read).unwrap(), *object);
+    let read: Result<T, _> = serde_json::from_value(object.clone());
+    let written = read.and_then(serde_json::to_value);
+    assert_eq!(written.as_ref().ok(), Some(object), "{:?}", written.as_ref().err());
 }
 
 #[test]

@@ -106,12 +106,18 @@ pub struct Held {
 /// Plans the release of endpoints that are proved dead and may be released now.
 pub fn plan(world: &World, dangling: &[Judgement], rules: &Rules, now: Moment) -> Plan {
     let releasing: HashSet<Slot> = dangling.iter().map(|judgement| judgement.slot).collect();
+    let settle = |endpoint, network: &NetworkLookup<'_>, address| -> Settled {
+        let case = AddressCase { address, endpoint, network, world, releasing: &releasing, rules, now };
+        let owner = owner_of(case);
+        (address, owner.owner(), owner.settle(case))
+    };
     let mut drafts: BTreeMap<NetworkId, Draft> = BTreeMap::new();
     let mut held = Vec::new();
     for judgement in dangling {
         let Some(endpoint) = world.endpoints().get(judgement.slot) else { continue };
         let network = world.network_of(endpoint);
-        let settlements = settle(world, endpoint, &network, &releasing, rules, now);
+        let settlements: Vec<Settled> =
+            endpoint.held().map(|address| settle(endpoint, &network, address)).collect();
         if let Some((reason, until)) = waits(&settlements) {
             held.push(Held { slot: judgement.slot, reason, until, note: None, addresses: kept(settlements) });
             continue;
@@ -150,22 +156,6 @@ impl NetworkWrite {
 }
 
 type Settled = (IpAddr, Owner, Settlement);
-
-fn settle(
-    world: &World,
-    endpoint: &Endpoint,
-    network: &NetworkLookup<'_>,
-    releasing: &HashSet<Slot>,
-    rules: &Rules,
-    now: Moment,
-) -> Vec<Settled> {
-    let settle = |address| {
-        let case = AddressCase { address, endpoint, network, world, releasing, rules, now };
-        let owner = owner_of(case);
-        (address, owner.owner(), owner.settle(case))
-    };
-    endpoint.held().map(settle).collect()
-}
 
 /// An endpoint waits if one of its addresses does: it is the only trace of what is not settled. What waits for
 /// no moment waits longest.

@@ -139,7 +139,7 @@ impl<'a> Reporter<'a> {
         });
         let parked = self.world.parked().filter(|(object, _)| object.kind == danm_api::DanmKind::DanmEp);
         let parked = parked.map(|(object, parked)| parked_row(object, parked));
-        judged.chain(parked).chain(orphans(self.world).flat_map(orphan_rows))
+        judged.chain(parked).chain(orphans(self.world).flat_map(|orphans| orphan_rows(&orphans)))
     }
 
     /// The row of an endpoint that was, or is to be, acted upon.
@@ -245,16 +245,16 @@ fn parked_row(object: &ObjectRef, parked: &Parked) -> Row {
     }
 }
 
-fn orphan_rows(orphans: Orphans<'_>) -> impl Iterator<Item = Row> + '_ {
-    let NetworkId { group, network } = orphans.network;
+fn orphan_rows<'a>(orphans: &Orphans<'a>) -> impl Iterator<Item = Row> + use<'a> {
+    let Orphans { network: NetworkId { group, network }, pool, first, last } = *orphans;
     let finding = Finding::new(Verdict::Unknown, Reason::NoEndpoint);
     let network = NetworkRow {
         kind: network.kind.name().to_owned(),
         namespace: network.namespace.to_string(),
         name: network.name.to_string(),
     };
-    (orphans.first.0..=orphans.last.0).map(BitIndex).map(move |bit| {
-        let address = orphans.pool.address_of(bit);
+    (first.0..=last.0).map(BitIndex).map(move |bit| {
+        let address = pool.address_of(bit);
         let array = match Family::of(address) {
             Family::Ipv4 => "alloc",
             Family::Ipv6 => "alloc6",

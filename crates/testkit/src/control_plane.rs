@@ -224,11 +224,9 @@ fn api_server(folder: &Path, etcd: u16, port: u16) -> Result<Command> {
 
 fn write_users(folder: &Path, server: &str) -> io::Result<()> {
     fs::create_dir(folder.join("certificates"))?;
-    let mut tokens = format!("{ADMIN}-token,{ADMIN},{ADMIN},system:masters\n");
-    for user in USERS {
-        tokens += &format!("{user}-token,{user},{user},\n");
-    }
-    fs::write(folder.join("tokens.csv"), tokens)?;
+    let admin = format!("{ADMIN}-token,{ADMIN},{ADMIN},system:masters\n");
+    let users = USERS.map(|user| format!("{user}-token,{user},{user},\n")).concat();
+    fs::write(folder.join("tokens.csv"), admin + &users)?;
     let authority = folder.join("certificates/apiserver.crt");
     for user in USERS.into_iter().chain([ADMIN]) {
         let kubeconfig = format!(

@@ -1,6 +1,10 @@
 //! The objects in `samples/`: dumps of a real cluster with DANM 4.2, whose README tells what they show.
 
-use std::{fs, io::Read, path::PathBuf};
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
@@ -29,7 +33,7 @@ pub fn of_kinds(kinds: &[&str]) -> Vec<Value> {
     objects().into_iter().filter(|object| kinds.iter().any(|kind| object["kind"] == *kind)).collect()
 }
 
-fn text(file: &PathBuf) -> String {
+fn text(file: &Path) -> String {
     let bytes = fs::read(file).expect("readable");
     if file.extension().is_some_and(|extension| extension == "gz") {
         let mut text = String::new();
@@ -40,7 +44,7 @@ fn text(file: &PathBuf) -> String {
     }
 }
 
-fn parse(text: &str, file: &PathBuf) -> Vec<Value> {
+fn parse(text: &str, file: &Path) -> Vec<Value> {
     let options = serde_saphyr::options! { budget: None };
     let document: Value = serde_saphyr::from_str_with_options(text, options)
         .unwrap_or_else(|error| panic!("{}: {error}", file.display()));

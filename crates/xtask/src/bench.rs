@@ -13,7 +13,7 @@ pub enum Bench {
 }
 
 /// Measures.
-pub fn run(bench: Bench) -> Result<()> {
+pub fn run(bench: &Bench) -> Result<()> {
     let [package, name] = match bench {
         Bench::Judge => ["leak-judge", "judge"],
     };

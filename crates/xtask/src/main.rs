@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 fn run(xtask: Xtask) -> Result<()> {
     match xtask {
         Xtask::Test => test::run(),
-        Xtask::Bench { which } => bench::run(which),
+        Xtask::Bench { which } => bench::run(&which),
         Xtask::Generate { check } => generate::run(check),
         Xtask::Tidy => tidy::run(),
         Xtask::ControlPlane => {

@@ -73,7 +73,7 @@ async fn a_network_that_others_write_all_the_time_is_cleaned_all_the_same() {
     let Ok(mut cluster) = Cluster::empty().await else { return };
     shapes::fill(&mut cluster).await;
     let busy = objects::network(GROUP, NetworkKind::DanmNet, "ran", "n");
-    let writer = write_for_ever(&cluster, busy);
+    let writer = write_for_ever(&cluster, &busy);
 
     let run = clean(&cluster.plane().kubeconfig(), &["--override-brake"]).await;
 
@@ -84,9 +84,9 @@ async fn a_network_that_others_write_all_the_time_is_cleaned_all_the_same() {
     assert_eq!(shapes::bits_of(&cluster).await, shapes::bits_without_the_dead());
 }
 
-fn write_for_ever(cluster: &Cluster, network: Value) -> JoinHandle<()> {
+fn write_for_ever(cluster: &Cluster, network: &Value) -> JoinHandle<()> {
     let client = cluster.client();
-    let path = format!("{}/n", testkit::collection_of(&network));
+    let path = format!("{}/n", testkit::collection_of(network));
     let mut pace = tokio::time::interval(Duration::from_millis(5));
     tokio::spawn(async move {
         for number in 0_u64.. {

@@ -129,14 +129,13 @@ impl Endpoints {
 
     fn insert(&mut self, endpoint: Endpoint) {
         let id = endpoint.id.clone();
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                // More than 2^32 endpoints would not fit into any memory.
-                let Ok(slot) = u32::try_from(self.slots.len()) else { return };
-                self.slots.push(None);
-                Slot(slot)
-            }
+        let slot = if let Some(slot) = self.free.pop() {
+            slot
+        } else {
+            // More than 2^32 endpoints would not fit into any memory.
+            let Ok(slot) = u32::try_from(self.slots.len()) else { return };
+            self.slots.push(None);
+            Slot(slot)
         };
         self.claims.add(&endpoint, slot);
         self.uids.insert(endpoint.uid.clone());

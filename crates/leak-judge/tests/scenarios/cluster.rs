@@ -62,8 +62,10 @@ impl Cluster {
         let observation = match source {
             Source::Pods => Observation::Pods(Change::Reset(vec![])),
             Source::Nodes => Observation::Nodes(Change::Reset(vec![])),
-            source if source == Source::reservations() => Observation::Reservations(Change::Reset(vec![])),
-            source => ApiGroup::ALL
+            source @ Source::Danm(_) if source == Source::reservations() => {
+                Observation::Reservations(Change::Reset(vec![]))
+            }
+            source @ Source::Danm(_) => ApiGroup::ALL
                 .into_iter()
                 .find_map(|group| {
                     if source == Source::endpoints(group) {

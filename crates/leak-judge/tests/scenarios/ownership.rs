@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use danm_api::{Change::Apply, NetworkKind::DanmNet};
 use leak_judge::{
     AddressAction::{AlreadyFree, Free, Refuse},
-    RELEASED_ANNOTATION, Reason, Verdict,
+    Observation, RELEASED_ANNOTATION, Reason, Verdict,
 };
 use serde_json::json;
 use testkit::objects::{uid, with};
@@ -86,8 +87,6 @@ fn an_endpoint_that_is_told_before_the_bit_it_set_still_owns_it() {
     cluster.apply(net("n", &[]));
     let bit_set = with(net("n", &[5]), "/metadata/resourceVersion", "2000");
     let endpoint = with(ep("e", "gone", "10.0.0.5/24"), "/metadata/resourceVersion", "2001");
-    use danm_api::{Change::Apply, NetworkKind::DanmNet};
-    use leak_judge::Observation;
     cluster.observe(Observation::Endpoints(crate::cluster::GROUP, Apply(crate::cluster::read(endpoint))));
     cluster.observe(Observation::Networks(
         crate::cluster::GROUP,

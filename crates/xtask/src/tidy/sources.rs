@@ -54,6 +54,6 @@ impl Source {
     /// The path from the root of the workspace.
     pub fn short_path(&self) -> String {
         let path = self.path.display().to_string();
-        path.split_once("crates/").map_or(path.clone(), |(_, rest)| format!("crates/{rest}"))
+        path.split_once("crates/").map(|(_, rest)| format!("crates/{rest}")).unwrap_or(path)
     }
 }
