@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use danm_api::{Change, NetworkKind};
-use leak_judge::{AddressAction::Free, Brake, Limit, Observation, Reason, Source, Verdict, judge};
+use leak_judge::{
+    AddressAction::{AlreadyFree, Free},
+    Brake, Limit, Observation, Reason, Source, Verdict, judge,
+};
 use serde_json::Value;
 use testkit::objects;
 
@@ -168,6 +171,34 @@ fn a_late_delete_of_an_earlier_pod_does_not_take_its_successor_away() {
     cluster.apply(objects::with(ep("e", "sts-0", "10.0.0.5/24"), "/spec/PodUID", objects::uid("successor")));
     cluster.delete(pod("sts-0"));
     cluster.settle().spares("e", Verdict::Live, Reason::PodExists);
+}
+
+fn at_version<T: serde::de::DeserializeOwned>(object: Value, version: &str) -> T {
+    read(objects::with(object, "/metadata/resourceVersion", version))
+}
+
+/// The event was under way while the endpoint was read.
+#[test]
+fn a_late_event_does_not_undo_what_a_fresher_read_showed_of_an_endpoint() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5, 6]));
+    let fresh = at_version(ep("e", "gone", "10.0.0.6/24"), "2002");
+    cluster.observe(Observation::Endpoints(GROUP, Change::Read(vec![fresh])));
+    let late = at_version(ep("e", "gone", "10.0.0.5/24"), "2001");
+    cluster.observe(Observation::Endpoints(GROUP, Change::Apply(late)));
+    cluster.settle().releases("e", &[("10.0.0.6", Free)]);
+}
+
+/// The answer to our own write overtakes the events of the writes before it.
+#[test]
+fn a_late_event_does_not_bring_back_the_bits_that_a_write_cleared() {
+    let mut cluster = Cluster::new();
+    let written = at_version(net("n", &[]), "2002");
+    cluster.observe(Observation::Networks(GROUP, NetworkKind::DanmNet, Change::Apply(written)));
+    let late = at_version(net("n", &[5]), "2001");
+    cluster.observe(Observation::Networks(GROUP, NetworkKind::DanmNet, Change::Apply(late)));
+    cluster.apply(ep("e", "gone", "10.0.0.5/24"));
+    cluster.settle().releases("e", &[("10.0.0.5", AlreadyFree)]);
 }
 
 #[test]
