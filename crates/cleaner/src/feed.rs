@@ -9,9 +9,13 @@ use futures::{
 use kube::{Api, Client};
 use leak_judge::{Observation, Source};
 use operator_runtime::{WatchFailure, watch};
+use tokio::sync::mpsc;
 
 /// A source that fails so often in a row is told to be unavailable. It is tried on, and may come back.
 const FAILURES: u32 = 5;
+
+/// Observations that may wait for the loop.
+const QUEUE: usize = 1024;
 
 /// What a cluster that serves these kinds has to be watched for.
 pub(crate) fn sources(served: &[ApiType]) -> impl Iterator<Item = Source> + '_ {
@@ -19,12 +23,22 @@ pub(crate) fn sources(served: &[ApiType]) -> impl Iterator<Item = Source> + '_ {
     [Source::Pods, Source::Nodes].into_iter().chain(danm)
 }
 
-/// Watches sources, for ever.
+/// Watches sources, for as long as the stream is kept. Events are taken in by a task of their own: while the
+/// loop waits for the answer to a write, the news that make the next one right must not pile up unread.
 pub(crate) fn observations(
     client: Client,
     sources: impl Iterator<Item = Source>,
 ) -> impl Stream<Item = Observation> + Unpin {
-    select_all(sources.map(move |source| stream_of(client.clone(), source)))
+    let mut watches = select_all(sources.map(move |source| stream_of(client.clone(), source)));
+    let (sender, mut receiver) = mpsc::channel(QUEUE);
+    tokio::spawn(async move {
+        while let Some(observation) = watches.next().await {
+            if sender.send(observation).await.is_err() {
+                return;
+            }
+        }
+    });
+    stream::poll_fn(move |context| receiver.poll_recv(context))
 }
 
 /// Verdicts need no tenant's configuration, and reservations in the one group that has them only.

@@ -67,7 +67,8 @@ async fn each_network_is_written_once_and_before_its_endpoints_are_deleted() {
     assert!(position("PATCH", "/danmnets/dual") < position("DELETE", "/danmeps/dual-stack"));
 }
 
-/// Row 26: DANM writes the same network 200 times a second.
+/// Row 26: DANM writes the same network 200 times a second. Each attempt was once a version behind, for ever:
+/// events waited unread while the answer to a write was waited for.
 #[tokio::test]
 async fn a_network_that_others_write_all_the_time_is_cleaned_all_the_same() {
     let Ok(mut cluster) = Cluster::empty().await else { return };
