@@ -152,6 +152,28 @@ async fn what_depends_on_networks_that_cannot_be_read_is_held_and_the_rest_goes(
     assert_eq!(run.lines().join("\n"), expected);
 }
 
+/// The table of the README.
+#[tokio::test]
+async fn the_rights_that_the_readme_names_are_enough() {
+    let Ok(mut cluster) = Cluster::empty().await else { return };
+    shapes::fill(&mut cluster).await;
+    let mut rights: Vec<(&str, &str, &[&str])> =
+        vec![("", "pods", &["get", "list", "watch"]), ("", "nodes", &["get", "list", "watch"])];
+    for group in ["danm.k8s.io", "danm.io"] {
+        rights.push((group, "danmeps", &["list", "watch", "delete"]));
+        for networks in ["danmnets", "clusternetworks", "tenantnetworks"] {
+            rights.push((group, networks, &["get", "list", "watch", "patch"]));
+        }
+    }
+    rights.push(("danm.io", "reservedips", &READ));
+    grant(&cluster, &rights).await;
+
+    let run = clean(&cluster.plane().kubeconfig_of("cleaner"), &[]).await;
+
+    run.ends_with(0);
+    assert_eq!(run.lines().join("\n"), shapes::REPORT);
+}
+
 #[tokio::test]
 async fn a_network_that_may_not_be_written_keeps_its_endpoints_and_they_are_told() {
     let Ok(mut cluster) = Cluster::empty().await else { return };

@@ -1,5 +1,4 @@
-//! The program is killed at each of its requests, and another one started: wherever the first stopped, the end
-//! is the same.
+//! Programs that are killed at any of their requests, and several at once: the end is the same.
 
 use danm_api::DanmKind;
 use testkit::{Cluster, Gate};
@@ -51,4 +50,20 @@ async fn killed_at_any_request_and_started_again_it_ends_in_the_same_state() {
         last += 1;
     }
     assert!(last > 40, "only {last} requests: the program was not seen at work");
+}
+
+/// Row 27.
+#[tokio::test]
+async fn two_at_once_do_no_harm() {
+    let Ok(mut cluster) = Cluster::empty().await else { return };
+    shapes::fill(&mut cluster).await;
+    let kubeconfig = cluster.plane().kubeconfig();
+    let arguments = ["--override-brake"];
+
+    let (one, other) = tokio::join!(clean(&kubeconfig, &arguments), clean(&kubeconfig, &arguments));
+
+    one.ends_with(0);
+    other.ends_with(0);
+    assert_eq!(cluster.names(DanmKind::DanmEp).await, shapes::survivors());
+    assert_eq!(shapes::bits_of(&cluster).await, shapes::bits_without_the_dead());
 }

@@ -6,7 +6,10 @@ use danm_api::DanmKind;
 use serde_json::Value;
 use testkit::{Cluster, objects, samples};
 
-use crate::{program::clean, shapes};
+use crate::{
+    program::{clean, run},
+    shapes,
+};
 
 /// Names and versions of everything, to see that nothing was written.
 async fn versions(cluster: &Cluster) -> Vec<(String, String)> {
@@ -59,6 +62,21 @@ async fn a_dry_run_reports_the_same_and_writes_nothing() {
     run.ends_with(0);
     assert_eq!(run.lines().join("\n"), shapes::REPORT.replace(" released", " would-release"));
     assert_eq!(versions(&cluster).await, before);
+}
+
+#[tokio::test]
+async fn the_readme_shows_what_a_dry_run_prints() {
+    let Ok(mut cluster) = Cluster::empty().await else { return };
+    shapes::fill(&mut cluster).await;
+    let kubeconfig = cluster.plane().kubeconfig();
+    let quick =
+        ["--grace", "100ms", "--ownership-window", "0s", "--kubeconfig", kubeconfig.to_str().expect("text")];
+
+    let run = run(&[&["--once", "--dry-run"], &quick[..]].concat()).await;
+
+    run.ends_with(0);
+    let readme = include_str!("../../../../README.md");
+    assert!(readme.contains(&run.out), "{}", run.out);
 }
 
 /// Every sample is an object of a real cluster; the Pods that are among them live.
