@@ -14,7 +14,11 @@ use std::{
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use kube::{Client, client::Body};
 use tempfile::TempDir;
@@ -68,7 +72,7 @@ impl Gate {
         self.state.closed.notified().await;
     }
 
-    /// The requests so far that are no watches, as `METHOD path?query`.
+    /// The requests so far that are no watches, as `METHOD path?query body`.
     pub fn requests(&self) -> Vec<String> {
         self.state.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -82,9 +86,10 @@ impl Drop for Gate {
 
 impl State {
     /// Counts a request. Gives its number.
-    fn count(&self, request: &Request<Incoming>) -> usize {
+    fn count(&self, request: &Request<Bytes>) -> usize {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.push(format!("{} {}", request.method(), request.uri()));
+        let body = String::from_utf8_lossy(request.body());
+        requests.push(format!("{} {} {body}", request.method(), request.uri()));
         self.passed.fetch_add(1, Ordering::SeqCst) + 1
     }
 }
@@ -103,6 +108,10 @@ async fn forward(
     client: Client,
     state: Arc<State>,
 ) -> Result<Response<Body>, Infallible> {
+    let (mut parts, body) = request.into_parts();
+    parts.headers.remove("host");
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let request = Request::from_parts(parts, body);
     let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
     let number = if is_watch { state.passed.load(Ordering::SeqCst) } else { state.count(&request) };
     if number > state.last {
@@ -117,11 +126,8 @@ async fn forward(
     Ok(response)
 }
 
-async fn pass(request: Request<Incoming>, client: Client) -> Response<Body> {
-    let (mut parts, body) = request.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    parts.headers.remove("host");
-    match client.send(Request::from_parts(parts, Body::from(body))).await {
+async fn pass(request: Request<Bytes>, client: Client) -> Response<Body> {
+    match client.send(request.map(Body::from)).await {
         Ok(response) => response,
         Err(error) => {
             let mut response = Response::new(Body::from(error.to_string().into_bytes()));

@@ -67,6 +67,36 @@ async fn each_network_is_written_once_and_before_its_endpoints_are_deleted() {
     assert!(position("PATCH", "/danmnets/dual") < position("DELETE", "/danmeps/dual-stack"));
 }
 
+#[tokio::test]
+async fn nothing_is_written_but_what_was_judged() {
+    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let endpoint = dead(7);
+    cluster.create([objects::node("node-a", "True"), network(&[7]), endpoint.clone()]).await;
+    let metadata = cluster.get(&endpoint).await.expect("it was made")["metadata"].clone();
+    let version =
+        cluster.get(&network(&[])).await.expect("it was made")["metadata"]["resourceVersion"].clone();
+    let gate = Gate::open(cluster.client(), usize::MAX).await.expect("a port");
+
+    clean(&gate.kubeconfig(), &[]).await.ends_with(0);
+
+    let requests = gate.requests();
+    let body = |method: &str| -> Value {
+        let mut writes = requests.iter().filter(|request| request.starts_with(method));
+        let write = writes.next().unwrap_or_else(|| panic!("no {method} in {requests:#?}"));
+        assert_eq!(writes.next(), None);
+        serde_json::from_str(&write[write.find('{').expect("a body")..]).expect("JSON")
+    };
+    assert_eq!(
+        body("PATCH"),
+        json!({
+            "metadata": {"resourceVersion": version, "annotations": {"danm.io/cleaner-released": metadata["uid"]}},
+            "spec": {"Options": {"alloc": objects::alloc(&[])}},
+        })
+    );
+    let preconditions = json!({"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]});
+    assert_eq!(body("DELETE")["preconditions"], preconditions);
+}
+
 /// Row 26: DANM writes the same network 200 times a second. Each attempt was once a version behind, for ever:
 /// events waited unread while the answer to a write was waited for.
 #[tokio::test]
