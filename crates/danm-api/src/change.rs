@@ -13,4 +13,10 @@ pub enum Change<T> {
     /// These are all there are. What was known before and is not among them is gone, and whatever happened
     /// between the two is unknown.
     Reset(Vec<T>),
+    /// The same in pieces, for lists that would not fit into memory: a list begins.
+    ListBegins,
+    /// The next of the list.
+    Listed(T),
+    /// That was the list. One that breaks off has no end; it begins anew.
+    ListEnds,
 }

@@ -86,11 +86,11 @@ fn audit() -> Vec<Figure> {
 
     let mut suspects = Suspects::default();
     let first = judge(&world, &suspects, &rules, now);
-    suspects.update(&first, &world, now);
+    suspects.update(&first.judgements, &world, now);
     now = now + rules.ownership_window;
     let audit = median(|| {
         let audit = judge(&world, &suspects, &rules, now);
-        suspects.update(&audit, &world, now);
+        suspects.update(&audit.judgements, &world, now);
         audit
     });
     let audited = judge(&world, &suspects, &rules, now);

@@ -36,7 +36,7 @@ pub enum HostState {
 }
 
 /// The states of all hosts that endpoints name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Hosts {
     states: HashMap<Arc<str>, HostState>,
 }
@@ -77,6 +77,11 @@ impl Hosts {
             })
             .collect();
         Self { states }
+    }
+
+    /// Whether a host was known to be that of a Node when they were surveyed.
+    pub fn is_linked(&self, host: &str) -> bool {
+        matches!(self.state(host), Some(HostState::Ready { .. } | HostState::NotReady { .. }))
     }
 
     /// The state of a host, if some endpoint named it when they were surveyed.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::{
     Finding, HostState, Hosts, Moment, Reason, Slot, Suspects, Verdict, World,
     evidence::{Case, weigh},
-    world::Endpoint,
 };
 
 /// What an operator can set.
@@ -18,7 +17,7 @@ pub struct Rules {
 }
 
 /// The findings of one look at the whole index.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Audit {
     /// One for each endpoint, in the order of the index.
     pub judgements: Vec<Judgement>,
@@ -45,8 +44,22 @@ pub fn judge(world: &World, suspects: &Suspects, rules: &Rules, now: Moment) -> 
         return Audit::default();
     }
     let hosts = Hosts::survey(world);
-    let judgement = |(slot, endpoint): (Slot, &Endpoint)| {
-        let case = Case { endpoint, world, hosts: &hosts };
+    let slots = world.endpoints().iter().map(|(slot, _)| slot);
+    let judgements = judge_some(world, &hosts, slots, suspects, (rules, now));
+    Audit { judgements, hosts }
+}
+
+/// Judges some endpoints. Those that are not there any more are left out.
+pub(crate) fn judge_some(
+    world: &World,
+    hosts: &Hosts,
+    slots: impl Iterator<Item = Slot>,
+    suspects: &Suspects,
+    (rules, now): (&Rules, Moment),
+) -> Vec<Judgement> {
+    let judgement = |slot: Slot| {
+        let endpoint = world.endpoints().get(slot)?;
+        let case = Case { endpoint, world, hosts };
         let proof = prove(case);
         let ripe_at = (proof.verdict == Verdict::Dangling)
             .then(|| ripe_at(case, suspects.since(slot, &endpoint.uid).unwrap_or(now), rules));
@@ -54,10 +67,9 @@ pub fn judge(world: &World, suspects: &Suspects, rules: &Rules, now: Moment) -> 
             Some(ripe_at) if ripe_at > now => Finding::new(Verdict::Unknown, Reason::FirstObservation),
             _ => proof,
         };
-        Judgement { slot, proof, ripe_at, finding }
+        Some(Judgement { slot, proof, ripe_at, finding })
     };
-    let judgements = world.endpoints().iter().map(judgement).collect();
-    Audit { judgements, hosts }
+    slots.filter_map(judgement).collect()
 }
 
 impl Audit {

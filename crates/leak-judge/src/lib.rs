@@ -25,6 +25,7 @@ mod evidence;
 mod hosts;
 mod interner;
 mod judge;
+mod lookout;
 mod moment;
 mod orphans;
 mod owner;
@@ -39,6 +40,7 @@ pub use brake::{Brake, Limit};
 pub use evidence::{Case, Evidence};
 pub use hosts::{HostState, Hosts};
 pub use judge::{Audit, Judgement, Rules, judge};
+pub use lookout::Lookout;
 pub use moment::Moment;
 pub use orphans::{Orphans, orphans};
 pub use owner::{AddressCase, AddressOwner, Owner, Settlement};
@@ -48,9 +50,9 @@ pub use suspects::Suspects;
 pub use uid::Uid;
 pub use verdict::{Finding, Reason, Verdict};
 pub use world::{
-    AddressSpace, Bits, Claimants, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, NetworkId,
-    NetworkLookup, NetworkRecord, Networks, NodeRecord, Nodes, ObjectRef, Observation, Parked, PodRecord,
-    Pods, Reservations, Rise, Slot, Source, Version, World,
+    AddressSpace, Bits, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, NetworkId, NetworkLookup,
+    NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef, Observation, Parked, PodRecord, Pods,
+    Reservations, Rise, Slot, Source, Version, World,
 };
 
 /// The annotation of a network that names, separated by commas, the uids of endpoints whose addresses were

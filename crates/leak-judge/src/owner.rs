@@ -55,7 +55,14 @@ pub enum Owner {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
     /// Its bit is to be cleared.
-    Free(BitIndex, String),
+    Free {
+        /// The bit.
+        bit: BitIndex,
+        /// For people.
+        note: String,
+        /// Where the proof is that no other owner shows: since when a read of all endpoints would show one.
+        shown_since: Option<Moment>,
+    },
     /// There is nothing to give back.
     AlreadyFree(String),
     /// It stays as it is, which is right: it was never the endpoint's to give back.

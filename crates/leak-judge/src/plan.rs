@@ -73,6 +73,9 @@ pub struct EndpointPlan {
     pub finding: Finding,
     /// Its addresses.
     pub addresses: Vec<AddressPlan>,
+    /// If nobody else may hold its addresses because that would show: all endpoints have to have been read by a
+    /// read that began at this moment or later.
+    pub shown_since: Option<Moment>,
 }
 
 /// What becomes of an address.
@@ -118,7 +121,7 @@ pub fn plan(world: &World, dangling: &[Judgement], rules: &Rules, now: Moment) -
         let network = world.network_of(endpoint);
         let settlements: Vec<Settled> =
             endpoint.held().map(|address| settle(endpoint, &network, address)).collect();
-        if let Some((reason, until)) = waits(&settlements) {
+        if let Some((reason, until)) = waits(endpoint, &settlements) {
             held.push(Held { slot: judgement.slot, reason, until, note: None, addresses: kept(settlements) });
             continue;
         }
@@ -158,19 +161,23 @@ impl NetworkWrite {
 type Settled = (IpAddr, Owner, Settlement);
 
 /// An endpoint waits if one of its addresses does: it is the only trace of what is not settled. What waits for
-/// no moment waits longest.
-fn waits(settlements: &[Settled]) -> Option<(Reason, Option<Moment>)> {
+/// no moment waits longest. One that was deleted and is still there waits for somebody's finalizer.
+fn waits(endpoint: &Endpoint, settlements: &[Settled]) -> Option<(Reason, Option<Moment>)> {
     let waiting = settlements.iter().filter_map(|(_, _, settlement)| match settlement {
         Settlement::Hold { reason, until, .. } => Some((*reason, *until)),
         _ => None,
     });
-    waiting.max_by_key(|(_, until)| (until.is_none(), *until))
+    let frees = settlements.iter().any(|(_, _, settlement)| matches!(settlement, Settlement::Free { .. }));
+    let is_done = endpoint.is_deleting && !frees;
+    waiting
+        .max_by_key(|(_, until)| (until.is_none(), *until))
+        .or_else(|| is_done.then_some((Reason::Finalizer, None)))
 }
 
 fn kept(settlements: Vec<Settled>) -> Vec<AddressPlan> {
     let kept = |(address, owner, settlement)| {
         let note = match settlement {
-            Settlement::Free(_, note)
+            Settlement::Free { note, .. }
             | Settlement::AlreadyFree(note)
             | Settlement::Keep(note)
             | Settlement::Refuse(note)
@@ -192,13 +199,19 @@ struct Draft {
 impl Draft {
     /// Endpoints beyond what one write takes are left for the next round.
     fn add(&mut self, judgement: Judgement, endpoint: &Endpoint, settlements: Vec<Settled>) {
-        let frees = settlements.iter().any(|(_, _, settlement)| matches!(settlement, Settlement::Free(..)));
+        let frees =
+            settlements.iter().any(|(_, _, settlement)| matches!(settlement, Settlement::Free { .. }));
         if frees && self.recorded.len() == ENDPOINTS_PER_WRITE {
             return;
         }
         if frees {
             self.recorded.push(endpoint.uid.clone());
         }
+        let shown_since = settlements.iter().filter_map(|(_, _, settlement)| match settlement {
+            Settlement::Free { shown_since, .. } => *shown_since,
+            _ => None,
+        });
+        let shown_since = shown_since.max();
         let addresses = settlements.into_iter().map(|settled| self.address(settled)).collect();
         self.endpoints.push(EndpointPlan {
             slot: judgement.slot,
@@ -207,12 +220,13 @@ impl Draft {
             version: endpoint.version,
             finding: judgement.finding,
             addresses,
+            shown_since,
         });
     }
 
     fn address(&mut self, (address, owner, settlement): Settled) -> AddressPlan {
         let (action, note) = match settlement {
-            Settlement::Free(bit, note) => {
+            Settlement::Free { bit, note, .. } => {
                 let [ipv4, ipv6] = &mut self.freed;
                 match Family::of(address) {
                     Family::Ipv4 => ipv4.push(bit),

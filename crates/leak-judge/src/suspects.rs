@@ -1,7 +1,7 @@
 //! Since when each endpoint has been found dead without a break. One observation is none: a verdict needs two,
 //! a grace apart by our own clock.
 
-use crate::{Audit, Moment, Slot, Uid, Verdict, World};
+use crate::{Judgement, Moment, Slot, Uid, Verdict, World};
 
 /// The endpoints found dead at the last look, by their place in the index: an audit asks about all of them.
 #[derive(Debug, Default)]
@@ -16,19 +16,22 @@ impl Suspects {
         (suspect == uid).then_some(*since)
     }
 
-    /// Takes in an audit: who was not found dead is no suspect any more.
-    pub fn update(&mut self, audit: &Audit, world: &World, now: Moment) {
-        let mut since = Vec::with_capacity(audit.judgements.len());
-        for judgement in
-            audit.judgements.iter().filter(|judgement| judgement.proof.verdict == Verdict::Dangling)
-        {
+    /// Takes in what was found: of those that were judged, who was not found dead is no suspect any more.
+    pub fn update(&mut self, judgements: &[Judgement], world: &World, now: Moment) {
+        for judgement in judgements {
             let (slot, index) = (judgement.slot, judgement.slot.index());
-            if let Some(endpoint) = world.endpoints().get(slot) {
-                let seen = self.since(slot, &endpoint.uid).unwrap_or(now);
-                since.resize(since.len().max(index + 1), None);
-                since[index] = Some((endpoint.uid.clone(), seen));
+            let is_dead = judgement.proof.verdict == Verdict::Dangling;
+            let suspect = world
+                .endpoints()
+                .get(slot)
+                .filter(|_| is_dead)
+                .map(|endpoint| (endpoint.uid.clone(), self.since(slot, &endpoint.uid).unwrap_or(now)));
+            if suspect.is_some() && index >= self.since.len() {
+                self.since.resize(index + 1, None);
+            }
+            if let Some(place) = self.since.get_mut(index) {
+                *place = suspect;
             }
         }
-        self.since = since;
     }
 }

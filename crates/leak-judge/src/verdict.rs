@@ -83,6 +83,8 @@ reasons! {
     CalicoAddress = "calico-address",
     /// Held: the network was written by somebody else meanwhile.
     Conflict = "conflict",
+    /// Held: its addresses are settled and it was deleted, but somebody's finalizer keeps it.
+    Finalizer = "finalizer",
     /// Unknown: a set bit that no endpoint claims.
     NoEndpoint = "no-endpoint",
 }

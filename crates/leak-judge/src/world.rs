@@ -11,9 +11,14 @@ mod networks;
 mod nodes;
 mod pods;
 mod reservations;
+mod slots;
 mod source;
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, mem,
+    sync::Arc,
+};
 
 use danm_api::{
     ApiGroup, Change, DanmEp, DanmKind, Decoded, Network, NetworkKind, NetworkRef, Node, Pod, ReservedIp,
@@ -21,7 +26,7 @@ use danm_api::{
 };
 use kube_core::Resource;
 
-pub use claims::{Claimants, Claims};
+pub use claims::Claims;
 pub use endpoint::{Endpoint, EndpointId};
 pub use endpoints::{Endpoints, Slot};
 pub use network::{AddressSpace, Bits, NetworkRecord, Rise, Version};
@@ -46,6 +51,8 @@ pub enum Observation {
     Networks(ApiGroup, NetworkKind, Change<Decoded<Network>>),
     /// Reservations, which one group has.
     Reservations(Change<Decoded<ReservedIp>>),
+    /// All endpoints of a group that were there at this moment have been observed by now.
+    EndpointsRead(ApiGroup, Moment),
     /// An endpoint that we deleted, as the API server confirmed.
     EndpointDeleted(EndpointId),
     /// A source that cannot be read, with the reason.
@@ -96,8 +103,22 @@ pub struct World {
     networks: Networks,
     reservations: Reservations,
     parked: BTreeMap<ObjectRef, Parked>,
+    /// Parked objects of the kinds that are being listed anew, as long as they are not seen again.
+    stale_parked: BTreeSet<ObjectRef>,
     /// Parked objects nobody was told about yet.
     unreported: Vec<ObjectRef>,
+    news: News,
+    /// When the latest complete read of each group's endpoints began.
+    endpoints_read: BTreeMap<ApiGroup, Moment>,
+}
+
+/// What has happened that may change verdicts.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Endpoints that are new or changed, or whose Pod is gone. Some may be gone themselves.
+    pub endpoints: Vec<Slot>,
+    /// Whether a Node came, went, or changed in a way that matters.
+    pub nodes: bool,
 }
 
 // === impl World ===
@@ -110,19 +131,38 @@ impl World {
 
     /// Takes in what was seen at a moment. `now` must not go back.
     pub fn observe(&mut self, observation: Observation, now: Moment) {
-        if let Some(source) = Source::reset_by(&observation) {
+        if let Some(source) = Source::listed_by(&observation) {
             self.coverage.synced(source);
             self.names.prune();
         }
         match observation {
-            Observation::Pods(change) => self.pods.observe(change, &mut self.names),
-            Observation::Nodes(change) => self.nodes.observe(change, &mut self.names, now),
+            Observation::Pods(change) => {
+                let gone = self.pods.observe(change, &mut self.names);
+                let bereft = gone.iter().flat_map(|uid| self.endpoints.of_pod(uid));
+                self.news.endpoints.extend(bereft);
+            }
+            Observation::Nodes(change) => {
+                self.news.nodes |= self.nodes.observe(change, &mut self.names, now);
+            }
             Observation::Endpoints(group, change) => self.observe_endpoints(group, change, now),
             Observation::Networks(group, kind, change) => self.observe_networks(group, kind, change, now),
             Observation::Reservations(change) => self.observe_reservations(change),
+            Observation::EndpointsRead(group, began) => {
+                self.endpoints_read.insert(group, began);
+            }
             Observation::EndpointDeleted(id) => self.endpoints.remove(&id),
             Observation::Unavailable(source, reason) => self.coverage.unavailable(source, reason),
         }
+    }
+
+    /// What has happened since the last call.
+    pub fn take_news(&mut self) -> News {
+        mem::take(&mut self.news)
+    }
+
+    /// Whether all endpoints of a group have been read by a read that began at a moment or later.
+    pub fn has_read_endpoints(&self, group: ApiGroup, since: Moment) -> bool {
+        self.endpoints_read.get(&group).is_some_and(|began| *began >= since)
     }
 
     /// Which sources were read.
@@ -187,7 +227,7 @@ impl World {
 
     /// Objects parked, or parked for another reason, since the last call: to be named once.
     pub fn newly_parked(&mut self) -> Vec<(ObjectRef, Parked)> {
-        let unreported = std::mem::take(&mut self.unreported);
+        let unreported = mem::take(&mut self.unreported);
         unreported
             .into_iter()
             .filter_map(|object| self.parked.get(&object).cloned().map(|why| (object, why)))
@@ -197,6 +237,7 @@ impl World {
     fn observe_endpoints(&mut self, group: ApiGroup, change: Change<Decoded<DanmEp>>, now: Moment) {
         match change {
             Change::Apply(object) => self.apply_endpoint(group, object, now, false),
+            Change::Listed(object) => self.apply_endpoint(group, object, now, true),
             Change::Delete(object) => {
                 let object = self.object_ref(group, DanmKind::DanmEp, &object);
                 self.parked.remove(&object);
@@ -205,11 +246,18 @@ impl World {
             Change::Read(some) => {
                 some.into_iter().for_each(|object| self.apply_endpoint(group, object, now, true))
             }
+            Change::ListBegins => {
+                self.doubt_parked(group, DanmKind::DanmEp);
+                self.endpoints.begin_list(group);
+            }
+            Change::ListEnds => {
+                self.forget_parked(group, DanmKind::DanmEp);
+                self.endpoints.end_list(group);
+            }
             Change::Reset(all) => {
-                self.forget_parked(group, |kind| kind == DanmKind::DanmEp);
-                self.endpoints.begin_reset(group);
+                self.observe_endpoints(group, Change::ListBegins, now);
                 all.into_iter().for_each(|object| self.apply_endpoint(group, object, now, true));
-                self.endpoints.end_reset(group);
+                self.observe_endpoints(group, Change::ListEnds, now);
             }
         }
     }
@@ -223,7 +271,7 @@ impl World {
         match endpoint {
             Ok(endpoint) => {
                 self.parked.remove(&id);
-                self.endpoints.apply(endpoint, now, listed);
+                self.news.endpoints.extend(self.endpoints.apply(endpoint, now, listed));
             }
             Err(parked) => {
                 self.endpoints.remove(&EndpointId::from(&id));
@@ -240,7 +288,7 @@ impl World {
         now: Moment,
     ) {
         match change {
-            Change::Apply(object) => self.apply_network(group, kind, object, now),
+            Change::Apply(object) | Change::Listed(object) => self.apply_network(group, kind, object, now),
             Change::Delete(object) => {
                 let object = self.object_ref(group, DanmKind::Network(kind), &object);
                 self.parked.remove(&object);
@@ -249,11 +297,18 @@ impl World {
             Change::Read(some) => {
                 some.into_iter().for_each(|object| self.apply_network(group, kind, object, now))
             }
+            Change::ListBegins => {
+                self.doubt_parked(group, DanmKind::Network(kind));
+                self.networks.begin_list(group, kind);
+            }
+            Change::ListEnds => {
+                self.forget_parked(group, DanmKind::Network(kind));
+                self.networks.end_list(group, kind);
+            }
             Change::Reset(all) => {
-                self.forget_parked(group, |parked| parked == DanmKind::Network(kind));
-                self.networks.begin_reset(group, kind);
+                self.observe_networks(group, kind, Change::ListBegins, now);
                 all.into_iter().for_each(|object| self.apply_network(group, kind, object, now));
-                self.networks.end_reset();
+                self.observe_networks(group, kind, Change::ListEnds, now);
             }
         }
     }
@@ -288,17 +343,25 @@ impl World {
     fn observe_reservations(&mut self, change: Change<Decoded<ReservedIp>>) {
         let group = ApiGroup::DanmIo;
         match change {
-            Change::Apply(object) => self.apply_reservation(object),
+            Change::Apply(object) | Change::Listed(object) => self.apply_reservation(object),
             Change::Delete(object) => {
                 let object = self.object_ref(group, DanmKind::ReservedIp, &object);
                 self.parked.remove(&object);
                 self.reservations.remove(&object);
             }
             Change::Read(some) => some.into_iter().for_each(|object| self.apply_reservation(object)),
+            Change::ListBegins => {
+                self.doubt_parked(group, DanmKind::ReservedIp);
+                self.reservations.begin_list();
+            }
+            Change::ListEnds => {
+                self.forget_parked(group, DanmKind::ReservedIp);
+                self.reservations.end_list();
+            }
             Change::Reset(all) => {
-                self.forget_parked(group, |kind| kind == DanmKind::ReservedIp);
-                self.reservations.clear();
+                self.observe_reservations(Change::ListBegins);
                 all.into_iter().for_each(|object| self.apply_reservation(object));
+                self.observe_reservations(Change::ListEnds);
             }
         }
     }
@@ -321,14 +384,27 @@ impl World {
     }
 
     fn park(&mut self, object: ObjectRef, parked: Parked) {
+        self.stale_parked.remove(&object);
         if self.parked.get(&object) != Some(&parked) {
             self.unreported.push(object.clone());
             self.parked.insert(object, parked);
         }
     }
 
-    fn forget_parked(&mut self, group: ApiGroup, is_kind: impl Fn(DanmKind) -> bool) {
-        self.parked.retain(|object, _| object.group != group || !is_kind(object.kind));
+    /// While a kind is listed anew, what was parked stays so: a network that is malformed is not one that is gone.
+    fn doubt_parked(&mut self, group: ApiGroup, kind: DanmKind) {
+        let doubted = self.parked.keys().filter(|object| object.group == group && object.kind == kind);
+        self.stale_parked.extend(doubted.cloned());
+    }
+
+    fn forget_parked(&mut self, group: ApiGroup, kind: DanmKind) {
+        let is_kind = |object: &ObjectRef| object.group == group && object.kind == kind;
+        let forgotten: Vec<ObjectRef> =
+            self.stale_parked.iter().filter(|object| is_kind(object)).cloned().collect();
+        for object in forgotten {
+            self.stale_parked.remove(&object);
+            self.parked.remove(&object);
+        }
     }
 
     fn object_ref(&mut self, group: ApiGroup, kind: DanmKind, object: &impl Resource) -> ObjectRef {

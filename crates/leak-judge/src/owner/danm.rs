@@ -101,7 +101,8 @@ fn rival(case: AddressCase<'_>) -> Option<String> {
 }
 
 /// The bit is the endpoint's if it was seen to be set before the endpoint came and to stay so, or if it was seen
-/// set for longer than anybody takes from bit to endpoint, so that another owner would show by now.
+/// set for longer than anybody takes from bit to endpoint, so that another owner would show by now to whoever
+/// reads all endpoints.
 fn prove_ownership(network: &NetworkRecord, bits: &Bits, bit: BitIndex, case: AddressCase<'_>) -> Settlement {
     let endpoint = case.endpoint;
     let rise = bits.rise(bit);
@@ -110,10 +111,8 @@ fn prove_ownership(network: &NetworkRecord, bits: &Bits, bit: BitIndex, case: Ad
             return Settlement::Refuse(format!("bit {} was set anew after the endpoint was there", bit.0));
         }
         Some(_) if !endpoint.was_listed => {
-            return Settlement::Free(
-                bit,
-                format!("bit {} has been set since before the endpoint came", bit.0),
-            );
+            let note = format!("bit {} has been set since before the endpoint came", bit.0);
+            return Settlement::Free { bit, note, shown_since: None };
         }
         _ => {}
     }
@@ -125,5 +124,6 @@ fn prove_ownership(network: &NetworkRecord, bits: &Bits, bit: BitIndex, case: Ad
         let note = format!("bit {} has been seen set for {seen:.1?} of {window:?}", bit.0);
         return Settlement::Hold { reason: Reason::OwnershipWindow, until: Some(until), note };
     }
-    Settlement::Free(bit, format!("bit {} has been seen set for {seen:.1?}", bit.0))
+    let note = format!("bit {} has been seen set for {seen:.1?}", bit.0);
+    Settlement::Free { bit, note, shown_since: Some(until) }
 }

@@ -36,6 +36,8 @@ pub struct Endpoint {
     pub was_listed: bool,
     /// When it was created, in seconds since 1970 by the clock of an API server.
     pub created: i64,
+    /// Whether its deletion was asked for: it is only there because of somebody's finalizer.
+    pub is_deleting: bool,
     /// The name of its Pod.
     pub pod: Arc<str>,
     /// The uid of its Pod; empty in old objects.
@@ -74,6 +76,7 @@ impl Endpoint {
             first_seen: Moment::START,
             was_listed: false,
             created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
+            is_deleting: metadata.deletion_timestamp.is_some(),
             pod: text(spec.pod.as_ref()).into(),
             pod_uid: text(spec.pod_uid.as_ref()).into(),
             host: names.get(text(spec.host.as_ref())),

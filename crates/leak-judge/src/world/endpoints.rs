@@ -1,9 +1,11 @@
 //! The endpoints of both groups, with their claims.
 
+use std::collections::BTreeMap;
+
 use danm_api::ApiGroup;
 use hashbrown::{HashMap, HashSet};
 
-use super::{Claims, Endpoint, EndpointId};
+use super::{Claims, Endpoint, EndpointId, slots::Slots};
 use crate::{Moment, Uid};
 
 /// The place of an endpoint in the index, until it is removed.
@@ -23,9 +25,10 @@ pub struct Endpoints {
     free: Vec<Slot>,
     by_id: HashMap<EndpointId, Slot>,
     uids: HashSet<Uid>,
+    by_pod: HashMap<Uid, Slots>,
     claims: Claims,
-    /// During a reset, the slots not seen again yet.
-    stale: Vec<bool>,
+    /// For each group that is being listed anew, the slots not seen again yet.
+    stale: BTreeMap<ApiGroup, Vec<bool>>,
 }
 
 impl Endpoints {
@@ -67,25 +70,29 @@ impl Endpoints {
         self.by_id.is_empty()
     }
 
+    /// The endpoints that name a Pod by this uid.
+    pub fn of_pod(&self, uid: &Uid) -> &[Slot] {
+        self.by_pod.get(uid).map_or(&[], Slots::as_slice)
+    }
+
     /// Who claims which address.
     pub fn claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// Takes in an endpoint; one with another uid under a known name is another endpoint.
-    pub(super) fn apply(&mut self, mut endpoint: Endpoint, now: Moment, listed: bool) {
+    /// Takes in an endpoint; one with another uid under a known name is another endpoint. Gives its slot, if
+    /// it was news.
+    pub(super) fn apply(&mut self, mut endpoint: Endpoint, now: Moment, listed: bool) -> Option<Slot> {
         endpoint.first_seen = now;
         endpoint.was_listed = listed;
         let Some(&slot) = self.by_id.get(&endpoint.id) else { return self.insert(endpoint) };
-        if let Some(stale) = self.stale.get_mut(slot.index()) {
-            *stale = false;
-        }
-        let Some(before) = self.slots.get_mut(slot.index()).and_then(Option::as_mut) else { return };
+        self.is_seen(endpoint.id.group, slot);
+        let before = self.slots.get_mut(slot.index()).and_then(Option::as_mut)?;
         if before.uid == endpoint.uid {
             // An event that was under way while a fresher read arrived. In a list the version may go back:
             // a data store was restored.
             if endpoint.version < before.version && !listed {
-                return;
+                return None;
             }
             endpoint.first_seen = before.first_seen;
             endpoint.first_version = before.first_version;
@@ -93,30 +100,37 @@ impl Endpoints {
         }
         self.uids.remove(&before.uid);
         self.uids.insert(endpoint.uid.clone());
+        if before.pod_uid != endpoint.pod_uid {
+            remove_from(&mut self.by_pod, &before.pod_uid, slot);
+            add_to(&mut self.by_pod, &endpoint.pod_uid, slot);
+        }
         self.claims.remove(before, slot);
         self.claims.add(&endpoint, slot);
         *before = endpoint;
+        Some(slot)
     }
 
     pub(super) fn remove(&mut self, id: &EndpointId) {
         let Some(slot) = self.by_id.remove(id) else { return };
         if let Some(endpoint) = self.slots.get_mut(slot.index()).and_then(Option::take) {
             self.uids.remove(&endpoint.uid);
+            remove_from(&mut self.by_pod, &endpoint.pod_uid, slot);
             self.claims.remove(&endpoint, slot);
             self.free.push(slot);
         }
     }
 
     /// Before all endpoints of a group are applied anew.
-    pub(super) fn begin_reset(&mut self, group: ApiGroup) {
+    pub(super) fn begin_list(&mut self, group: ApiGroup) {
         let in_group =
             |endpoint: &Option<Endpoint>| endpoint.as_ref().is_some_and(|one| one.id.group == group);
-        self.stale = self.slots.iter().map(in_group).collect();
+        let stale = self.slots.iter().map(in_group).collect();
+        self.stale.insert(group, stale);
     }
 
     /// Removes the endpoints that were not among all.
-    pub(super) fn end_reset(&mut self, group: ApiGroup) {
-        let stale = std::mem::take(&mut self.stale);
+    pub(super) fn end_list(&mut self, group: ApiGroup) {
+        let stale = self.stale.remove(&group).unwrap_or_default();
         let gone: Vec<EndpointId> = self
             .slots
             .iter()
@@ -127,24 +141,47 @@ impl Endpoints {
         gone.iter().for_each(|id| self.remove(id));
     }
 
-    fn insert(&mut self, endpoint: Endpoint) {
+    fn insert(&mut self, endpoint: Endpoint) -> Option<Slot> {
         let id = endpoint.id.clone();
         let slot = if let Some(slot) = self.free.pop() {
             slot
         } else {
             // More than 2^32 endpoints would not fit into any memory.
-            let Ok(slot) = u32::try_from(self.slots.len()) else { return };
+            let slot = u32::try_from(self.slots.len()).ok()?;
             self.slots.push(None);
             Slot(slot)
         };
         self.claims.add(&endpoint, slot);
         self.uids.insert(endpoint.uid.clone());
-        if let Some(stale) = self.stale.get_mut(slot.index()) {
+        add_to(&mut self.by_pod, &endpoint.pod_uid, slot);
+        self.is_seen(id.group, slot);
+        *self.slots.get_mut(slot.index())? = Some(endpoint);
+        self.by_id.insert(id, slot);
+        Some(slot)
+    }
+
+    fn is_seen(&mut self, group: ApiGroup, slot: Slot) {
+        if let Some(stale) = self.stale.get_mut(&group).and_then(|stale| stale.get_mut(slot.index())) {
             *stale = false;
         }
-        if let Some(place) = self.slots.get_mut(slot.index()) {
-            *place = Some(endpoint);
-            self.by_id.insert(id, slot);
+    }
+}
+
+/// Endpoints without the uid of a Pod belong to none.
+fn add_to(by_pod: &mut HashMap<Uid, Slots>, pod: &Uid, slot: Slot) {
+    if !pod.is_empty() {
+        by_pod.entry(pod.clone()).and_modify(|slots| slots.add(slot)).or_insert(Slots::One(slot));
+    }
+}
+
+fn remove_from(by_pod: &mut HashMap<Uid, Slots>, pod: &Uid, slot: Slot) {
+    match by_pod.get(pod).map(|slots| slots.without(slot)) {
+        Some(Some(left)) => {
+            by_pod.insert(pod.clone(), left);
         }
+        Some(None) => {
+            by_pod.remove(pod);
+        }
+        None => {}
     }
 }

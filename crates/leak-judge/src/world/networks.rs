@@ -22,7 +22,7 @@ pub struct NetworkId {
 #[derive(Debug, Default)]
 pub struct Networks {
     by_id: BTreeMap<NetworkId, NetworkRecord>,
-    /// During a reset, the networks not seen again yet.
+    /// Of the kinds that are being listed anew, the networks not seen again yet.
     stale: HashSet<NetworkId>,
 }
 
@@ -66,14 +66,15 @@ impl Networks {
     }
 
     /// Before all networks of a kind are applied anew.
-    pub(super) fn begin_reset(&mut self, group: ApiGroup, kind: NetworkKind) {
+    pub(super) fn begin_list(&mut self, group: ApiGroup, kind: NetworkKind) {
         let of_kind = |id: &&NetworkId| id.group == group && id.network.kind == kind;
-        self.stale = self.by_id.keys().filter(of_kind).cloned().collect();
+        self.stale.extend(self.by_id.keys().filter(of_kind).cloned());
     }
 
     /// Removes the networks that were not among all.
-    pub(super) fn end_reset(&mut self) {
-        for id in std::mem::take(&mut self.stale) {
+    pub(super) fn end_list(&mut self, group: ApiGroup, kind: NetworkKind) {
+        let of_kind = |id: &NetworkId| id.group == group && id.network.kind == kind;
+        for id in self.stale.extract_if(of_kind) {
             self.by_id.remove(&id);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use danm_api::{Change, Node};
 
@@ -25,19 +25,28 @@ pub struct NodeRecord {
 #[derive(Debug, Default)]
 pub struct Nodes {
     by_name: HashMap<Arc<str>, NodeRecord>,
+    /// While they are being listed anew, those not seen again yet.
+    stale: HashSet<Arc<str>>,
 }
 
 impl Nodes {
-    pub(super) fn observe(&mut self, change: Change<Node>, names: &mut Interner, now: Moment) {
+    /// Takes in a change. Tells whether it makes a difference to any verdict: heartbeats do not.
+    pub(super) fn observe(&mut self, change: Change<Node>, names: &mut Interner, now: Moment) -> bool {
         match change {
-            Change::Apply(node) => self.apply(&node, names, now),
+            Change::Apply(node) | Change::Listed(node) => self.apply(&node, names, now),
             Change::Delete(node) => {
-                self.by_name.remove(node.metadata.name.as_deref().unwrap_or_default());
+                self.by_name.remove(node.metadata.name.as_deref().unwrap_or_default()).is_some()
             }
-            Change::Read(some) => some.iter().for_each(|node| self.apply(node, names, now)),
+            Change::Read(some) => self.apply_all(&some, names, now),
+            Change::ListBegins => {
+                self.begin_list();
+                false
+            }
+            Change::ListEnds => self.end_list(),
             Change::Reset(all) => {
-                self.by_name.clear();
-                all.iter().for_each(|node| self.apply(node, names, now));
+                self.begin_list();
+                let changed = self.apply_all(&all, names, now);
+                self.end_list() || changed
             }
         }
     }
@@ -52,10 +61,28 @@ impl Nodes {
         self.by_name.values()
     }
 
-    fn apply(&mut self, node: &Node, names: &mut Interner, now: Moment) {
+    fn begin_list(&mut self) {
+        self.stale = self.by_name.keys().cloned().collect();
+    }
+
+    fn end_list(&mut self) -> bool {
+        let stale = std::mem::take(&mut self.stale);
+        stale.iter().for_each(|name| {
+            self.by_name.remove(name);
+        });
+        !stale.is_empty()
+    }
+
+    fn apply_all(&mut self, nodes: &[Node], names: &mut Interner, now: Moment) -> bool {
+        nodes.iter().fold(false, |changed, node| self.apply(node, names, now) || changed)
+    }
+
+    fn apply(&mut self, node: &Node, names: &mut Interner, now: Moment) -> bool {
         let name = names.get(node.metadata.name.as_deref().unwrap_or_default());
         let uid = Uid::from(node.metadata.uid.as_deref().unwrap_or_default());
-        let before = self.by_name.get(&name).filter(|before| before.uid == uid);
+        // A list after a gap: nobody saw whether it was Ready in between.
+        let is_listed_anew = self.stale.remove(&name);
+        let before = self.by_name.get(&name).filter(|before| before.uid == uid && !is_listed_anew);
         let ready_before = before.and_then(|before| before.ready_since);
         let record = NodeRecord {
             hostname: node.hostname().map_or_else(|| Arc::clone(&name), |hostname| names.get(hostname)),
@@ -63,6 +90,7 @@ impl Nodes {
             name: Arc::clone(&name),
             uid,
         };
-        self.by_name.insert(name, record);
+        let before = self.by_name.insert(name, record.clone());
+        before.as_ref() != Some(&record)
     }
 }

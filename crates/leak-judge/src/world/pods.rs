@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use danm_api::{Change, Pod};
 
@@ -35,17 +35,27 @@ pub enum Life {
 pub struct Pods {
     namespaces: HashMap<Arc<str>, HashMap<Box<str>, PodRecord>>,
     lives: HashMap<Uid, Life>,
+    /// While they are being listed anew, those not seen again yet.
+    stale: HashSet<Uid>,
 }
 
 impl Pods {
-    pub(super) fn observe(&mut self, change: Change<Pod>, names: &mut Interner) {
+    /// Takes in a change. Gives the uids that are gone by it.
+    pub(super) fn observe(&mut self, change: Change<Pod>, names: &mut Interner) -> Vec<Uid> {
         match change {
-            Change::Apply(pod) => self.apply(&pod, names),
-            Change::Delete(pod) => self.delete(&pod),
-            Change::Read(some) => some.iter().for_each(|pod| self.apply(pod, names)),
+            Change::Apply(pod) | Change::Listed(pod) => self.apply(&pod, names).into_iter().collect(),
+            Change::Delete(pod) => self.delete(&pod).into_iter().collect(),
+            Change::Read(some) => some.iter().filter_map(|pod| self.apply(pod, names)).collect(),
+            Change::ListBegins => {
+                self.stale = self.lives.keys().cloned().collect();
+                Vec::new()
+            }
+            Change::ListEnds => self.end_list(),
             Change::Reset(all) => {
-                *self = Self::default();
-                all.iter().for_each(|pod| self.apply(pod, names));
+                self.stale = self.lives.keys().cloned().collect();
+                let mut gone: Vec<Uid> = all.iter().filter_map(|pod| self.apply(pod, names)).collect();
+                gone.extend(self.end_list());
+                gone
             }
         }
     }
@@ -75,32 +85,49 @@ impl Pods {
         self.lives.is_empty()
     }
 
-    fn apply(&mut self, pod: &Pod, names: &mut Interner) {
+    /// Gives the uid of the Pod that had the name before, if it was another.
+    fn apply(&mut self, pod: &Pod, names: &mut Interner) -> Option<Uid> {
         let (namespace, name) = identity(pod);
         let record = PodRecord {
             uid: uid(pod),
             node: names.get(pod.spec.node_name.as_deref().unwrap_or_default()),
             is_mirror: pod.is_mirror(),
         };
+        self.stale.remove(&record.uid);
         self.lives.insert(record.uid.clone(), life(pod));
         let before = self.namespaces.entry(names.get(namespace)).or_default().insert(name.into(), record);
-        if let Some(before) = before.filter(|before| before.uid != uid(pod)) {
-            self.lives.remove(&before.uid);
-        }
+        let before = before.filter(|before| before.uid != uid(pod))?;
+        self.lives.remove(&before.uid);
+        Some(before.uid)
     }
 
     /// A late delete of an earlier Pod must not take away its successor of the same name.
-    fn delete(&mut self, pod: &Pod) {
+    fn delete(&mut self, pod: &Pod) -> Option<Uid> {
         let (namespace, name) = identity(pod);
         let uid = uid(pod);
-        self.lives.remove(&uid);
-        let Some(pods) = self.namespaces.get_mut(namespace) else { return };
-        if pods.get(name).is_some_and(|record| record.uid == uid) {
-            pods.remove(name);
+        let known = self.lives.remove(&uid);
+        if let Some(pods) = self.namespaces.get_mut(namespace) {
+            if pods.get(name).is_some_and(|record| record.uid == uid) {
+                pods.remove(name);
+            }
+            if pods.is_empty() {
+                self.namespaces.remove(namespace);
+            }
         }
-        if pods.is_empty() {
-            self.namespaces.remove(namespace);
+        known.map(|_| uid)
+    }
+
+    fn end_list(&mut self) -> Vec<Uid> {
+        let stale = std::mem::take(&mut self.stale);
+        if stale.is_empty() {
+            return Vec::new();
         }
+        self.lives.retain(|uid, _| !stale.contains(uid));
+        self.namespaces.retain(|_, pods| {
+            pods.retain(|_, record| !stale.contains(&record.uid));
+            !pods.is_empty()
+        });
+        stale.into_iter().collect()
     }
 }
 

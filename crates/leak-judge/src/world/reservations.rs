@@ -1,6 +1,9 @@
 //! The addresses that `ReservedIP` objects keep: no leak if nobody holds them.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use hashbrown::HashMap;
 
@@ -15,6 +18,8 @@ use crate::interner::Interner;
 pub struct Reservations {
     by_object: BTreeMap<ObjectRef, Reserved>,
     by_network: HashMap<NetworkRef, BTreeMap<IpAddr, usize>>,
+    /// While they are being listed anew, those not seen again yet.
+    stale: BTreeSet<ObjectRef>,
 }
 
 #[derive(Debug)]
@@ -44,6 +49,7 @@ impl Reservations {
             uid: object.metadata.uid.clone().unwrap_or_default(),
             problem: format!("spec.ips {error}"),
         })?;
+        self.stale.remove(&id);
         self.remove(&id);
         let addresses: Vec<IpAddr> = addresses.into_iter().flatten().collect();
         let kept = self.by_network.entry(network.clone()).or_default();
@@ -68,7 +74,11 @@ impl Reservations {
         }
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    pub(super) fn begin_list(&mut self) {
+        self.stale = self.by_object.keys().cloned().collect();
+    }
+
+    pub(super) fn end_list(&mut self) {
+        std::mem::take(&mut self.stale).iter().for_each(|id| self.remove(id));
     }
 }

@@ -57,14 +57,15 @@ impl Source {
         matches!(self, Self::Pods | Self::Nodes | Self::Danm(ApiType { kind: DanmKind::DanmEp, .. }))
     }
 
-    /// The source that an observation lists completely, if it does.
-    pub(super) fn reset_by(observation: &Observation) -> Option<Self> {
+    /// The source that has been listed completely by this observation, if one has.
+    pub(super) fn listed_by(observation: &Observation) -> Option<Self> {
+        use Change::{ListEnds, Reset};
         match observation {
-            Observation::Pods(Change::Reset(_)) => Some(Self::Pods),
-            Observation::Nodes(Change::Reset(_)) => Some(Self::Nodes),
-            Observation::Endpoints(group, Change::Reset(_)) => Some(Self::endpoints(*group)),
-            Observation::Networks(group, kind, Change::Reset(_)) => Some(Self::networks(*group, *kind)),
-            Observation::Reservations(Change::Reset(_)) => Some(Self::reservations()),
+            Observation::Pods(Reset(_) | ListEnds) => Some(Self::Pods),
+            Observation::Nodes(Reset(_) | ListEnds) => Some(Self::Nodes),
+            Observation::Endpoints(group, Reset(_) | ListEnds) => Some(Self::endpoints(*group)),
+            Observation::Networks(group, kind, Reset(_) | ListEnds) => Some(Self::networks(*group, *kind)),
+            Observation::Reservations(Reset(_) | ListEnds) => Some(Self::reservations()),
             _ => None,
         }
     }

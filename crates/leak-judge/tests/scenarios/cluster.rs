@@ -130,13 +130,17 @@ impl Cluster {
         self.now = self.now + time;
     }
 
+    pub const fn now(&self) -> Moment {
+        self.now
+    }
+
     pub fn wait(&mut self, time: Duration) {
         self.now = self.now + time;
     }
 
     fn audit(&mut self) -> leak_judge::Audit {
         let audit = judge(&self.world, &self.suspects, &self.rules, self.now);
-        self.suspects.update(&audit, &self.world, self.now);
+        self.suspects.update(&audit.judgements, &self.world, self.now);
         audit
     }
 

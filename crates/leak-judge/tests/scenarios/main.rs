@@ -6,6 +6,7 @@
 
 mod cluster;
 mod identity;
+mod lookout;
 mod networks;
 mod observation;
 mod ownership;
