@@ -4,14 +4,15 @@
 use std::{fmt, future::Future};
 
 use danm_api::{ApiGroup, DanmEp, Decoded, Network, Node, Pod};
+use futures::stream::LocalBoxStream;
 use leak_judge::{EndpointId, NetworkId, NetworkWrite, Uid, Version};
 use thiserror::Error;
 
 /// Reads and writes of the release loop. Every read is consistent: it shows at least what was written before it
 /// began.
 pub trait ApiServer {
-    /// All endpoints of a group.
-    fn endpoints(&self, group: ApiGroup) -> impl Future<Output = Result<Vec<Decoded<DanmEp>>, ApiError>>;
+    /// All endpoints of a group, page by page: whole, they would not fit into memory. An error ends it.
+    fn endpoints(&self, group: ApiGroup) -> LocalBoxStream<'static, Result<EndpointsPage, ApiError>>;
 
     /// The Pods of a namespace, metadata only.
     fn pods(&self, namespace: &str) -> impl Future<Output = Result<Vec<Pod>, ApiError>>;
@@ -21,6 +22,9 @@ pub trait ApiServer {
 
     /// A Node.
     fn node(&self, name: &str) -> impl Future<Output = Result<Option<Node>, ApiError>>;
+
+    /// All Nodes.
+    fn nodes(&self) -> impl Future<Output = Result<Vec<Node>, ApiError>>;
 
     /// A network.
     fn network(&self, id: &NetworkId) -> impl Future<Output = Result<Option<Decoded<Network>>, ApiError>>;
@@ -38,7 +42,25 @@ pub trait ApiServer {
         id: &EndpointId,
         uid: &Uid,
         version: Version,
-    ) -> impl Future<Output = Result<(), ApiError>>;
+    ) -> impl Future<Output = Result<Deletion, ApiError>>;
+}
+
+/// A part of the list of all endpoints.
+#[derive(Clone, Debug)]
+pub struct EndpointsPage {
+    /// Some endpoints.
+    pub endpoints: Vec<Decoded<DanmEp>>,
+    /// Whether the list is complete with them.
+    pub is_last: bool,
+}
+
+/// What a delete that succeeded did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// The object is gone.
+    Done,
+    /// It will be gone when those are done whose finalizers it has.
+    Marked,
 }
 
 /// A request that failed.

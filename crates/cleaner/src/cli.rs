@@ -1,8 +1,8 @@
 //! The command line as it is typed. What it means is in `config.rs`.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use leak_judge::Limit;
 use operator_runtime::{ConnectArgs, LogArgs, parse_duration};
 
@@ -65,13 +65,61 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 100, env = "DANM_CLEANER_MAX_RELEASE_MIN")]
     pub max_release_min: usize,
 
-    /// Believe any number of releases, in this one pass
+    /// How long the brake holds once it has tripped; afterwards each Pod and Node is asked for by name
+    #[arg(long, value_name = "DURATION|forever", default_value = "10m", value_parser = parse_hold, env = "DANM_CLEANER_BRAKE_HOLD")]
+    pub brake_hold: Hold,
+
+    /// Believe any number of releases: in this one pass, or in the first ten minutes of a controller
     #[arg(long)]
     pub override_brake: bool,
+
+    /// Look at everything at least this often
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, env = "DANM_CLEANER_AUDIT_INTERVAL")]
+    pub audit_interval: Duration,
+
+    #[command(flatten)]
+    pub controller: ControllerArgs,
+}
+
+/// How to be a controller.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ControllerArgs {
+    /// Act only while holding the Lease, so that one of several replicas does
+    #[arg(long, value_name = "BOOL", default_value = "true", action = ArgAction::Set, env = "DANM_CLEANER_LEADER_ELECT")]
+    pub leader_elect: bool,
+
+    /// Namespace of the Lease
+    #[arg(long, value_name = "NAME", default_value = "kube-system", env = "DANM_CLEANER_LEASE_NAMESPACE")]
+    pub lease_namespace: String,
+
+    /// Name of the Lease
+    #[arg(long, value_name = "NAME", default_value = "danm-cleaner", env = "DANM_CLEANER_LEASE_NAME")]
+    pub lease_name: String,
+
+    /// Where /live, /ready, /metrics and /debug/state.json are served
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8080", env = "DANM_CLEANER_ADMIN_LISTEN")]
+    pub admin_listen: SocketAddr,
+}
+
+/// How long the brake holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    For(Duration),
+    Forever,
+}
+
+fn parse_hold(text: &str) -> Result<Hold, String> {
+    match text {
+        "forever" => Ok(Hold::Forever),
+        text => parse_duration(text).map(Hold::For),
+    }
 }
 
 const EXAMPLES: &str = "\
 Examples:
+  As a controller, with the account of its Pod:
+    danm-cleaner
+
   What would be freed, and why:
     danm-cleaner --once --dry-run --report -
 

@@ -1,18 +1,35 @@
 //! What the command line means: typed, checked, and printed at the start of the log.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use leak_judge::{Brake, Rules};
 
-use crate::{cli::Cli, pass::PassRules};
+use crate::{
+    cleaner::{BrakeRules, Cadence, CleanerRules},
+    cli::{Cli, Hold, RunArgs},
+};
+
+/// How long a controller overrides the brake that was told to: it cannot stay so in a manifest.
+const OVERRIDE_FOR: Duration = Duration::from_secs(600);
 
 /// A checked configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// What the pass goes by.
-    pub rules: PassRules,
+    /// What the Cleaner goes by.
+    pub rules: CleanerRules,
     /// Where the report goes, if there is one.
     pub report: Option<ReportTarget>,
+    /// What a controller needs besides.
+    pub controller: ControllerConfig,
+}
+
+/// What a controller needs besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControllerConfig {
+    /// The Lease, as namespace and name; `None` where nobody else is at work.
+    pub lease: Option<(String, String)>,
+    /// Where it is served how things stand.
+    pub admin_listen: SocketAddr,
 }
 
 /// Where the report goes.
@@ -29,30 +46,58 @@ impl Config {
     pub(crate) fn new(cli: &Cli) -> anyhow::Result<Self> {
         let args = cli.run_args();
         anyhow::ensure!(
-            args.once,
-            "danm-cleaner makes single passes: add --once (a controller that watches is not part of this release)"
+            !args.audit_interval.is_zero(),
+            "--audit-interval 0s would audit without end: say how long to wait between two"
         );
-        let rules = PassRules {
-            judge: Rules { grace: args.grace, ownership_window: args.ownership_window },
-            brake: (!args.override_brake)
-                .then_some(Brake { limit: args.max_release, min: args.max_release_min }),
-            dry_run: args.dry_run,
-        };
+        let cadence = if args.once { Cadence::Once } else { Cadence::Every(args.audit_interval) };
         let report = args.report.as_deref().map(|target| match target {
             "-" => ReportTarget::Stdout,
             file => ReportTarget::File(file.into()),
         });
-        Ok(Self { rules, report })
+        anyhow::ensure!(
+            args.once || report != Some(ReportTarget::Stdout),
+            "a controller reports again and again and cannot do so to standard output: name a file, or add --once"
+        );
+        let rules = CleanerRules {
+            judge: Rules { grace: args.grace, ownership_window: args.ownership_window },
+            brake: brake(args, cadence),
+            dry_run: args.dry_run,
+            cadence,
+        };
+        Ok(Self { rules, report, controller: controller(args) })
+    }
+}
+
+fn brake(args: &RunArgs, cadence: Cadence) -> BrakeRules {
+    let is_off = args.override_brake && cadence == Cadence::Once;
+    BrakeRules {
+        brake: (!is_off).then_some(Brake { limit: args.max_release, min: args.max_release_min }),
+        hold: match args.brake_hold {
+            Hold::For(hold) => Some(hold),
+            Hold::Forever => None,
+        },
+        open_for: if args.override_brake { OVERRIDE_FOR } else { Duration::ZERO },
+    }
+}
+
+/// A dry run writes nothing, a Lease neither.
+fn controller(args: &RunArgs) -> ControllerConfig {
+    let args_of = &args.controller;
+    let lease = (args_of.lease_namespace.clone(), args_of.lease_name.clone());
+    ControllerConfig {
+        lease: (args_of.leader_elect && !args.dry_run).then_some(lease),
+        admin_listen: args_of.admin_listen,
     }
 }
 
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PassRules { judge, brake, dry_run } = &self.rules;
-        let mode = if *dry_run { "dry run" } else { "one pass" };
-        write!(f, "{mode}, grace {:?}, ownership window {:?}", judge.grace, judge.ownership_window)?;
-        match brake {
-            Some(brake) => write!(f, ", brake above {brake}"),
+        let CleanerRules { judge, brake, dry_run, cadence } = &self.rules;
+        let mode = if *dry_run { "dry run, " } else { "" };
+        write!(f, "{mode}{cadence}, grace {:?}, ownership window {:?}", judge.grace, judge.ownership_window)?;
+        match brake.brake {
+            Some(_) if !brake.open_for.is_zero() => write!(f, ", brake overridden for {:?}", brake.open_for),
+            Some(limit) => write!(f, ", brake above {limit}"),
             None => f.write_str(", brake overridden"),
         }
     }

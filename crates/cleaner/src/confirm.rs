@@ -2,18 +2,29 @@
 //! reads that takes is decided by [`Questions::about`]; [`ask`] performs them. What they show goes into the
 //! index like any observation, and everything is judged again.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use danm_api::{ApiGroup, Change, Decoded, Network, Node, Pod};
-use futures::{Stream, StreamExt, TryStreamExt, stream};
-use leak_judge::{
-    Endpoint, HostState, Hosts, NetworkId, NetworkLookup, Observation, Slot, Source, Uid, World,
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
 };
 
-use crate::{ApiError, ApiServer};
+use danm_api::{ApiGroup, Change};
+use futures::{
+    Stream, StreamExt,
+    stream::{self, LocalBoxStream},
+};
+use leak_judge::{
+    EndpointId, EndpointPlan, HostState, Hosts, Moment, NetworkId, NetworkLookup, Observation, Source, Uid,
+    Version, World,
+};
+
+use crate::{ApiError, ApiServer, api_server::EndpointsPage, news::News};
 
 /// Up to so many Pods of a namespace are read one by one; more of them in one list.
 const SINGLE_READS: usize = 8;
+
+/// Pods that are read by name in one round, where lists are not believed: a round has to end before what it
+/// showed is old.
+const BY_NAME: usize = 1_000;
 
 /// Reads under way at the same time.
 const IN_FLIGHT: usize = 16;
@@ -22,82 +33,189 @@ const IN_FLIGHT: usize = 16;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Questions {
     /// The endpoints it is about.
-    pub(crate) endpoints: Vec<Uid>,
+    pub(crate) endpoints: Vec<Question>,
     /// Groups whose endpoints are listed: an endpoint nobody has seen may be a rival.
     groups: BTreeSet<ApiGroup>,
-    /// Pods by namespace, none of which should be there.
-    pods: BTreeMap<String, BTreeSet<String>>,
-    /// Nodes: those that should be Ready, and those that should not be there.
-    nodes: BTreeSet<String>,
-    /// Networks that should not be there.
-    networks: BTreeSet<NetworkId>,
+    /// Whether each Pod is asked for by name: lists are not believed now.
+    one_by_one: bool,
+}
+
+/// What the release of one endpoint rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) id: EndpointId,
+    pub(crate) uid: Uid,
+    pub(crate) version: Version,
+    /// The Pod that should not be there.
+    pod: String,
+    /// The Node that should be Ready; `None` where none should be its host.
+    node: Option<String>,
+    /// The network, if it should not be there.
+    network: Option<NetworkId>,
+}
+
+/// One read, which may be of use to several endpoints.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Read {
+    Pods(String),
+    Pod(String, String),
+    Node(String),
+    Nodes,
+    Network(NetworkId),
 }
 
 impl Questions {
     /// The questions on which the release of some endpoints rests.
-    pub(crate) fn about(world: &World, hosts: &Hosts, slots: impl Iterator<Item = Slot>) -> Self {
-        let mut questions = Self::default();
-        for endpoint in slots.filter_map(|slot| world.endpoints().get(slot)) {
-            questions.add(world, hosts, endpoint);
-        }
+    pub(crate) fn about(world: &World, hosts: &Hosts, plans: &[EndpointPlan], one_by_one: bool) -> Self {
+        let mut by_name = 0;
+        let questions = plans.iter().filter_map(|plan| Question::about(world, hosts, plan));
+        let endpoints: Vec<Question> = questions
+            .filter(|question| {
+                by_name += usize::from(one_by_one || question.node.is_none());
+                by_name <= BY_NAME
+            })
+            .collect();
         let is_served = |group: &ApiGroup| world.coverage().serves(Source::endpoints(*group));
-        questions.groups = ApiGroup::ALL.into_iter().filter(is_served).collect();
-        questions
+        let since = plans.iter().filter_map(|plan| plan.shown_since).max();
+        let is_unread =
+            |group: &ApiGroup| since.is_some_and(|since| !world.has_read_endpoints(*group, since));
+        let groups = ApiGroup::ALL.into_iter().filter(is_served).filter(is_unread).collect();
+        Self { endpoints, groups, one_by_one }
     }
 
-    fn add(&mut self, world: &World, hosts: &Hosts, endpoint: &Endpoint) {
-        self.endpoints.push(endpoint.uid.clone());
-        self.pods.entry(endpoint.id.namespace.to_string()).or_default().insert(endpoint.pod.to_string());
-        match hosts.state(&endpoint.host) {
-            Some(HostState::Ready { node, .. }) => self.nodes.insert(node.to_string()),
-            _ => self.nodes.insert(endpoint.host.to_string()),
-        };
-        if matches!(world.network_of(endpoint), NetworkLookup::Gone) {
-            self.networks.insert(endpoint.network_id());
+    /// Whether each Pod was asked for by name.
+    pub(crate) const fn is_one_by_one(&self) -> bool {
+        self.one_by_one
+    }
+
+    fn reads(&self) -> BTreeSet<Read> {
+        // Where a machine is gone too, a list that came back empty would find both: such Pods are asked for by name.
+        let is_by_name = |question: &&Question| self.one_by_one || question.node.is_none();
+        let (by_name, others): (Vec<&Question>, Vec<&Question>) = self.endpoints.iter().partition(is_by_name);
+        let mut pods: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for question in others {
+            pods.entry(&*question.id.namespace).or_default().insert(&question.pod);
         }
+        let pod = |namespace: &str, name: &str| Read::Pod(namespace.to_owned(), name.to_owned());
+        let by_name = by_name.into_iter().map(|question| pod(&question.id.namespace, &question.pod));
+        let pods = pods.into_iter().flat_map(|(namespace, names)| {
+            if names.len() > SINGLE_READS {
+                return vec![Read::Pods(namespace.to_owned())];
+            }
+            names.into_iter().map(|name| pod(namespace, name)).collect()
+        });
+        let nodes = self.endpoints.iter().map(|question| match &question.node {
+            Some(node) => Read::Node(node.clone()),
+            None => Read::Nodes,
+        });
+        let networks = self.endpoints.iter().filter_map(|question| question.network.clone());
+        pods.chain(by_name).chain(nodes).chain(networks.map(Read::Network)).collect()
+    }
+}
+
+impl Question {
+    fn about(world: &World, hosts: &Hosts, plan: &EndpointPlan) -> Option<Self> {
+        let endpoint = world.endpoints().get(plan.slot)?;
+        let node = match hosts.state(&endpoint.host) {
+            Some(HostState::Ready { node, .. }) => Some(node.to_string()),
+            _ => None,
+        };
+        let is_network_gone = matches!(world.network_of(endpoint), NetworkLookup::Gone);
+        Some(Self {
+            id: endpoint.id.clone(),
+            uid: endpoint.uid.clone(),
+            version: endpoint.version,
+            pod: endpoint.pod.to_string(),
+            node,
+            network: is_network_gone.then(|| endpoint.network_id()),
+        })
+    }
+
+    fn rests_on(&self, read: &Read) -> bool {
+        match read {
+            Read::Pods(namespace) => *self.id.namespace == **namespace,
+            Read::Pod(namespace, name) => *self.id.namespace == **namespace && self.pod == *name,
+            Read::Node(name) => self.node.as_ref() == Some(name),
+            Read::Nodes => self.node.is_none(),
+            Read::Network(id) => self.network.as_ref() == Some(id),
+        }
+    }
+}
+
+/// What came of the questions.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    pub(crate) questions: Questions,
+    pub(crate) seen: Vec<Observation>,
+    failed: Vec<(Read, ApiError)>,
+}
+
+impl Answers {
+    /// The endpoints of which everything was answered, and those of which something was not, with the error.
+    pub(crate) fn outcome(&self) -> impl Iterator<Item = (&Question, Option<&ApiError>)> {
+        self.questions.endpoints.iter().map(|question| {
+            let failed = self.failed.iter().find(|(read, _)| question.rests_on(read));
+            (question, failed.map(|(_, error)| error))
+        })
     }
 }
 
 /// Reads it all. Endpoints come first: whatever holds an address by then has a Pod that the later reads find.
-pub(crate) async fn ask(api: &impl ApiServer, questions: &Questions) -> Result<Vec<Observation>, ApiError> {
-    let Questions { groups, pods, nodes, networks, .. } = questions;
-    let mut seen = Vec::new();
-    for group in groups {
-        seen.push(Observation::Endpoints(*group, Change::Read(api.endpoints(*group).await?)));
-    }
-    let pods: Vec<Vec<Pod>> =
-        at_once(pods.iter().map(async |(namespace, names)| pods_of(api, namespace, names).await)).await?;
-    seen.push(Observation::Pods(Change::Read(pods.into_iter().flatten().collect())));
-    let nodes: Vec<Option<Node>> = at_once(nodes.iter().map(async |name| api.node(name).await)).await?;
-    seen.push(Observation::Nodes(Change::Read(nodes.into_iter().flatten().collect())));
-    let networks: Vec<(&NetworkId, Option<Decoded<Network>>)> =
-        at_once(networks.iter().map(async |id| api.network(id).await.map(|network| (id, network)))).await?;
-    let found = networks.into_iter().filter_map(|(id, network)| {
-        let network = Change::Read(vec![network?]);
-        Some(Observation::Networks(id.group, id.network.kind, network))
-    });
-    seen.extend(found);
-    Ok(seen)
+/// What one failed read would have shown holds up nobody else.
+pub(crate) fn ask<A: ApiServer + Clone + 'static>(
+    api: A,
+    questions: Questions,
+    asked_at: Moment,
+) -> LocalBoxStream<'static, News> {
+    let lists: Vec<_> =
+        questions.groups.iter().map(|group| read_endpoints(&api, *group, asked_at).boxed_local()).collect();
+    let others = async move {
+        let reads = stream::iter(questions.reads()).map(|read| async {
+            let answer = perform(&api, &read).await;
+            (read, answer)
+        });
+        let mut answers = Answers { questions: Questions::default(), seen: Vec::new(), failed: Vec::new() };
+        let mut reads = pin!(reads.buffer_unordered(IN_FLIGHT));
+        while let Some((read, answer)) = reads.next().await {
+            match answer {
+                Ok(seen) => answers.seen.extend(seen),
+                Err(error) => answers.failed.push((read, error)),
+            }
+        }
+        News::Answered(Answers { questions, ..answers })
+    };
+    stream::iter(lists).flatten().chain(stream::once(others)).boxed_local()
 }
 
-async fn pods_of(
+fn read_endpoints(
     api: &impl ApiServer,
-    namespace: &str,
-    names: &BTreeSet<String>,
-) -> Result<Vec<Pod>, ApiError> {
-    if names.len() > SINGLE_READS {
-        return api.pods(namespace).await;
-    }
-    let pods: Vec<Option<Pod>> =
-        at_once(names.iter().map(async |name| api.pod(namespace, name).await)).await?;
-    Ok(pods.into_iter().flatten().collect())
+    group: ApiGroup,
+    began: Moment,
+) -> impl Stream<Item = News> + 'static {
+    let news = move |page: Result<EndpointsPage, ApiError>| match page {
+        Ok(EndpointsPage { endpoints, is_last }) => {
+            let read = News::Seen(Observation::Endpoints(group, Change::Read(endpoints)));
+            let all = is_last.then_some(News::Seen(Observation::EndpointsRead(group, began)));
+            [Some(read), all]
+        }
+        Err(error) => [Some(News::Unread(group, error)), None],
+    };
+    api.endpoints(group).flat_map(move |page| stream::iter(news(page).into_iter().flatten()))
 }
 
-async fn at_once<T, R>(reads: impl Iterator<Item = R>) -> Result<Vec<T>, ApiError>
-where
-    R: Future<Output = Result<T, ApiError>>,
-{
-    let answers: &mut (dyn Stream<Item = Result<T, ApiError>> + Unpin) =
-        &mut Box::pin(stream::iter(reads).buffer_unordered(IN_FLIGHT));
-    answers.try_collect().await
+/// Performs one read. What is not there is nothing seen.
+async fn perform(api: &impl ApiServer, read: &Read) -> Result<Option<Observation>, ApiError> {
+    Ok(match read {
+        Read::Pods(namespace) => Some(Observation::Pods(Change::Read(api.pods(namespace).await?))),
+        Read::Pod(namespace, name) => {
+            let pod = api.pod(namespace, name).await?;
+            pod.map(|pod| Observation::Pods(Change::Read(vec![pod])))
+        }
+        Read::Node(name) => api.node(name).await?.map(|node| Observation::Nodes(Change::Read(vec![node]))),
+        Read::Nodes => Some(Observation::Nodes(Change::Read(api.nodes().await?))),
+        Read::Network(id) => {
+            let network = api.network(id).await?;
+            network.map(|it| Observation::Networks(id.group, id.network.kind, Change::Read(vec![it])))
+        }
+    })
 }

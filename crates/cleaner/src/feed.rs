@@ -11,9 +11,6 @@ use leak_judge::{Observation, Source};
 use operator_runtime::{WatchFailure, watch};
 use tokio::sync::mpsc;
 
-/// A source that fails so often in a row is told to be unavailable. It is tried on, and may come back.
-const FAILURES: u32 = 5;
-
 /// Observations that may wait for the loop.
 const QUEUE: usize = 1024;
 
@@ -78,18 +75,12 @@ fn observe<K: Send + 'static>(
     changes: impl Stream<Item = Result<Change<K>, WatchFailure>> + Send + 'static,
     observation: impl Fn(Change<K>) -> Observation + Send + 'static,
 ) -> BoxStream<'static, Observation> {
-    let mut failures = 0;
     let observed = changes.filter_map(move |change| {
         ready(match change {
-            Ok(change) => {
-                failures = 0;
-                Some(observation(change))
-            }
+            Ok(change) => Some(observation(change)),
             Err(failure) => {
-                failures += 1;
                 tracing::debug!(%source, reason = failure.reason, "watch failed");
-                let is_lost = failure.is_final || failures >= FAILURES;
-                is_lost.then_some(Observation::Unavailable(source, failure.reason))
+                failure.is_lost.then_some(Observation::Unavailable(source, failure.reason))
             }
         })
     });

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use danm_api::{ApiGroup, ApiType, DanmEp, DanmKind, Decoded, Network, Node, Pod};
+use futures::{
+    StreamExt,
+    stream::{self, LocalBoxStream},
+};
 use kube::{
     Api, Client, Resource,
     api::{DeleteParams, ListParams, ObjectList, Patch, PatchParams, Preconditions},
@@ -13,7 +17,7 @@ use operator_runtime::describe;
 
 use crate::{
     ApiServer,
-    api_server::{ApiError, Failure},
+    api_server::{ApiError, Deletion, EndpointsPage, Failure},
 };
 
 /// A request that takes longer is given up, whatever the connection looks like. The API server itself gives up
@@ -56,10 +60,21 @@ impl KubeApiServer {
 }
 
 impl ApiServer for KubeApiServer {
-    async fn endpoints(&self, group: ApiGroup) -> Result<Vec<Decoded<DanmEp>>, ApiError> {
-        let api = self.danm(ApiType { group, kind: DanmKind::DanmEp }, "");
-        let api: &Api<Decoded<DanmEp>> = &api;
-        list(&format!("list danmeps.{group}"), async |params| api.list(&params).await).await
+    fn endpoints(&self, group: ApiGroup) -> LocalBoxStream<'static, Result<EndpointsPage, ApiError>> {
+        let api: Api<Decoded<DanmEp>> = self.danm(ApiType { group, kind: DanmKind::DanmEp }, "");
+        // No page names a resourceVersion: the first is read from the data store, the others continue it.
+        let pages = stream::try_unfold(Some(ListParams::default().limit(PAGE)), move |params| {
+            let api = api.clone();
+            async move {
+                let Some(params) = params else { return Ok(None) };
+                let list = request(format!("list danmeps.{group}"), api.list(&params)).await?;
+                let token = list.metadata.continue_.filter(|token| !token.is_empty());
+                let is_last = token.is_none();
+                let next = token.map(|token| params.continue_token(&token));
+                Ok(Some((EndpointsPage { endpoints: list.items, is_last }, next)))
+            }
+        });
+        pages.boxed_local()
     }
 
     async fn pods(&self, namespace: &str) -> Result<Vec<Pod>, ApiError> {
@@ -80,6 +95,11 @@ impl ApiServer for KubeApiServer {
         request(format!("get node {name}"), api.get_opt(name)).await
     }
 
+    async fn nodes(&self) -> Result<Vec<Node>, ApiError> {
+        let api: Api<Node> = Api::all(self.client.clone());
+        list("list nodes", async |params| api.list(&params).await).await
+    }
+
     async fn network(&self, id: &NetworkId) -> Result<Option<Decoded<Network>>, ApiError> {
         request(format!("get {id}"), self.network_api(id).get_opt(&id.network.name)).await
     }
@@ -95,14 +115,21 @@ impl ApiServer for KubeApiServer {
         request(format!("write {id}"), api.patch(&id.network.name, &params, &patch)).await
     }
 
-    async fn delete_endpoint(&self, id: &EndpointId, uid: &Uid, version: Version) -> Result<(), ApiError> {
+    async fn delete_endpoint(
+        &self,
+        id: &EndpointId,
+        uid: &Uid,
+        version: Version,
+    ) -> Result<Deletion, ApiError> {
         let api: Api<Decoded<DanmEp>> =
             self.danm(ApiType { group: id.group, kind: DanmKind::DanmEp }, &id.namespace);
         let preconditions =
             Preconditions { uid: Some(uid.to_string()), resource_version: Some(version.0.to_string()) };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         let name = id.name.to_string();
-        request(format!("delete {id}"), api.delete(&name, &params)).await.map(drop)
+        let answer = request(format!("delete {id}"), api.delete(&name, &params)).await?;
+        let is_marked = answer.left().is_some_and(|object| object.meta().deletion_timestamp.is_some());
+        Ok(if is_marked { Deletion::Marked } else { Deletion::Done })
     }
 }
 

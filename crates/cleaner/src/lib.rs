@@ -1,14 +1,15 @@
 //! `danm-cleaner`: finds allocations nobody uses any more and gives them back.
 //!
 //! ```text
-//!   Cli ──> Config ──> run
-//!                       │
-//!        watches ─────> pass ──> judge, plan (leak-judge decides)
-//!      (feed.rs)         │  ^
-//!                        v  └── confirm: fresh reads before anything is written
-//!                     release ──> ApiServer (one write per network, then the deletes)
-//!                        │
-//!                        └──> report (one row an allocation)
+//!   Cli ──> Config ──> run ──> once | controller (Lease, probes, metrics, Events)
+//!                                    │ Input                       ^ Told
+//!            watches (feed.rs) ──────┤                             │
+//!                                    v                             │
+//!                                 cleaner: judge, plan (leak-judge decides)
+//!                                    │  ^
+//!                      Step          v  │ News
+//!            confirm: fresh reads before anything is written
+//!            release: one write per network, then the deletes ──> ApiServer
 //! ```
 //!
 //! Responsible for reading what decisions need, for carrying them out, and for telling about it. Every decision
@@ -16,22 +17,28 @@
 //! without HTTP and without time.
 
 mod api_server;
+mod cleaner;
 mod cli;
 mod clock;
 mod config;
 mod confirm;
+mod controller;
 mod feed;
+mod input;
 mod kube_api_server;
-mod pass;
+mod news;
+mod once;
 mod release;
 mod report;
 mod run;
 mod summary;
 
-pub use api_server::{ApiError, ApiServer, Failure};
+pub use api_server::{ApiError, ApiServer, Deletion, EndpointsPage, Failure};
+pub use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Passage, Status, Told, Trouble};
 pub use cli::Cli;
 pub use clock::{Clock, SystemClock};
-pub use config::{Config, ReportTarget};
-pub use pass::{Finished, Pass, PassError, PassRules};
+pub use config::{Config, ControllerConfig, ReportTarget};
+pub use input::{Input, Lead};
+pub use news::Round;
 pub use run::run;
 pub use summary::Summary;

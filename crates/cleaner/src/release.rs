@@ -1,62 +1,86 @@
 //! Performs one network's part of a plan: the write that gives addresses back, then the deletes. It decides
 //! nothing; what did not work is told, and judged again by the caller.
 
-use danm_api::{Decoded, Network};
-use futures::{StreamExt, stream};
-use leak_judge::{EndpointPlan, NetworkId, NetworkPlan, Version};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
-use crate::{ApiError, ApiServer, Failure};
+use futures::{
+    FutureExt, StreamExt,
+    future::ready,
+    stream::{self, LocalBoxStream},
+};
+use kube::Resource;
+use leak_judge::{AddressAction, EndpointPlan, NetworkPlan};
 
-/// Deletes of one network under way at the same time.
-const IN_FLIGHT: usize = 16;
+use crate::{
+    ApiError, ApiServer, Deletion, Failure,
+    news::{News, Round, Written},
+};
 
-/// What came of one network's plan.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    /// The network.
-    pub network: NetworkId,
-    /// The version the plan was made for, if there was something to write.
-    pub version: Option<Version>,
-    /// The network as it is now, if it was written.
-    pub written: Result<Option<Decoded<Network>>, ApiError>,
-    /// What came of each endpoint. After a failed write none was tried.
-    pub endpoints: Vec<(EndpointPlan, Result<(), ApiError>)>,
-}
-
-impl Outcome {
-    /// Whether a request was not answered, so that asking on at once is of no use.
-    pub(crate) fn is_unanswered(&self) -> bool {
-        let failures = self.endpoints.iter().filter_map(|(_, result)| result.as_ref().err());
-        failures.chain(self.written.as_ref().err()).any(|error| matches!(error.failure, Failure::Unknown(_)))
-    }
-}
+/// Deletes of one network under way at the same time. What all networks may have under way is bounded where
+/// requests are made.
+const IN_FLIGHT: usize = 32;
 
 /// Writes, then deletes. No endpoint is deleted before its addresses are settled: it is their only trace.
-pub(crate) async fn release(api: &impl ApiServer, plan: NetworkPlan) -> Outcome {
+pub(crate) fn release<A: ApiServer + Clone + 'static>(
+    api: A,
+    plan: NetworkPlan,
+) -> LocalBoxStream<'static, News> {
+    let round = Round { network: plan.network.clone(), uid: None, freed: 0, deleted: 0, error: None };
+    let to_free = addresses_to_free(&plan);
+    let round = Rc::new(RefCell::new(round));
+    let count = Rc::clone(&round);
+    let news = write(api.clone(), plan).map(move |(written, endpoints)| {
+        let deletes = endpoints.into_iter().map(move |endpoint| delete(api.clone(), endpoint));
+        stream::once(ready(written)).chain(stream::iter(deletes).buffer_unordered(IN_FLIGHT))
+    });
+    let news = news.flatten_stream().inspect(move |news| count.borrow_mut().count(news, to_free));
+    let done = stream::once(async move { News::Done(round.borrow().clone()) });
+    news.chain(done).boxed_local()
+}
+
+/// Writes what there is to write. Gives the endpoints that may be deleted then.
+async fn write(api: impl ApiServer, plan: NetworkPlan) -> (News, Vec<EndpointPlan>) {
     let NetworkPlan { network, write, endpoints } = plan;
     let version = write.as_ref().map(|write| write.version);
-    let written = match &write {
+    let result = match &write {
         Some(write) => api.write_network(&network, write).await.map(Some),
         None => Ok(None),
     };
-    let endpoints = match &written {
-        Ok(_) => delete(api, endpoints).await,
-        Err(error) => endpoints.into_iter().map(|endpoint| (endpoint, Err(error.clone()))).collect(),
-    };
-    Outcome { network, version, written, endpoints }
+    let (go, left) = if result.is_ok() { (endpoints, Vec::new()) } else { (Vec::new(), endpoints) };
+    (News::Written(Written { network, version, result, left }), go)
 }
 
-async fn delete(
-    api: &impl ApiServer,
-    endpoints: Vec<EndpointPlan>,
-) -> Vec<(EndpointPlan, Result<(), ApiError>)> {
-    let deletes = endpoints.into_iter().map(async |endpoint| {
-        let result = match api.delete_endpoint(&endpoint.id, &endpoint.uid, endpoint.version).await {
-            // Somebody else was faster, or our own delete before a lost answer.
-            Err(ApiError { failure: Failure::NotFound, .. }) => Ok(()),
-            result => result,
+async fn delete(api: impl ApiServer, endpoint: EndpointPlan) -> News {
+    let result = match api.delete_endpoint(&endpoint.id, &endpoint.uid, endpoint.version).await {
+        // Somebody else was faster, or our own delete before a lost answer.
+        Err(ApiError { failure: Failure::NotFound, .. }) => Ok(Deletion::Done),
+        result => result,
+    };
+    News::Deleted(endpoint, result)
+}
+
+impl Round {
+    fn count(&mut self, news: &News, to_free: usize) {
+        let error = match news {
+            News::Written(Written { result: Ok(Some(network)), .. }) => {
+                self.uid.clone_from(&network.meta().uid);
+                self.freed = to_free;
+                return;
+            }
+            News::Deleted(_, Ok(Deletion::Done)) => {
+                self.deleted += 1;
+                return;
+            }
+            News::Written(Written { result: Err(error), .. }) | News::Deleted(_, Err(error)) => error,
+            _ => return,
         };
-        (endpoint, result)
-    });
-    stream::iter(deletes).buffer_unordered(IN_FLIGHT).collect().await
+        self.error.get_or_insert_with(|| error.clone());
+    }
+}
+
+/// Several endpoints may hold one.
+fn addresses_to_free(plan: &NetworkPlan) -> usize {
+    let all = plan.endpoints.iter().flat_map(|endpoint| &endpoint.addresses);
+    let free = all.filter(|plan| plan.action == AddressAction::Free).map(|plan| plan.address);
+    free.collect::<BTreeSet<_>>().len()
 }

@@ -12,7 +12,7 @@ use danm_api::{ApiGroup, NetworkOptions};
 use ipnet::IpNet;
 use thiserror::Error;
 
-use crate::{AllocBits, AllocError, BitIndex, MAX_BITS};
+use crate::{AllocBits, AllocError, BitIndex, MAX_BITS, parse_interface_address};
 
 /// An address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,7 +100,7 @@ impl Pool {
         let size = size(fields.subnet.0, subnet)?;
         let start = bound(subnet, fields.start, 1.min(size - 1))?;
         let end = bound(subnet, fields.end, size.saturating_sub(2))?;
-        let gateways = fields.gateways.iter().filter_map(|text| text.parse().ok());
+        let gateways = fields.gateways.iter().filter_map(|text| parse_interface_address(text).ok().flatten());
         let gateways = gateways.filter_map(|gateway| bit_of(subnet, gateway)).collect();
         Ok(Some(Self { subnet, size, dynamic: start..=end, gateways }))
     }

@@ -4,7 +4,14 @@
 
 #![expect(clippy::expect_used, clippy::cast_precision_loss, reason = "figures for people")]
 
-use std::{collections::HashMap, fmt::Write as _, fs, hint::black_box, process::ExitCode, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Write as _,
+    fs,
+    hint::black_box,
+    process::ExitCode,
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use danm_api::{ApiGroup, Change, NetworkKind};
@@ -96,7 +103,8 @@ fn audit() -> Vec<Figure> {
     let audited = judge(&world, &suspects, &rules, now);
     let dangling: Vec<Judgement> = audited.dangling().copied().collect();
     assert_eq!(dangling.len(), ENDPOINTS / 2, "half of the endpoints are dead");
-    let plan_cost = median(|| plan(&world, &dangling, &rules, now));
+    let none = BTreeSet::new();
+    let plan_cost = median(|| plan(&world, &dangling, &none, &rules, now));
     let floor = floor(&world);
 
     let megabytes = |bytes: usize| bytes as f64 / 1e6;

@@ -3,7 +3,8 @@
 //! `spec.Host` is what the machine calls itself, a Node's name what its kubelet was told. Mostly they are the
 //! same, or the Node's host name label makes the link; sometimes (a full and a short name, a cloud's override)
 //! nothing does. A host that names no Node is therefore a machine that is gone only where it cannot be another
-//! name of a Node that does not answer: behind that name the Pod may still run.
+//! name of a Node that does not answer: behind that name the Pod may still run. That such a Node goes by its own
+//! name is believed only of one with a living Pod whose endpoint says so: anybody may write a name into an endpoint.
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ impl Hosts {
         let links = Links::new(world.nodes());
         let mut inhabited = HashSet::new();
         let mut linked: HashMap<Arc<str>, Option<Arc<str>>> = HashMap::new();
+        let mut known: HashSet<Arc<str>> = HashSet::new();
         for (_, endpoint) in world.endpoints().iter() {
             let node = match linked.get(&endpoint.host) {
                 Some(node) => node,
@@ -54,11 +56,16 @@ impl Hosts {
                     linked.entry(Arc::clone(&endpoint.host)).or_insert_with_key(|host| links.node_of(host))
                 }
             };
-            if node.is_none() && has_living_pod(endpoint, world) {
-                inhabited.insert(Arc::clone(&endpoint.host));
+            match node {
+                None if has_living_pod(endpoint, world) => {
+                    inhabited.insert(Arc::clone(&endpoint.host));
+                }
+                Some(node) if has_pod_on(endpoint, node, world) => {
+                    known.insert(Arc::clone(node));
+                }
+                _ => {}
             }
         }
-        let known: HashSet<&Arc<str>> = linked.values().flatten().collect();
         let mut silent: Vec<&Arc<str>> = world
             .nodes()
             .iter()
@@ -151,4 +158,10 @@ fn short(name: &str) -> &str {
 
 fn has_living_pod(endpoint: &Endpoint, world: &World) -> bool {
     !endpoint.pod_uid.is_empty() && world.pods().has_uid(&endpoint.pod_uid)
+}
+
+/// Whether the endpoint's Pod lives on this Node, as its kubelet and the scheduler know it.
+fn has_pod_on(endpoint: &Endpoint, node: &str, world: &World) -> bool {
+    let pod = world.pods().get(&endpoint.id.namespace, &endpoint.pod);
+    pod.is_some_and(|pod| pod.uid == endpoint.pod_uid && *pod.node == *node)
 }

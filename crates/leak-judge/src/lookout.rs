@@ -27,7 +27,7 @@ impl Lookout {
         let audit = judge(world, &self.suspects, rules, now);
         self.suspects.update(&audit.judgements, world, now);
         self.has_audited = world.coverage().allows_verdicts();
-        let doubtful = audit.judgements.iter().filter(is_doubtful).copied().collect();
+        let doubtful = audit.judgements.iter().copied().filter(is_doubtful).collect();
         self.doubtful = Audit { judgements: doubtful, hosts: audit.hosts.clone() };
         audit
     }
@@ -47,7 +47,7 @@ impl Lookout {
         slots.dedup();
         let mut judgements = judge_some(world, &hosts, slots.into_iter(), &self.suspects, (rules, now));
         self.suspects.update(&judgements, world, now);
-        judgements.retain(|judgement| is_doubtful(&judgement));
+        judgements.retain(is_doubtful);
         self.doubtful = Audit { judgements, hosts };
     }
 
@@ -66,6 +66,6 @@ impl Lookout {
     }
 }
 
-fn is_doubtful(judgement: &&Judgement) -> bool {
+fn is_doubtful(judgement: &Judgement) -> bool {
     judgement.finding.verdict != Verdict::Live
 }

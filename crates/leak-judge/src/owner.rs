@@ -6,7 +6,7 @@ mod danm;
 mod foreign;
 mod nobody;
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use hashbrown::HashSet;
 
@@ -31,6 +31,8 @@ pub struct AddressCase<'a> {
     pub world: &'a World,
     /// All endpoints that are about to be released together: no rivals of each other.
     pub releasing: &'a HashSet<Slot>,
+    /// Endpoints that are dead too, but whose turn has not come.
+    pub dying: &'a BTreeSet<Slot>,
     /// What the operator set.
     pub rules: &'a Rules,
     /// The time.

@@ -3,7 +3,10 @@
 //! A plan is a value made for one state of the world; whoever performs it makes each write conditional on the
 //! versions it names, and plans again where one does not hold any more.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use hashbrown::HashSet;
 
@@ -24,6 +27,9 @@ const ENDPOINTS_PER_WRITE: usize = 1_000;
 
 /// Above this an object comes too near to the 1.5 MiB that etcd takes, after which DANM could not write it.
 const OBJECT_BYTES: usize = 1_450_000;
+
+/// What the annotations of one object may have in all.
+const ANNOTATION_BYTES: usize = 256 * 1024;
 
 /// What to do now, and what has to wait.
 #[derive(Clone, Debug, Default)]
@@ -106,11 +112,19 @@ pub struct Held {
     pub addresses: Vec<AddressPlan>,
 }
 
-/// Plans the release of endpoints that are proved dead and may be released now.
-pub fn plan(world: &World, dangling: &[Judgement], rules: &Rules, now: Moment) -> Plan {
+/// Plans the release of endpoints that are proved dead and may be released now. `dying` are those that are dead
+/// too, but whose turn has not come.
+pub fn plan(
+    world: &World,
+    dangling: &[Judgement],
+    dying: &BTreeSet<Slot>,
+    rules: &Rules,
+    now: Moment,
+) -> Plan {
     let releasing: HashSet<Slot> = dangling.iter().map(|judgement| judgement.slot).collect();
     let settle = |endpoint, network: &NetworkLookup<'_>, address| -> Settled {
-        let case = AddressCase { address, endpoint, network, world, releasing: &releasing, rules, now };
+        let case =
+            AddressCase { address, endpoint, network, world, releasing: &releasing, dying, rules, now };
         let owner = owner_of(case);
         (address, owner.owner(), owner.settle(case))
     };
@@ -270,5 +284,6 @@ fn to_record(world: &World, record: &NetworkRecord, new: Vec<Uid>) -> Option<Vec
     let old = record.released.iter().filter(|uid| world.endpoints().has_uid(uid));
     let all: Vec<Uid> = old.cloned().chain(new).collect();
     let text = all.len() * "00000000-0000-0000-0000-000000000000,".len() + RELEASED_ANNOTATION.len();
-    (record.bytes + text <= OBJECT_BYTES).then_some(all)
+    let fits = record.bytes + text <= OBJECT_BYTES && record.annotation_bytes + text <= ANNOTATION_BYTES;
+    fits.then_some(all)
 }

@@ -1,7 +1,7 @@
 //! The report: one row for each allocation judged. Its field names and words are fixed; people script against
 //! them. Makes rows; where they are written to is the caller's business.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use hashbrown::{HashMap, HashSet};
 
@@ -209,13 +209,14 @@ impl<'a> Reporter<'a> {
 
     fn kept_addresses(&self, endpoint: &Endpoint) -> Vec<AddressRow> {
         let network = self.world.network_of(endpoint);
-        let releasing = HashSet::new();
+        let (releasing, dying) = (HashSet::new(), BTreeSet::new());
         let case = |address| AddressCase {
             address,
             endpoint,
             network: &network,
             world: self.world,
             releasing: &releasing,
+            dying: &dying,
             rules: self.rules,
             now: self.now,
         };

@@ -83,6 +83,8 @@ reasons! {
     CalicoAddress = "calico-address",
     /// Held: the network was written by somebody else meanwhile.
     Conflict = "conflict",
+    /// Held: another dead endpoint claims its address too, and they have to go together.
+    DeadRival = "dead-rival",
     /// Held: its addresses are settled and it was deleted, but somebody's finalizer keeps it.
     Finalizer = "finalizer",
     /// Unknown: a set bit that no endpoint claims.

@@ -13,10 +13,13 @@ mod pods;
 mod reservations;
 mod slots;
 mod source;
+mod tombstones;
+mod unread;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt, mem,
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -28,6 +31,7 @@ use kube_core::Resource;
 
 pub use claims::Claims;
 pub use endpoint::{Endpoint, EndpointId};
+use endpoints::Seen;
 pub use endpoints::{Endpoints, Slot};
 pub use network::{AddressSpace, Bits, NetworkRecord, Rise, Version};
 pub use networks::{NetworkId, Networks};
@@ -36,7 +40,8 @@ pub use pods::{Life, PodRecord, Pods};
 pub use reservations::Reservations;
 pub use source::{Coverage, Source};
 
-use crate::{Moment, interner::Interner};
+use self::unread::{UnreadAddresses, addresses_in};
+use crate::{Moment, Uid, interner::Interner};
 
 /// A change of one of the kinds the index holds.
 #[derive(Clone, Debug)]
@@ -53,8 +58,8 @@ pub enum Observation {
     Reservations(Change<Decoded<ReservedIp>>),
     /// All endpoints of a group that were there at this moment have been observed by now.
     EndpointsRead(ApiGroup, Moment),
-    /// An endpoint that we deleted, as the API server confirmed.
-    EndpointDeleted(EndpointId),
+    /// An endpoint that is gone, as the API server answered to our delete.
+    EndpointDeleted(EndpointId, Uid),
     /// A source that cannot be read, with the reason.
     Unavailable(Source, String),
 }
@@ -108,6 +113,8 @@ pub struct World {
     /// Parked objects nobody was told about yet.
     unreported: Vec<ObjectRef>,
     news: News,
+    /// Addresses in endpoints that are not understood.
+    unread: UnreadAddresses,
     /// When the latest complete read of each group's endpoints began.
     endpoints_read: BTreeMap<ApiGroup, Moment>,
 }
@@ -137,7 +144,7 @@ impl World {
         }
         match observation {
             Observation::Pods(change) => {
-                let gone = self.pods.observe(change, &mut self.names);
+                let gone = self.pods.observe(change, &mut self.names, now);
                 let bereft = gone.iter().flat_map(|uid| self.endpoints.of_pod(uid));
                 self.news.endpoints.extend(bereft);
             }
@@ -150,7 +157,7 @@ impl World {
             Observation::EndpointsRead(group, began) => {
                 self.endpoints_read.insert(group, began);
             }
-            Observation::EndpointDeleted(id) => self.endpoints.remove(&id),
+            Observation::EndpointDeleted(id, uid) => self.endpoints.delete(&id, &uid, now),
             Observation::Unavailable(source, reason) => self.coverage.unavailable(source, reason),
         }
     }
@@ -158,6 +165,11 @@ impl World {
     /// What has happened since the last call.
     pub fn take_news(&mut self) -> News {
         mem::take(&mut self.news)
+    }
+
+    /// An endpoint that is not understood and has this address somewhere in it.
+    pub fn unread_claim(&self, address: IpAddr) -> Option<&ObjectRef> {
+        self.unread.of(address)
     }
 
     /// Whether all endpoints of a group have been read by a read that began at a moment or later.
@@ -236,15 +248,16 @@ impl World {
 
     fn observe_endpoints(&mut self, group: ApiGroup, change: Change<Decoded<DanmEp>>, now: Moment) {
         match change {
-            Change::Apply(object) => self.apply_endpoint(group, object, now, false),
-            Change::Listed(object) => self.apply_endpoint(group, object, now, true),
+            Change::Apply(object) => self.apply_endpoint(group, &object, now, Seen::Told),
+            Change::Listed(object) => self.apply_endpoint(group, &object, now, Seen::Listed),
             Change::Delete(object) => {
+                let uid = Uid::from(object.meta().uid.as_deref().unwrap_or_default());
                 let object = self.object_ref(group, DanmKind::DanmEp, &object);
-                self.parked.remove(&object);
-                self.endpoints.remove(&EndpointId::from(&object));
+                self.unpark(&object);
+                self.endpoints.delete(&EndpointId::from(&object), &uid, now);
             }
             Change::Read(some) => {
-                some.into_iter().for_each(|object| self.apply_endpoint(group, object, now, true))
+                some.into_iter().for_each(|object| self.apply_endpoint(group, &object, now, Seen::Found))
             }
             Change::ListBegins => {
                 self.doubt_parked(group, DanmKind::DanmEp);
@@ -256,22 +269,26 @@ impl World {
             }
             Change::Reset(all) => {
                 self.observe_endpoints(group, Change::ListBegins, now);
-                all.into_iter().for_each(|object| self.apply_endpoint(group, object, now, true));
+                all.into_iter().for_each(|object| self.apply_endpoint(group, &object, now, Seen::Listed));
                 self.observe_endpoints(group, Change::ListEnds, now);
             }
         }
     }
 
-    fn apply_endpoint(&mut self, group: ApiGroup, object: Decoded<DanmEp>, now: Moment, listed: bool) {
-        let id = self.object_ref(group, DanmKind::DanmEp, &object);
+    fn apply_endpoint(&mut self, group: ApiGroup, object: &Decoded<DanmEp>, now: Moment, seen: Seen) {
+        let id = self.object_ref(group, DanmKind::DanmEp, object);
         let endpoint = match object {
-            Decoded::Readable(object) => Endpoint::read(group, &object, &mut self.names),
+            Decoded::Readable(object) => Endpoint::read(group, object, &mut self.names),
             Decoded::Unreadable(object) => Err(problem_of(object)),
         };
+        let is_understood = endpoint.as_ref().is_ok_and(|endpoint| endpoint.problem.is_none());
+        self.unread.replace(&id, if is_understood { Vec::new() } else { addresses_in(object) });
+        // Nobody saw what happened to it while it could not be read.
+        let seen = if seen == Seen::Told && self.parked.contains_key(&id) { Seen::Found } else { seen };
         match endpoint {
             Ok(endpoint) => {
                 self.parked.remove(&id);
-                self.news.endpoints.extend(self.endpoints.apply(endpoint, now, listed));
+                self.news.endpoints.extend(self.endpoints.apply(endpoint, now, seen));
             }
             Err(parked) => {
                 self.endpoints.remove(&EndpointId::from(&id));
@@ -318,7 +335,7 @@ impl World {
         let id = network_id(&object_ref, kind);
         let record = match object {
             Decoded::Readable(object) => NetworkRecord::read(object, now),
-            Decoded::Unreadable(object) => Err(problem_of(object)),
+            Decoded::Unreadable(object) => Err(problem_of(&object)),
         };
         match record {
             Ok(record) => {
@@ -370,7 +387,7 @@ impl World {
         let id = self.object_ref(ApiGroup::DanmIo, DanmKind::ReservedIp, &object);
         let applied = match object {
             Decoded::Readable(object) => self.reservations.apply(id.clone(), &object, &mut self.names),
-            Decoded::Unreadable(object) => Err(problem_of(object)),
+            Decoded::Unreadable(object) => Err(problem_of(&object)),
         };
         match applied {
             Ok(()) => {
@@ -391,6 +408,11 @@ impl World {
         }
     }
 
+    fn unpark(&mut self, object: &ObjectRef) {
+        self.parked.remove(object);
+        self.unread.replace(object, Vec::new());
+    }
+
     /// While a kind is listed anew, what was parked stays so: a network that is malformed is not one that is gone.
     fn doubt_parked(&mut self, group: ApiGroup, kind: DanmKind) {
         let doubted = self.parked.keys().filter(|object| object.group == group && object.kind == kind);
@@ -403,7 +425,7 @@ impl World {
             self.stale_parked.iter().filter(|object| is_kind(object)).cloned().collect();
         for object in forgotten {
             self.stale_parked.remove(&object);
-            self.parked.remove(&object);
+            self.unpark(&object);
         }
     }
 
@@ -432,6 +454,6 @@ fn network_id(object: &ObjectRef, kind: NetworkKind) -> NetworkId {
     NetworkId { group: object.group, network: NetworkRef::new(kind, &object.namespace, &object.name) }
 }
 
-fn problem_of(object: Unreadable) -> Parked {
-    Parked { uid: object.metadata.uid.unwrap_or_default(), problem: object.problem }
+fn problem_of(object: &Unreadable) -> Parked {
+    Parked { uid: object.metadata.uid.clone().unwrap_or_default(), problem: object.problem.clone() }
 }

@@ -47,12 +47,16 @@ pub enum ConnectError {
 /// How long a connection may take to come about: an API server that is not there must not be waited for.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a connection may be silent. Watches end of themselves after less.
+const READ_TIMEOUT: Duration = Duration::from_secs(90);
+
 /// Makes a client. Nothing is sent to the server yet.
 pub async fn connect(args: &ConnectArgs) -> Result<Client, ConnectError> {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut config = config(args).await?;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
     let server = config.cluster_url.to_string();
     Client::try_from(config).map_err(|error| ConnectError::Client { server, reason: describe(&error) })
 }

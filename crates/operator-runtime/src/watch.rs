@@ -1,9 +1,12 @@
-//! A watch as the verbs of an index: a complete list is one `Reset`, whatever pages and restarts it took.
+//! A watch as the verbs of an index. Lists are told object by object: whole, they would not fit into memory.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use danm_api::Change;
-use futures::{Stream, StreamExt, stream};
+use futures::{
+    Stream, StreamExt,
+    stream::{self, BoxStream},
+};
 use kube::{
     Api, Resource,
     runtime::{
@@ -15,11 +18,11 @@ use serde::de::DeserializeOwned;
 
 use crate::describe;
 
-/// Why a watch does not deliver. It goes on trying.
+/// Why a watch does not deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchFailure {
-    /// Whether trying again is of no use until somebody changes rights or definitions.
-    pub is_final: bool,
+    /// Whether it will not go on where it was: it is begun anew after a while, with a list.
+    pub is_lost: bool,
     /// The reason, for people.
     pub reason: String,
 }
@@ -27,43 +30,90 @@ pub struct WatchFailure {
 /// Bounds how long a connection that died silently goes unnoticed.
 const WATCH_SECONDS: u32 = 60;
 
+/// A watch that fails so often in a row is lost.
+const FAILURES: u32 = 5;
+
+/// When a lost watch is begun anew. Rights and definitions change by hand.
+const RESTART_AFTER: Duration = Duration::from_secs(5);
+
+/// A watch with its memory.
+struct Watch<K> {
+    events: BoxStream<'static, watcher::Result<Event<K>>>,
+    failures: u32,
+    is_lost: bool,
+}
+
 /// Lists and then watches all objects of a kind, for ever. Lists are consistent reads; one that breaks off is
-/// begun anew and not told.
+/// begun anew.
 pub fn watch<K>(api: Api<K>) -> impl Stream<Item = Result<Change<K>, WatchFailure>> + Send
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    let events = watcher(api, Config::default().timeout(WATCH_SECONDS)).default_backoff();
-    let changes = events.scan(Vec::new(), |listed, event| {
-        let change = match event {
-            Ok(event) => change(event, listed).map(Ok),
-            Err(error) => Some(Err(failure(&error))),
-        };
-        futures::future::ready(Some(change))
-    });
-    changes.flat_map(stream::iter)
+    let begin = move || Watch {
+        events: watcher(api.clone(), Config::default().timeout(WATCH_SECONDS)).default_backoff().boxed(),
+        failures: 0,
+        is_lost: false,
+    };
+    stream::unfold(begin(), move |mut watch| {
+        let begin = begin.clone();
+        async move {
+            if watch.is_lost {
+                tokio::time::sleep(RESTART_AFTER).await;
+                watch = begin();
+            }
+            let told = match watch.events.next().await? {
+                Ok(event) => Ok(watch.told(event)),
+                Err(error) => Err(watch.failed(&error)),
+            };
+            Some((told, watch))
+        }
+    })
 }
 
-fn change<K>(event: Event<K>, listed: &mut Vec<K>) -> Option<Change<K>> {
-    match event {
-        Event::Init => listed.clear(),
-        Event::InitApply(object) => listed.push(object),
-        Event::InitDone => return Some(Change::Reset(std::mem::take(listed))),
-        Event::Apply(object) => return Some(Change::Apply(object)),
-        Event::Delete(object) => return Some(Change::Delete(object)),
+impl<K> Watch<K> {
+    fn told(&mut self, event: Event<K>) -> Change<K> {
+        // Each attempt to list begins with that, also one that fails.
+        if !matches!(event, Event::Init) {
+            self.failures = 0;
+        }
+        change(event)
     }
-    None
+
+    fn failed(&mut self, error: &watcher::Error) -> WatchFailure {
+        self.failures += 1;
+        self.is_lost = is_final(error) || self.failures >= FAILURES;
+        WatchFailure { is_lost: self.is_lost, reason: reason(error) }
+    }
 }
 
-fn failure(error: &watcher::Error) -> WatchFailure {
-    let cause = match error {
+fn change<K>(event: Event<K>) -> Change<K> {
+    match event {
+        Event::Init => Change::ListBegins,
+        Event::InitApply(object) => Change::Listed(object),
+        Event::InitDone => Change::ListEnds,
+        Event::Apply(object) => Change::Apply(object),
+        Event::Delete(object) => Change::Delete(object),
+    }
+}
+
+/// Whether trying again at once is of no use: somebody has to change rights or definitions.
+fn is_final(error: &watcher::Error) -> bool {
+    let status = match cause(error) {
+        Some(kube::Error::Api(status)) => status,
+        _ => return false,
+    };
+    matches!(status.code, 401 | 403 | 404 | 405)
+}
+
+fn reason(error: &watcher::Error) -> String {
+    cause(error).map_or_else(|| describe(error), |cause| describe(cause))
+}
+
+const fn cause(error: &watcher::Error) -> Option<&kube::Error> {
+    match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => error,
-        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => {
-            return WatchFailure { is_final: false, reason: describe(error) };
-        }
-    };
-    let is_final = matches!(cause, kube::Error::Api(status) if matches!(status.code, 401 | 403 | 404 | 405));
-    WatchFailure { is_final, reason: describe(cause) }
+        | watcher::Error::WatchFailed(error) => Some(error),
+        watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion => None,
+    }
 }

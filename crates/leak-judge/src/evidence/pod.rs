@@ -28,8 +28,12 @@ impl Evidence for PodEvidence {
     fn describe(&self, case: Case<'_>) -> Option<String> {
         let endpoint = case.endpoint;
         let name = format!("Pod {}/{}", endpoint.id.namespace, endpoint.pod);
+        let is_there = !endpoint.pod_uid.is_empty() && case.world.pods().has_uid(&endpoint.pod_uid);
         Some(match case.world.pods().get(&endpoint.id.namespace, &endpoint.pod) {
             Some(pod) if pod.uid == endpoint.pod_uid => format!("{name} with uid {} exists", pod.uid),
+            _ if is_there => {
+                format!("a Pod with uid {} exists under another name than {name}", endpoint.pod_uid)
+            }
             Some(pod) if endpoint.pod_uid.is_empty() => {
                 format!("{name} exists (uid {}); the endpoint names no uid", pod.uid)
             }
@@ -38,9 +42,6 @@ impl Evidence for PodEvidence {
             }
             Some(pod) => {
                 format!("{name} has uid {}, not {}: the endpoint's Pod is gone", pod.uid, endpoint.pod_uid)
-            }
-            None if case.world.pods().has_uid(&endpoint.pod_uid) => {
-                format!("a Pod with uid {} exists under another name than {name}", endpoint.pod_uid)
             }
             None if endpoint.pod_uid.is_empty() => format!("no {name} exists; the endpoint names no uid"),
             None => format!("no {name} with uid {} exists", endpoint.pod_uid),

@@ -4,13 +4,19 @@
 //! clears the bit first and deletes the endpoint later. An endpoint that is left behind may therefore name an
 //! address that is another's already, whose own endpoint cannot be seen yet.
 
+use std::time::Duration;
+
 use danm_ipam::{BitIndex, Family, Reservation};
 
 use super::{AddressCase, AddressOwner, Owner, Settlement, is_dynamic_type};
 use crate::{
     Reason,
-    world::{AddressSpace, Bits, NetworkLookup, NetworkRecord},
+    world::{AddressSpace, Bits, Endpoint, NetworkLookup, NetworkRecord, Slot},
 };
+
+/// From bit to endpoint DANM makes one request, which an API server gives up after a minute. Whoever comes later
+/// did not set the bit.
+const LONGEST_ADD: Duration = Duration::from_secs(120);
 
 /// DANM's own bit arrays.
 pub struct DanmBits;
@@ -72,10 +78,10 @@ fn settle_bit(network: &NetworkRecord, bits: &Bits, case: AddressCase<'_>) -> Se
             bit.0
         ));
     }
-    if let Some(rival) = rival(case) {
-        return Settlement::Refuse(rival);
+    if let Some(settlement) = settle_rivalry(case) {
+        return settlement;
     }
-    prove_ownership(network, bits, bit, case)
+    prove_ownership(bits, bit, case)
 }
 
 fn describe(reservation: Reservation) -> &'static str {
@@ -87,25 +93,38 @@ fn describe(reservation: Reservation) -> &'static str {
     }
 }
 
-/// Another endpoint of the network, in either group, that claims the address and is not released with this one.
-fn rival(case: AddressCase<'_>) -> Option<String> {
+/// Another endpoint of the network, in either group, that claims the address and is not released with this one;
+/// or one of which nobody can tell what it claims.
+fn settle_rivalry(case: AddressCase<'_>) -> Option<Settlement> {
     let endpoints = case.world.endpoints();
     let claimants = endpoints.claims().of(&case.endpoint.network, case.address).iter();
-    let mut rivals = claimants.filter(|slot| !case.releasing.contains(*slot));
-    let rival =
-        rivals.find_map(|slot| endpoints.get(*slot).filter(|other| other.uid != case.endpoint.uid))?;
-    Some(format!(
-        "DanmEp.{} {}/{} of Pod {} holds it too",
-        rival.id.group, rival.id.namespace, rival.id.name, rival.pod
-    ))
+    let rivals = claimants.filter(|slot| !case.releasing.contains(*slot));
+    let rivals = rivals.filter_map(|slot| endpoints.get(*slot).map(|other| (slot, other)));
+    let rivals: Vec<(&Slot, &Endpoint)> =
+        rivals.filter(|(_, other)| other.uid != case.endpoint.uid).collect();
+    let hold = |reason, note| Some(Settlement::Hold { reason, until: None, note });
+    if let Some((_, rival)) = rivals.iter().find(|(slot, _)| !case.dying.contains(*slot)) {
+        return Some(Settlement::Refuse(format!("{} of Pod {} holds it too", rival.id, rival.pod)));
+    }
+    if let Some(unread) = case.world.unread_claim(case.address) {
+        let note = format!("{unread}, which cannot be understood, names it too");
+        return hold(Reason::UnreadableEndpoint, note);
+    }
+    let (_, rival) = rivals.first()?;
+    hold(Reason::DeadRival, format!("{}, which is dead too, holds it too", rival.id))
 }
 
 /// The bit is the endpoint's if it was seen to be set before the endpoint came and to stay so, or if it was seen
 /// set for longer than anybody takes from bit to endpoint, so that another owner would show by now to whoever
 /// reads all endpoints.
-fn prove_ownership(network: &NetworkRecord, bits: &Bits, bit: BitIndex, case: AddressCase<'_>) -> Settlement {
+fn prove_ownership(bits: &Bits, bit: BitIndex, case: AddressCase<'_>) -> Settlement {
     let endpoint = case.endpoint;
     let rise = bits.rise(bit);
+    let set_since = rise.map_or(bits.seen_since, |rise| rise.at);
+    let took = endpoint.first_seen.since(set_since);
+    if !endpoint.was_listed && took > case.rules.ownership_window.max(LONGEST_ADD) {
+        return Settlement::Refuse(format!("bit {} was set {took:.1?} before the endpoint came", bit.0));
+    }
     match rise {
         Some(rise) if rise.version > endpoint.first_version => {
             return Settlement::Refuse(format!("bit {} was set anew after the endpoint was there", bit.0));
@@ -116,7 +135,6 @@ fn prove_ownership(network: &NetworkRecord, bits: &Bits, bit: BitIndex, case: Ad
         }
         _ => {}
     }
-    let set_since = rise.map_or(network.seen_since, |rise| rise.at);
     let seen = case.now.since(set_since);
     let until = set_since + case.rules.ownership_window;
     if until > case.now {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use danm_api::ApiGroup;
 use hashbrown::{HashMap, HashSet};
 
-use super::{Claims, Endpoint, EndpointId, slots::Slots};
+use super::{Claims, Endpoint, EndpointId, slots::Slots, tombstones::Tombstones};
 use crate::{Moment, Uid};
 
 /// The place of an endpoint in the index, until it is removed.
@@ -29,6 +29,18 @@ pub struct Endpoints {
     claims: Claims,
     /// For each group that is being listed anew, the slots not seen again yet.
     stale: BTreeMap<ApiGroup, Vec<bool>>,
+    gone: Tombstones,
+}
+
+/// How an endpoint came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// By an event: what happened to it since it came is known.
+    Told,
+    /// By a read, or after it could not be read for a while: nobody saw it come.
+    Found,
+    /// In the complete list of all. Its version may go back: a data store was restored.
+    Listed,
 }
 
 impl Endpoints {
@@ -82,16 +94,20 @@ impl Endpoints {
 
     /// Takes in an endpoint; one with another uid under a known name is another endpoint. Gives its slot, if
     /// it was news.
-    pub(super) fn apply(&mut self, mut endpoint: Endpoint, now: Moment, listed: bool) -> Option<Slot> {
+    pub(super) fn apply(&mut self, mut endpoint: Endpoint, now: Moment, seen: Seen) -> Option<Slot> {
         endpoint.first_seen = now;
-        endpoint.was_listed = listed;
+        endpoint.was_listed = seen != Seen::Told;
+        if seen == Seen::Listed {
+            self.gone.rises(&endpoint.uid);
+        } else if self.gone.holds(&endpoint.uid) {
+            return None;
+        }
         let Some(&slot) = self.by_id.get(&endpoint.id) else { return self.insert(endpoint) };
         self.is_seen(endpoint.id.group, slot);
         let before = self.slots.get_mut(slot.index()).and_then(Option::as_mut)?;
         if before.uid == endpoint.uid {
-            // An event that was under way while a fresher read arrived. In a list the version may go back:
-            // a data store was restored.
-            if endpoint.version < before.version && !listed {
+            // A read and an event may each be older than what the other has shown already.
+            if endpoint.version < before.version && seen != Seen::Listed {
                 return None;
             }
             endpoint.first_seen = before.first_seen;
@@ -108,6 +124,14 @@ impl Endpoints {
         self.claims.add(&endpoint, slot);
         *before = endpoint;
         Some(slot)
+    }
+
+    /// An endpoint is gone. A late delete of an earlier one must not take away its successor of the same name.
+    pub(super) fn delete(&mut self, id: &EndpointId, uid: &Uid, now: Moment) {
+        self.gone.bury(uid.clone(), now);
+        if self.find(id).is_some_and(|endpoint| endpoint.uid == *uid) {
+            self.remove(id);
+        }
     }
 
     pub(super) fn remove(&mut self, id: &EndpointId) {

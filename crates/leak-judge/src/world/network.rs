@@ -24,12 +24,12 @@ pub struct NetworkRecord {
     pub version: Version,
     /// When it was created, in seconds since 1970 by the clock of an API server.
     pub created: i64,
-    /// Since when its history has been seen without a gap.
-    pub seen_since: Moment,
     /// Endpoints whose addresses were given back by a write that is recorded in the object.
     pub released: Vec<Uid>,
     /// Bytes of the object as JSON, roughly.
     pub bytes: usize,
+    /// Bytes of its annotations, without ours.
+    pub annotation_bytes: usize,
     spaces: [AddressSpace; 2],
 }
 
@@ -56,6 +56,8 @@ pub struct Bits {
     pub pool: Pool,
     /// Which of them are taken.
     pub alloc: AllocBits,
+    /// Since when its history has been seen without a gap.
+    pub seen_since: Moment,
     /// The set bits that were seen to turn from clear to set.
     rises: HashMap<BitIndex, Rise>,
 }
@@ -93,9 +95,9 @@ impl NetworkRecord {
             uid: uid.as_str().into(),
             version,
             created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
-            seen_since: now,
             released: released(&object),
-            spaces: Family::ALL.map(|family| AddressSpace::read(family, &options)),
+            spaces: Family::ALL.map(|family| AddressSpace::read(family, &options, now)),
+            annotation_bytes: annotation_bytes(&object),
             bytes: size_of_json(object),
         })
     }
@@ -121,7 +123,6 @@ impl NetworkRecord {
 
     /// Takes over the history of the same network's state before this one.
     pub(super) fn continue_from(&mut self, before: &Self, now: Moment) {
-        self.seen_since = before.seen_since;
         for (space, before) in self.spaces.iter_mut().zip(&before.spaces) {
             space.continue_from(before, Rise { at: now, version: self.version });
         }
@@ -131,7 +132,7 @@ impl NetworkRecord {
 // === impl AddressSpace ===
 
 impl AddressSpace {
-    fn read(family: Family, options: &NetworkOptions) -> Self {
+    fn read(family: Family, options: &NetworkOptions, now: Moment) -> Self {
         let alloc = match family {
             Family::Ipv4 => options.alloc.as_deref(),
             Family::Ipv6 => options.alloc6.as_deref(),
@@ -142,7 +143,7 @@ impl AddressSpace {
             Err(error) => return Self::Broken { subnet: subnet_of(&error), problem: error.to_string() },
         };
         match pool.read(alloc) {
-            Ok(alloc) => Self::Bits(Box::new(Bits { pool, alloc, rises: HashMap::new() })),
+            Ok(alloc) => Self::Bits(Box::new(Bits { pool, alloc, seen_since: now, rises: HashMap::new() })),
             Err(error) => Self::Broken { subnet: Some(pool.subnet()), problem: format!("{family}: {error}") },
         }
     }
@@ -165,12 +166,11 @@ impl AddressSpace {
 
     fn continue_from(&mut self, before: &Self, rise: Rise) {
         let Self::Bits(bits) = self else { return };
-        match before {
-            Self::Bits(before) if before.pool.subnet() == bits.pool.subnet() => {
-                bits.continue_from(before, rise)
-            }
-            // Where there was no array of this subnet before, every set bit is new.
-            _ => bits.all_rise(rise),
+        // Where there was no readable array of this subnet before, its history begins now.
+        if let Self::Bits(before) = before
+            && before.pool.subnet() == bits.pool.subnet()
+        {
+            bits.continue_from(before, rise);
         }
     }
 }
@@ -184,6 +184,7 @@ impl Bits {
     }
 
     fn continue_from(&mut self, before: &Self, rise: Rise) {
+        self.seen_since = before.seen_since;
         self.rises.clone_from(&before.rises);
         for bit in before.alloc.changed(&self.alloc) {
             if self.alloc.is_set(bit) {
@@ -192,11 +193,6 @@ impl Bits {
                 self.rises.remove(&bit);
             }
         }
-    }
-
-    fn all_rise(&mut self, rise: Rise) {
-        let all = self.alloc.runs(BitIndex(0)..=self.pool.last_bit()).filter(|run| run.set);
-        self.rises = all.flat_map(|run| run.first.0..=run.last.0).map(|bit| (BitIndex(bit), rise)).collect();
     }
 }
 
@@ -214,6 +210,11 @@ fn released(network: &Network) -> Vec<Uid> {
     let annotations = network.metadata.annotations.as_ref();
     let list = annotations.and_then(|all| all.get(RELEASED_ANNOTATION)).map_or("", String::as_str);
     list.split(',').filter(|uid| !uid.is_empty()).map(Uid::from).collect()
+}
+
+fn annotation_bytes(network: &Network) -> usize {
+    let all = network.metadata.annotations.iter().flatten();
+    all.filter(|(key, _)| *key != RELEASED_ANNOTATION).map(|(key, value)| key.len() + value.len()).sum()
 }
 
 /// The arrays are nearly all of a large object, and need no escaping.

@@ -6,6 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use danm_api::{Change, Node};
 
+use super::Version;
 use crate::{Moment, Uid, interner::Interner};
 
 /// What a verdict needs to know of a Node.
@@ -15,6 +16,8 @@ pub struct NodeRecord {
     pub name: Arc<str>,
     /// Its uid: another machine under the same name has another.
     pub uid: Uid,
+    /// Its version when it was seen last.
+    pub version: Version,
     /// The host name its label gives; its name if it has no such label.
     pub hostname: Arc<str>,
     /// Since when it has been seen Ready without a break, if it is Ready.
@@ -34,9 +37,7 @@ impl Nodes {
     pub(super) fn observe(&mut self, change: Change<Node>, names: &mut Interner, now: Moment) -> bool {
         match change {
             Change::Apply(node) | Change::Listed(node) => self.apply(&node, names, now),
-            Change::Delete(node) => {
-                self.by_name.remove(node.metadata.name.as_deref().unwrap_or_default()).is_some()
-            }
+            Change::Delete(node) => self.delete(&node),
             Change::Read(some) => self.apply_all(&some, names, now),
             Change::ListBegins => {
                 self.begin_list();
@@ -61,6 +62,14 @@ impl Nodes {
         self.by_name.values()
     }
 
+    /// A late delete of an earlier Node must not take away its successor of the same name.
+    fn delete(&mut self, node: &Node) -> bool {
+        let name = node.metadata.name.as_deref().unwrap_or_default();
+        let uid = Uid::from(node.metadata.uid.as_deref().unwrap_or_default());
+        let is_known = self.by_name.get(name).is_some_and(|known| known.uid == uid);
+        is_known && self.by_name.remove(name).is_some()
+    }
+
     fn begin_list(&mut self) {
         self.stale = self.by_name.keys().cloned().collect();
     }
@@ -74,7 +83,11 @@ impl Nodes {
     }
 
     fn apply_all(&mut self, nodes: &[Node], names: &mut Interner, now: Moment) -> bool {
-        nodes.iter().fold(false, |changed, node| self.apply(node, names, now) || changed)
+        let mut changed = false;
+        for node in nodes {
+            changed |= self.apply(node, names, now);
+        }
+        changed
     }
 
     fn apply(&mut self, node: &Node, names: &mut Interner, now: Moment) -> bool {
@@ -82,6 +95,11 @@ impl Nodes {
         let uid = Uid::from(node.metadata.uid.as_deref().unwrap_or_default());
         // A list after a gap: nobody saw whether it was Ready in between.
         let is_listed_anew = self.stale.remove(&name);
+        let version = Version::read(node.metadata.resource_version.as_deref()).unwrap_or_default();
+        // A read and an event may each be older than what the other has shown already.
+        if !is_listed_anew && self.by_name.get(&name).is_some_and(|known| known.version > version) {
+            return false;
+        }
         let before = self.by_name.get(&name).filter(|before| before.uid == uid && !is_listed_anew);
         let ready_before = before.and_then(|before| before.ready_since);
         let record = NodeRecord {
@@ -89,8 +107,9 @@ impl Nodes {
             ready_since: node.is_ready().then(|| ready_before.unwrap_or(now)),
             name: Arc::clone(&name),
             uid,
+            version,
         };
         let before = self.by_name.insert(name, record.clone());
-        before.as_ref() != Some(&record)
+        before.is_none_or(|before| NodeRecord { version, ..before } != record)
     }
 }

@@ -6,13 +6,16 @@ use hashbrown::{HashMap, HashSet};
 
 use danm_api::{Change, Pod};
 
-use crate::{Uid, interner::Interner};
+use super::{Version, tombstones::Tombstones};
+use crate::{Moment, Uid, interner::Interner};
 
 /// What a verdict needs to know of a Pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodRecord {
     /// Its uid.
     pub uid: Uid,
+    /// Its version when it was seen last.
+    pub version: Version,
     /// Its Node; empty until it is bound to one.
     pub node: Arc<str>,
     /// Whether it is the mirror of a static Pod.
@@ -37,15 +40,17 @@ pub struct Pods {
     lives: HashMap<Uid, Life>,
     /// While they are being listed anew, those not seen again yet.
     stale: HashSet<Uid>,
+    gone: Tombstones,
 }
 
 impl Pods {
     /// Takes in a change. Gives the uids that are gone by it.
-    pub(super) fn observe(&mut self, change: Change<Pod>, names: &mut Interner) -> Vec<Uid> {
+    pub(super) fn observe(&mut self, change: Change<Pod>, names: &mut Interner, now: Moment) -> Vec<Uid> {
         match change {
-            Change::Apply(pod) | Change::Listed(pod) => self.apply(&pod, names).into_iter().collect(),
-            Change::Delete(pod) => self.delete(&pod).into_iter().collect(),
-            Change::Read(some) => some.iter().filter_map(|pod| self.apply(pod, names)).collect(),
+            Change::Apply(pod) => self.apply_newer(&pod, names).into_iter().collect(),
+            Change::Listed(pod) => self.list(&pod, names).into_iter().collect(),
+            Change::Delete(pod) => self.delete(&pod, now).into_iter().collect(),
+            Change::Read(some) => some.iter().filter_map(|pod| self.apply_newer(pod, names)).collect(),
             Change::ListBegins => {
                 self.stale = self.lives.keys().cloned().collect();
                 Vec::new()
@@ -53,7 +58,7 @@ impl Pods {
             Change::ListEnds => self.end_list(),
             Change::Reset(all) => {
                 self.stale = self.lives.keys().cloned().collect();
-                let mut gone: Vec<Uid> = all.iter().filter_map(|pod| self.apply(pod, names)).collect();
+                let mut gone: Vec<Uid> = all.iter().filter_map(|pod| self.list(pod, names)).collect();
                 gone.extend(self.end_list());
                 gone
             }
@@ -85,11 +90,25 @@ impl Pods {
         self.lives.is_empty()
     }
 
+    /// A list is right, also where versions go back: a data store was restored.
+    fn list(&mut self, pod: &Pod, names: &mut Interner) -> Option<Uid> {
+        self.gone.rises(&uid(pod));
+        self.apply(pod, names)
+    }
+
+    /// A read and an event may each be older than what the other has shown already.
+    fn apply_newer(&mut self, pod: &Pod, names: &mut Interner) -> Option<Uid> {
+        let (namespace, name) = identity(pod);
+        let known = self.get(namespace, name).is_some_and(|record| record.version > version(pod));
+        if known || self.gone.holds(&uid(pod)) { None } else { self.apply(pod, names) }
+    }
+
     /// Gives the uid of the Pod that had the name before, if it was another.
     fn apply(&mut self, pod: &Pod, names: &mut Interner) -> Option<Uid> {
         let (namespace, name) = identity(pod);
         let record = PodRecord {
             uid: uid(pod),
+            version: version(pod),
             node: names.get(pod.spec.node_name.as_deref().unwrap_or_default()),
             is_mirror: pod.is_mirror(),
         };
@@ -102,10 +121,11 @@ impl Pods {
     }
 
     /// A late delete of an earlier Pod must not take away its successor of the same name.
-    fn delete(&mut self, pod: &Pod) -> Option<Uid> {
+    fn delete(&mut self, pod: &Pod, now: Moment) -> Option<Uid> {
         let (namespace, name) = identity(pod);
         let uid = uid(pod);
         let known = self.lives.remove(&uid);
+        self.gone.bury(uid.clone(), now);
         if let Some(pods) = self.namespaces.get_mut(namespace) {
             if pods.get(name).is_some_and(|record| record.uid == uid) {
                 pods.remove(name);
@@ -147,4 +167,9 @@ fn identity(pod: &Pod) -> (&str, &str) {
 
 fn uid(pod: &Pod) -> Uid {
     pod.metadata.uid.as_deref().unwrap_or_default().into()
+}
+
+/// Zero where it cannot be read: then nothing is newer, and events are taken in as they come.
+fn version(pod: &Pod) -> Version {
+    Version::read(pod.metadata.resource_version.as_deref()).unwrap_or_default()
 }

@@ -117,6 +117,18 @@ impl Coverage {
         essential.peek().is_some() && essential.all(|(_, state)| *state == State::Synced)
     }
 
+    /// How far the reading of each source got, in words.
+    pub fn states(&self) -> impl Iterator<Item = (Source, String)> {
+        self.sources.iter().map(|(source, state)| {
+            let state = match state {
+                State::Pending => "not listed yet".to_owned(),
+                State::Synced => "synced".to_owned(),
+                State::Unavailable(reason) => format!("cannot be read: {reason}"),
+            };
+            (*source, state)
+        })
+    }
+
     /// The sources that cannot be read, with the reasons.
     pub fn unreadable(&self) -> impl Iterator<Item = (Source, &str)> {
         self.sources.iter().filter_map(|(source, state)| match state {

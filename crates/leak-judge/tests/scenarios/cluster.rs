@@ -1,7 +1,10 @@
 //! A cluster in memory: objects are built, changed and deleted as watches would tell, time is moved by hand,
 //! and a round judges and plans as the Cleaner does.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use danm_api::{ApiGroup, Change, NetworkKind};
 use danm_ipam::{AllocBits, BitIndex};
@@ -148,7 +151,7 @@ impl Cluster {
     pub fn round(&mut self) -> Round {
         let audit = self.audit();
         let dangling: Vec<Judgement> = audit.dangling().copied().collect();
-        let plan = plan(&self.world, &dangling, &self.rules, self.now);
+        let plan = plan(&self.world, &dangling, &BTreeSet::new(), &self.rules, self.now);
         let reporter = Reporter::new(&self.world, &audit.hosts, &self.rules, self.now);
         let mut rows: BTreeMap<String, Row> =
             reporter.rows(&audit, &plan.held).map(|row| (row.name.clone(), row)).collect();
@@ -159,6 +162,18 @@ impl Cluster {
             rows.insert(row.name.clone(), row);
         }
         Round { rows, plan }
+    }
+
+    /// The plan for one dead endpoint, while the turn of the others has not come.
+    pub fn plan_only(&mut self, endpoint: &str) -> Plan {
+        let audit = self.audit();
+        let is_it = |judgement: &&Judgement| {
+            self.world.endpoints().get(judgement.slot).is_some_and(|one| one.id.name.to_string() == endpoint)
+        };
+        let (it, others): (Vec<&Judgement>, Vec<&Judgement>) = audit.dangling().partition(is_it);
+        let it: Vec<Judgement> = it.into_iter().copied().collect();
+        let others = others.into_iter().map(|judgement| judgement.slot).collect();
+        plan(&self.world, &it, &others, &self.rules, self.now)
     }
 
     /// Two observations with everything proved that time alone can prove.

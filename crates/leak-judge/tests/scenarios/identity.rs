@@ -188,7 +188,7 @@ fn malformed_objects_are_named_once_and_hold_up_nobody() {
     cluster.apply(ep("good", "gone", "10.0.0.5/24"));
     let malformed = [
         with(ep("odd-spec", "gone", ""), "/spec", "text"),
-        with(ep("odd-interface", "gone", ""), "/spec/Interface", json!(["10.0.0.5"])),
+        with(ep("odd-interface", "gone", ""), "/spec/Interface", json!(["10.0.0.6"])),
         with(ep("odd-kind", "gone", ""), "/spec/apiType", "Service"),
     ];
     for object in &malformed {

@@ -212,3 +212,66 @@ fn an_empty_world_is_judged_as_nothing() {
     );
     assert!(audit.judgements.is_empty());
 }
+
+#[test]
+fn an_old_read_does_not_make_a_node_ready_again() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("e", "gone", "10.0.0.5/24"));
+    let read_before = at_version(objects::node("node-a", "True"), "900");
+    cluster.apply(objects::node("node-a", "Unknown"));
+    cluster.observe(Observation::Nodes(Change::Read(vec![read_before])));
+    cluster.settle().spares("e", Verdict::Unknown, Reason::NodeNotReady);
+}
+
+#[test]
+fn a_late_event_of_an_earlier_pod_does_not_hide_its_successor() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    let successor = objects::with(pod("du-0"), "/metadata/uid", objects::uid("successor"));
+    let successors = objects::with(ep("e", "du-0", "10.0.0.5/24"), "/spec/PodUID", objects::uid("successor"));
+    cluster.apply(successors);
+    cluster.observe(Observation::Pods(Change::Read(vec![at_version(successor, "5000")])));
+    cluster.observe(Observation::Pods(Change::Apply(at_version(pod("du-0"), "4000"))));
+    cluster.settle().spares("e", Verdict::Live, Reason::PodExists);
+}
+
+#[test]
+fn an_old_read_does_not_bring_back_a_pod_that_was_seen_to_go() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("e", "du-0", "10.0.0.5/24"));
+    cluster.apply(pod("du-0"));
+    cluster.delete(pod("du-0"));
+    cluster.observe(Observation::Pods(Change::Read(vec![at_version(pod("du-0"), "900")])));
+    cluster.settle().releases("e", &[("10.0.0.5", Free)]);
+}
+
+#[test]
+fn a_late_delete_of_an_earlier_endpoint_does_not_take_its_successor_away() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(objects::with(ep("e", "gone", "10.0.0.5/24"), "/metadata/uid", objects::uid("successor")));
+    cluster.delete(ep("e", "gone", "10.0.0.5/24"));
+    cluster.settle().releases("e", &[("10.0.0.5", Free)]);
+}
+
+/// A list that breaks off begins anew; what was malformed before is not gone meanwhile.
+#[test]
+fn while_a_list_comes_in_nothing_is_taken_to_be_gone() {
+    let mut cluster = Cluster::new();
+    let malformed = objects::with(net("n", &[5]), "/spec/Options/cidr", "10.0.0.0/99");
+    cluster.apply(malformed);
+    cluster.apply(ep("e", "gone", "10.0.0.5/24"));
+    cluster.apply(ep("other", "du-0", "10.0.0.6/24"));
+    cluster.apply(pod("du-0"));
+    cluster.observe(Observation::Networks(GROUP, NetworkKind::DanmNet, Change::ListBegins));
+    cluster.observe(Observation::Pods(Change::ListBegins));
+    cluster.observe(Observation::Endpoints(GROUP, Change::ListBegins));
+    let round = cluster.settle();
+    round.spares("e", Verdict::Dangling, Reason::NetworkUnreadable);
+    round.spares("other", Verdict::Live, Reason::PodExists);
+    cluster.observe(Observation::Pods(Change::ListEnds));
+    cluster.observe(Observation::Networks(GROUP, NetworkKind::DanmNet, Change::ListEnds));
+    cluster.settle().releases("other", &[("10.0.0.6", AlreadyFree)]);
+}

@@ -202,3 +202,92 @@ fn the_bit_goes_when_all_its_holders_are_dead() {
     round.releases("eb", &[("10.0.0.5", Free)]);
     assert_eq!(round.set_bits("n"), Some(vec![0, 255]));
 }
+
+/// An endpoint that cannot be understood may be anybody's.
+#[test]
+fn an_address_somewhere_in_a_malformed_endpoint_is_not_given_away() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5, 6]));
+    cluster.apply(ep("dead", "gone", "10.0.0.5/24"));
+    cluster.apply(ep("other", "gone", "10.0.0.6/24"));
+    cluster.apply(pod("living"));
+    for (name, pointer, value) in [
+        ("odd-kind", "/spec/apiType", "Clusternetwork"),
+        ("odd-address", "/spec/Interface/Address", "10.0.0.5 /24"),
+    ] {
+        let damaged = with(ep(name, "living", "10.0.0.5/24"), pointer, value);
+        cluster.apply(damaged.clone());
+        let round = cluster.settle();
+        round.spares("dead", Verdict::Dangling, Reason::UnreadableEndpoint);
+        cluster.delete(damaged);
+    }
+    let round = cluster.settle();
+    round.releases("dead", &[("10.0.0.5", Free)]);
+    round.releases("other", &[("10.0.0.6", Free)]);
+}
+
+/// Row 22 would wait for longer: whoever may write an endpoint could free any address with it.
+#[test]
+fn an_endpoint_that_comes_long_after_the_bit_did_not_set_it() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.wait(3 * WINDOW);
+    cluster.apply(ep("forged", "no-such-pod", "10.0.0.5/24"));
+    let round = cluster.settle();
+    round.releases("forged", &[("10.0.0.5", Refuse)]);
+    assert_eq!(round.set_bits("n"), None);
+}
+
+#[test]
+fn an_array_that_is_read_anew_after_an_edit_has_to_be_seen_for_the_window_again() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(pod("du-0"));
+    cluster.apply(ep("e", "du-0", "10.0.0.5/24"));
+    let wrong = with(net("n", &[5]), "/spec/Options/allocation_pool/start", "10.9.0.1");
+    cluster.apply(wrong);
+    cluster.apply(net("n", &[5]));
+    cluster.delete(pod("du-0"));
+    cluster.look_and_wait(GRACE);
+    cluster.round().spares("e", Verdict::Dangling, Reason::OwnershipWindow);
+    cluster.settle().releases("e", &[("10.0.0.5", Free)]);
+}
+
+#[test]
+fn dead_holders_of_one_address_wait_for_each_other() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("one", "gone", "10.0.0.5/24"));
+    cluster.apply(ep("other", "gone", "10.0.0.5/24"));
+    cluster.settle();
+    let plan = cluster.plan_only("one");
+    assert!(plan.networks.is_empty(), "{plan:?}");
+    assert_eq!(plan.held[0].reason, Reason::DeadRival);
+    cluster.settle().releases("one", &[("10.0.0.5", Free)]);
+}
+
+/// The annotations of an object have a limit of their own.
+#[test]
+fn a_record_that_would_be_refused_is_not_written() {
+    let mut cluster = Cluster::new();
+    let notes = "x".repeat(256 * 1024 - 50);
+    cluster.apply(with(net("n", &[5]), "/metadata/annotations/example.net~1notes", notes));
+    cluster.apply(ep("e", "gone", "10.0.0.5/24"));
+    let round = cluster.settle();
+    round.releases("e", &[("10.0.0.5", Free)]);
+    let write = round.plan.networks[0].write.as_ref().expect("a write");
+    assert_eq!(write.released, None);
+}
+
+/// Row 29, judged: what was deleted and is still there waits for somebody's finalizer.
+#[test]
+fn a_deleted_endpoint_that_is_still_there_is_left_to_its_finalizer() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    let deleted = with(ep("e", "gone", "10.0.0.5/24"), "/metadata/deletionTimestamp", "2026-11-01T12:00:00Z");
+    cluster.apply(deleted);
+    cluster.settle().releases("e", &[("10.0.0.5", Free)]);
+    let record = uid("danm.k8s.io/DanmEp/ran/e");
+    cluster.apply(with(net("n", &[]), "/metadata/annotations/danm.io~1cleaner-released", record));
+    cluster.settle().spares("e", Verdict::Dangling, Reason::Finalizer);
+}

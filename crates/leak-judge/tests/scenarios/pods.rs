@@ -85,6 +85,10 @@ fn a_host_is_mapped_by_its_label_before_its_name() {
 fn an_unknown_host_may_be_a_silent_node_that_no_endpoint_names() {
     let mut cluster = left_behind("ip-10-1-1-7", &[objects::node("worker-7", "Unknown")]);
     cluster.settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
+    // Anybody may write a name into an endpoint.
+    cluster.apply(with(ep("claims", "no-such-pod", ""), "/spec/Host", "worker-7"));
+    cluster.settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
+    cluster.apply(objects::pod("ran", "other", "worker-7"));
     cluster.apply(with(ep("known", "other", ""), "/spec/Host", "worker-7"));
     cluster.settle().releases("e", &[("10.0.0.5", Free)]);
 }

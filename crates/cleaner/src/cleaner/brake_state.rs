@@ -1,0 +1,167 @@
+//! The brake over time: when it trips, what it still lets pass, and when it is trusted again. Whether a number
+//! is too large is [`Brake`]'s to say.
+
+use std::time::Duration;
+
+use leak_judge::{Brake, Moment};
+
+/// How the brake works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrakeRules {
+    /// When it trips; `None` where it is overridden for good.
+    pub brake: Option<Brake>,
+    /// How long it holds; `None` for as long as nobody says otherwise.
+    pub hold: Option<Duration>,
+    /// How long it is overridden after the start.
+    pub open_for: Duration,
+}
+
+/// Whether releases that rest on the absence of a Pod alone may go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// They may.
+    Free,
+    /// They may where each Pod and Node was asked for by name.
+    OneByOne,
+    /// They may not.
+    Closed {
+        /// Why.
+        why: String,
+        /// Until when, if time opens it.
+        until: Option<Moment>,
+    },
+}
+
+/// The brake, with what it remembers.
+#[derive(Debug)]
+pub struct BrakeState {
+    rules: BrakeRules,
+    open_until: Moment,
+    tripped: Option<Tripped>,
+    /// Releases of this audit interval that rested on the absence of a Pod alone.
+    believed: usize,
+}
+
+#[derive(Debug)]
+struct Tripped {
+    at: Moment,
+    why: String,
+}
+
+// === impl BrakeState ===
+
+impl BrakeState {
+    /// A brake that has not tripped.
+    pub fn new(rules: BrakeRules, now: Moment) -> Self {
+        Self { open_until: now + rules.open_for, rules, tripped: None, believed: 0 }
+    }
+
+    /// Takes in how many of the judged endpoints look dead for want of their Pod alone. Tells why it trips, if
+    /// it does by that.
+    pub fn look(&mut self, judged: usize, doubtful: usize, now: Moment) -> Option<&str> {
+        let brake = self.rules.brake?;
+        if now < self.open_until {
+            self.tripped = None;
+            return None;
+        }
+        let (judged, doubtful) = (judged + self.believed, doubtful + self.believed);
+        let trips = brake.trips(judged, doubtful);
+        if self.tripped.is_some() {
+            if !trips && self.passage(now) == Passage::OneByOne {
+                self.tripped = None;
+            }
+            return None;
+        }
+        if !trips {
+            return None;
+        }
+        let why = format!(
+            "{doubtful} of {judged} endpoints look dead because their Pods are gone, more than {brake}"
+        );
+        Some(&self.tripped.insert(Tripped { at: now, why }).why)
+    }
+
+    /// What may pass.
+    pub fn passage(&self, now: Moment) -> Passage {
+        let Some(Tripped { at, why }) = self.tripped.as_ref().filter(|_| now >= self.open_until) else {
+            return Passage::Free;
+        };
+        let until = self.rules.hold.map(|hold| *at + hold);
+        match until {
+            Some(until) if now >= until => Passage::OneByOne,
+            until => Passage::Closed { why: why.clone(), until },
+        }
+    }
+
+    /// A release was made that rested on the absence of a Pod alone.
+    pub fn believe(&mut self) {
+        self.believed += 1;
+    }
+
+    /// An audit interval begins.
+    pub fn begin_interval(&mut self) {
+        self.believed = 0;
+    }
+
+    /// The operator lets it be until a moment.
+    pub fn open_until(&mut self, until: Moment) {
+        self.open_until = self.open_until.max(until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leak_judge::Limit;
+
+    use super::*;
+
+    const HOLD: Duration = Duration::from_secs(600);
+
+    fn at(seconds: u64) -> Moment {
+        Moment::START + Duration::from_secs(seconds)
+    }
+
+    fn brake(open_for: u64) -> BrakeState {
+        let brake = Some(Brake { limit: Limit::Percent(50), min: 10 });
+        let rules = BrakeRules { brake, hold: Some(HOLD), open_for: Duration::from_secs(open_for) };
+        BrakeState::new(rules, at(0))
+    }
+
+    #[test]
+    fn it_holds_then_lets_pass_what_is_asked_one_by_one_then_is_trusted_again() {
+        let mut brake = brake(0);
+        assert_eq!(brake.look(100, 50, at(1)), None);
+        assert_eq!(brake.passage(at(1)), Passage::Free);
+        assert!(brake.look(100, 51, at(2)).is_some_and(|why| why.contains("51 of 100")));
+        let Passage::Closed { until, .. } = brake.passage(at(3)) else { panic!("it is closed") };
+        assert_eq!(until, Some(at(602)));
+        assert_eq!(brake.look(100, 0, at(3)), None);
+        assert!(matches!(brake.passage(at(601)), Passage::Closed { .. }), "the whole hold, whatever is seen");
+        brake.look(100, 51, at(602));
+        assert_eq!(brake.passage(at(602)), Passage::OneByOne);
+        brake.look(100, 50, at(603));
+        assert_eq!(brake.passage(at(603)), Passage::Free);
+    }
+
+    #[test]
+    fn what_was_released_in_an_interval_counts_in_it() {
+        let mut brake = brake(0);
+        (0..30).for_each(|_| brake.believe());
+        assert!(brake.look(50, 11, at(1)).is_some(), "41 of 80");
+        let mut brake = self::brake(0);
+        (0..30).for_each(|_| brake.believe());
+        brake.begin_interval();
+        assert!(brake.look(50, 11, at(1)).is_none(), "11 of 50");
+    }
+
+    #[test]
+    fn it_is_open_for_as_long_as_the_operator_says() {
+        let mut brake = brake(600);
+        assert_eq!(brake.look(100, 100, at(599)), None);
+        assert!(brake.look(100, 100, at(600)).is_some());
+        brake.open_until(at(700));
+        assert_eq!(brake.passage(at(601)), Passage::Free);
+        brake.look(100, 100, at(602));
+        assert!(brake.look(100, 100, at(700)).is_some(), "it trips anew");
+    }
+}

@@ -1,0 +1,62 @@
+//! How things stand, as a value for whoever looks from outside: probes, metrics, people.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use leak_judge::{Moment, Reason, Verdict};
+use serde::Serialize;
+
+use super::{
+    brake_state::Passage,
+    setbacks::{Setback, Target},
+};
+
+/// How things stand.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Whether we are the one who may act.
+    pub is_leading: bool,
+    /// The sources, and how far each was read.
+    pub sources: BTreeMap<String, String>,
+    /// Whether verdicts are possible at all.
+    pub can_judge: bool,
+    /// Number of Pods.
+    pub pods: usize,
+    /// Number of endpoints.
+    pub endpoints: usize,
+    /// Number of networks.
+    pub networks: usize,
+    /// Objects that cannot be used, and why.
+    pub parked: BTreeMap<String, String>,
+    /// Endpoints that were not found alive, by verdict and reason.
+    pub doubtful: BTreeMap<(Verdict, Reason), usize>,
+    /// What the brake lets pass.
+    pub brake: Passage,
+    /// What did not work and is left alone for a while.
+    pub troubles: Vec<Trouble>,
+}
+
+/// Something that did not work.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trouble {
+    /// The object.
+    pub object: String,
+    /// Why.
+    pub error: String,
+    /// How often in a row.
+    pub failures: u32,
+    /// Seconds until it is tried again.
+    pub retry_in_seconds: u64,
+}
+
+impl Trouble {
+    pub(super) fn new(target: &Target, setback: &Setback, now: Moment) -> Self {
+        let object = match target {
+            Target::Network(id) => id.to_string(),
+            Target::Endpoint(id) => id.to_string(),
+            Target::Endpoints(group) => format!("danmeps.{group}"),
+        };
+        let wait: Duration = setback.until.since(now);
+        let error = setback.error.to_string();
+        Self { object, error, failures: setback.failures, retry_in_seconds: wait.as_secs() }
+    }
+}

@@ -1,0 +1,36 @@
+//! The steps of the loop, as values.
+
+use leak_judge::{Audit, EndpointPlan, Held, Moment, NetworkPlan};
+
+use crate::confirm::Questions;
+
+/// What to do next.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Ask the API server what the releases ahead rest on.
+    Confirm(Questions),
+    /// Release these.
+    Release(Vec<NetworkPlan>),
+    /// Tell how things stand: everything has been looked at.
+    Report(Standing),
+    /// Wait for news, for proofs that time gives, or for what is under way.
+    Wait {
+        /// The longest, if time alone can change something.
+        until: Option<Moment>,
+        /// For what, for people; empty where it is nothing in particular.
+        why: String,
+    },
+    /// Tell how things stand, and be done.
+    End(Standing),
+}
+
+/// How things stand, without what was told already.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// The latest look at everything.
+    pub audit: Audit,
+    /// Endpoints that are proved dead and have to wait.
+    pub held: Vec<Held>,
+    /// Endpoints whose release does not work, and why.
+    pub failed: Vec<(EndpointPlan, String)>,
+}

@@ -1,0 +1,75 @@
+//! What is under way: endpoints that are being asked about or released, and networks that are being written.
+//! None of it is begun twice.
+
+use std::collections::HashSet;
+
+use leak_judge::{EndpointPlan, NetworkId, NetworkPlan, Uid};
+
+use crate::confirm::Questions;
+
+/// Rounds of questions under way at the same time: one that takes long holds up no other.
+const ROUNDS: usize = 4;
+
+/// The work under way.
+#[derive(Debug, Default)]
+pub(super) struct UnderWay {
+    rounds: usize,
+    asked: HashSet<Uid>,
+    written: HashSet<NetworkId>,
+    released: HashSet<Uid>,
+    releases: usize,
+}
+
+impl UnderWay {
+    pub(super) const fn is_nothing(&self) -> bool {
+        self.rounds == 0 && self.releases == 0
+    }
+
+    pub(super) const fn may_ask(&self) -> bool {
+        self.rounds < ROUNDS
+    }
+
+    pub(super) fn is_asked(&self, uid: &Uid) -> bool {
+        self.asked.contains(uid)
+    }
+
+    pub(super) fn is_released(&self, uid: &Uid) -> bool {
+        self.released.contains(uid)
+    }
+
+    pub(super) fn is_written(&self, network: &NetworkId) -> bool {
+        self.written.contains(network)
+    }
+
+    pub(super) fn ask(&mut self, questions: &Questions) {
+        self.rounds += 1;
+        self.asked.extend(questions.endpoints.iter().map(|question| question.uid.clone()));
+    }
+
+    pub(super) fn answered(&mut self, questions: &Questions) {
+        self.rounds -= 1;
+        questions.endpoints.iter().for_each(|question| {
+            self.asked.remove(&question.uid);
+        });
+    }
+
+    pub(super) fn release(&mut self, plan: &NetworkPlan) {
+        self.releases += 1;
+        self.written.insert(plan.network.clone());
+        self.released.extend(plan.endpoints.iter().map(|endpoint| endpoint.uid.clone()));
+    }
+
+    /// A network was written, or not; these endpoints stay.
+    pub(super) fn wrote(&mut self, network: &NetworkId, left: &[EndpointPlan]) {
+        self.written.remove(network);
+        left.iter().for_each(|endpoint| self.deleted(&endpoint.uid));
+    }
+
+    pub(super) fn deleted(&mut self, uid: &Uid) {
+        self.released.remove(uid);
+    }
+
+    pub(super) const fn done(&mut self) {
+        self.releases -= 1;
+    }
+}

@@ -1,0 +1,6 @@
+//! stub
+use crate::Config;
+use kube::Client;
+pub(crate) async fn control(_config: &Config, _client: Client) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Addresses in endpoints that are not understood: whose they are cannot be told, so nobody else's claim to one
+//! of them is believed.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use danm_api::{DanmEp, Decoded};
+use danm_ipam::parse_interface_address;
+use hashbrown::HashMap;
+use serde_json::Value;
+
+use super::ObjectRef;
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct UnreadAddresses {
+    by_object: BTreeMap<ObjectRef, Vec<IpAddr>>,
+    by_address: HashMap<IpAddr, Vec<ObjectRef>>,
+}
+
+impl UnreadAddresses {
+    /// An object that has an address in it.
+    pub(super) fn of(&self, address: IpAddr) -> Option<&ObjectRef> {
+        self.by_address.get(&address)?.first()
+    }
+
+    /// What is in an object now; nothing, if it is understood or gone.
+    pub(super) fn replace(&mut self, object: &ObjectRef, addresses: Vec<IpAddr>) {
+        for address in self.by_object.remove(object).unwrap_or_default() {
+            if let Some(objects) = self.by_address.get_mut(&address) {
+                objects.retain(|other| other != object);
+                if objects.is_empty() {
+                    self.by_address.remove(&address);
+                }
+            }
+        }
+        if !addresses.is_empty() {
+            addresses
+                .iter()
+                .for_each(|address| self.by_address.entry(*address).or_default().push(object.clone()));
+            self.by_object.insert(object.clone(), addresses);
+        }
+    }
+}
+
+/// Whatever looks like an address in an endpoint, in whatever field it is.
+pub(super) fn addresses_in(object: &Decoded<DanmEp>) -> Vec<IpAddr> {
+    let texts: Vec<String> = match object {
+        Decoded::Readable(endpoint) => {
+            let interface = endpoint.spec.interface.iter();
+            let fields = interface.flat_map(|interface| [&interface.address, &interface.address_ipv6]);
+            fields.flatten().cloned().collect()
+        }
+        Decoded::Unreadable(endpoint) => {
+            let mut texts = Vec::new();
+            collect(&endpoint.object["spec"], &mut texts);
+            texts
+        }
+    };
+    texts.iter().flat_map(|text| addresses(text)).collect()
+}
+
+fn collect(value: &Value, texts: &mut Vec<String>) {
+    match value {
+        Value::String(text) => texts.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+        Value::Object(members) => members.values().for_each(|member| collect(member, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn addresses(text: &str) -> impl Iterator<Item = IpAddr> + '_ {
+    let is_part = |character: char| character.is_ascii_hexdigit() || matches!(character, '.' | ':');
+    let words = text.split(move |character| !is_part(character)).filter(|word| word.contains(['.', ':']));
+    words.filter_map(|word| parse_interface_address(word).ok().flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_found_in_whatever_is_around_them() {
+        let found = |text: &str| addresses(text).map(|address| address.to_string()).collect::<Vec<_>>();
+        assert_eq!(found("10.0.0.5 /24"), ["10.0.0.5"]);
+        assert_eq!(found("[2001:DB8::5]; 010.0.0.6,none"), ["2001:db8::5", "10.0.0.6"]);
+        assert_eq!(found("deadbeef none dynamic 7"), [""; 0]);
+    }
+}
