@@ -3,17 +3,30 @@
 //! ```text
 //!   flags, KUBECONFIG, in-cluster ──> connect ──> Client ──> served_kinds (which groups and kinds there are)
 //!                                                   │
-//!                                                   └──> watch ──> Change<T> (the verbs of an index)
+//!                                                   ├──> watch ──> Change<T> (the verbs of an index)
+//!                                                   └──> lead ──> LeaseState (who of several acts)
+//!
+//!   operators ──> serve (live, ready, metrics, state) ──> Inspect, implemented by the program
+//!   SIGTERM, SIGINT ──> shutdown_signal
 //! ```
 
+mod admin;
 mod client;
 mod discovery;
 mod duration;
+mod identity;
+mod lease;
 mod logs;
+mod random;
+mod shutdown;
 mod watch;
 
+pub use admin::{Admin, AdminError, Inspect, serve};
 pub use client::{ConnectArgs, ConnectError, connect, describe};
 pub use discovery::served_kinds;
 pub use duration::parse_duration;
+pub use identity::identity;
+pub use lease::{Leadership, LeaseConfig, LeaseState, LeaseTimings, Role, lead};
 pub use logs::{LogArgs, LogFormat};
+pub use shutdown::{ShutdownSignal, shutdown_signal};
 pub use watch::{WatchFailure, watch};
