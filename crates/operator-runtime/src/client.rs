@@ -47,11 +47,23 @@ pub enum ConnectError {
 /// How long a connection may take to come about: an API server that is not there must not be waited for.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes a client. Nothing is sent to the server yet.
+/// Makes a client. Nothing is sent to the server yet. Requests that a busy server refuses are tried again by
+/// the client, for minutes and without a word.
 pub async fn connect(args: &ConnectArgs) -> Result<Client, ConnectError> {
+    client(config(args).await?)
+}
+
+/// Makes a client that tells of refused requests instead of trying them again: for those who share a
+/// [`Throttle`](crate::Throttle).
+pub async fn connect_without_retries(args: &ConnectArgs) -> Result<Client, ConnectError> {
+    let mut config = config(args).await?;
+    config.default_retry = false;
+    client(config)
+}
+
+fn client(mut config: Config) -> Result<Client, ConnectError> {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut config = config(args).await?;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     let server = config.cluster_url.to_string();
     Client::try_from(config).map_err(|error| ConnectError::Client { server, reason: describe(&error) })

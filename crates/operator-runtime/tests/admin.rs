@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use operator_runtime::{Admin, Inspect, serve};
@@ -115,6 +116,31 @@ async fn a_request_that_does_not_end_is_broken_off() {
     let end = stream.read_to_end(&mut answer).await;
     assert!(end.is_ok() || end.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
     assert!(!answer.starts_with(b"HTTP/1.1 200"));
+}
+
+/// Has more to tell than any socket buffers.
+struct Talkative;
+
+impl Inspect for Talkative {
+    fn ready(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn state(&self) -> Value {
+        json!("x".repeat(64 << 20))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_broken_off() {
+    let admin = serve(ANY, Arc::new(Talkative), Arc::default()).await.unwrap();
+    let mut stream = TcpStream::connect(admin.address()).await.unwrap();
+    stream.write_all(b"GET /debug/state.json HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    // Longer than any connection lasts, and as long as nobody else has anything to do.
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    assert!(answer.starts_with(b"HTTP/1.1 200") && answer.len() < 64 << 20, "{}", answer.len());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The loop of a candidate: performs what its election decides, and tells the program. It decides nothing.
 
-use std::{collections::BTreeMap, mem::discriminant, time::Instant};
+use std::{mem::discriminant, time::Instant};
 
 use jiff::Timestamp;
 use kube::{Api, Client, Error, api::PostParams};
@@ -14,7 +14,7 @@ use super::{
     election::{Decision, Election},
     record::{LeaseObject, resource},
 };
-use crate::describe;
+use crate::{clock::now, describe};
 
 /// One of those who want a Lease.
 pub(super) struct Candidate {
@@ -30,11 +30,8 @@ impl Candidate {
     /// A candidate, and where to see how it fares.
     pub(super) fn new(client: Client, config: LeaseConfig) -> (Self, watch::Receiver<LeaseState>) {
         let api = Api::namespaced_with(client, &config.namespace, &resource());
-        let now = now();
-        let election = Election::new(config.clone(), now);
-        let role = election.role(now);
-        let state = LeaseState { role, annotations: BTreeMap::new(), since: now, until: None };
-        let (sender, receiver) = watch::channel(state);
+        let election = Election::new(config.clone(), now());
+        let (sender, receiver) = watch::channel(LeaseState::new(election.role(now())));
         (Self { api, config, election, state: sender }, receiver)
     }
 
@@ -150,9 +147,4 @@ impl std::fmt::Display for Candidate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Lease {}/{}", self.config.namespace, self.config.name)
     }
-}
-
-/// The clock of the runtime, which tests can stop.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
 }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, time::Instant};
 
+use crate::clock::now;
+
 /// Whether we lead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -28,16 +30,22 @@ pub struct LeaseState {
     pub annotations: BTreeMap<String, String>,
     /// Since when we have this role.
     pub since: Instant,
-    /// Until when we lead, if nothing else comes.
+    /// Until when we lead, if nothing else comes. Without an election there is no end.
     pub(crate) until: Option<Instant>,
 }
 
+// === impl LeaseState ===
+
 impl LeaseState {
+    /// A role that nobody contends: that of a program that takes part in no election.
+    pub fn new(role: Role) -> Self {
+        Self { role, annotations: BTreeMap::new(), since: now(), until: None }
+    }
+
     /// Whether we lead at this very moment. Asked before each write, it tells the truth even where the task
     /// that renews has not had its turn for long.
     pub fn is_leading(&self) -> bool {
-        let now = tokio::time::Instant::now().into_std();
-        self.role == Role::Leading && self.until.is_some_and(|until| now < until)
+        self.role == Role::Leading && self.until.is_none_or(|until| now() < until)
     }
 }
 
