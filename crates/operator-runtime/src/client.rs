@@ -50,11 +50,23 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may be silent. Watches end of themselves after less.
 const READ_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Makes a client. Nothing is sent to the server yet.
+/// Makes a client. Nothing is sent to the server yet. Requests that a busy server refuses are tried again by
+/// the client, for minutes and without a word.
 pub async fn connect(args: &ConnectArgs) -> Result<Client, ConnectError> {
+    client(config(args).await?)
+}
+
+/// Makes a client that tells of refused requests instead of trying them again: for those who share a
+/// [`Throttle`](crate::Throttle).
+pub async fn connect_without_retries(args: &ConnectArgs) -> Result<Client, ConnectError> {
+    let mut config = config(args).await?;
+    config.default_retry = false;
+    client(config)
+}
+
+fn client(mut config: Config) -> Result<Client, ConnectError> {
     // Fails only where a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut config = config(args).await?;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
     let server = config.cluster_url.to_string();

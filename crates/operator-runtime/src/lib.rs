@@ -3,17 +3,37 @@
 //! ```text
 //!   flags, KUBECONFIG, in-cluster ──> connect ──> Client ──> served_kinds (which groups and kinds there are)
 //!                                                   │
-//!                                                   └──> watch ──> Change<T> (the verbs of an index)
+//!                                                   ├──> watch ──> Change<T> (the verbs of an index)
+//!                                                   ├──> lead ──> LeaseState (who of several acts)
+//!                                                   ├──> EventPublisher (what people see in kubectl describe)
+//!                                                   └──> Throttle (a server that is busy is left alone)
+//!
+//!   operators ──> serve (live, ready, metrics, state) ──> Inspect, implemented by the program
+//!   SIGTERM, SIGINT ──> shutdown_signal
 //! ```
 
+mod admin;
 mod client;
+mod clock;
 mod discovery;
 mod duration;
+mod events;
+mod identity;
+mod lease;
 mod logs;
+mod random;
+mod shutdown;
+mod throttle;
 mod watch;
 
-pub use client::{ConnectArgs, ConnectError, connect, describe};
+pub use admin::{Admin, AdminError, Inspect, serve};
+pub use client::{ConnectArgs, ConnectError, connect, connect_without_retries, describe};
 pub use discovery::served_kinds;
 pub use duration::parse_duration;
+pub use events::{EventKind, EventNote, EventPublisher};
+pub use identity::identity;
+pub use lease::{Leadership, LeaseConfig, LeaseState, LeaseTimings, Role, lead};
 pub use logs::{LogArgs, LogFormat};
+pub use shutdown::{ShutdownSignal, shutdown_signal};
+pub use throttle::Throttle;
 pub use watch::{WatchFailure, watch};
