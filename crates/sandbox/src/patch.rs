@@ -1,0 +1,84 @@
+//! A patch of one of three kinds, read from a request and applied to an object.
+
+mod merge;
+mod strategic;
+
+use serde_json::Value;
+
+use crate::{call::Call, catalog::Resource, failure::Failure};
+
+#[derive(Debug)]
+pub(crate) enum Patch {
+    /// RFC 6902.
+    Json(json_patch::Patch),
+    /// RFC 7396.
+    Merge(Value),
+    /// Kubernetes' own: lists of named things are merged by their names.
+    Strategic(Value),
+}
+
+const JSON: &str = "application/json-patch+json";
+const MERGE: &str = "application/merge-patch+json";
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
+
+/// The operations that JSON patches may have.
+const LONGEST: usize = 10_000;
+
+impl Patch {
+    pub(crate) fn read(call: &Call, resource: &Resource) -> Result<Self, Failure> {
+        let content_type = call.content_type.as_deref().unwrap_or_default();
+        let is_known =
+            matches!(content_type, JSON | MERGE) || content_type == STRATEGIC && !resource.is_custom;
+        if !is_known {
+            let accepted = if resource.is_custom {
+                [JSON, MERGE].join(", ")
+            } else {
+                [JSON, MERGE, STRATEGIC].join(", ")
+            };
+            return Err(Failure::unsupported_media_type(&accepted));
+        }
+        let invalid = |_| Failure::bad_request("invalid JSON patch");
+        let value: Value = serde_json::from_slice(&call.body).map_err(invalid)?;
+        match content_type {
+            JSON => Self::operations(value),
+            _ if !value.is_object() => Err(Failure::bad_request(
+                "error decoding patch: json: cannot unmarshal it into a map[string]interface {}",
+            )),
+            MERGE => Ok(Self::Merge(value)),
+            _ => Ok(Self::Strategic(value)),
+        }
+    }
+
+    fn operations(value: Value) -> Result<Self, Failure> {
+        let Value::Array(operations) = &value else {
+            return Err(Failure::bad_request(
+                "error decoding patch: json: cannot unmarshal it into a []handlers.jsonPatchOp",
+            ));
+        };
+        if operations.len() > LONGEST {
+            let message = format!(
+                "The allowed maximum operations in a JSON patch is {LONGEST}, got {}",
+                operations.len()
+            );
+            return Err(Failure::new(413, "RequestEntityTooLarge", message));
+        }
+        serde_json::from_value(value).map(Self::Json).map_err(|_| unprocessable())
+    }
+
+    /// The object after the patch.
+    pub(crate) fn apply(&self, mut object: Value) -> Result<Value, Failure> {
+        match self {
+            Self::Json(patch) => json_patch::patch(&mut object, patch).map_err(|_| unprocessable())?,
+            Self::Merge(patch) => merge::apply(&mut object, patch),
+            Self::Strategic(patch) => strategic::apply(&mut object, patch)?,
+        }
+        Ok(object)
+    }
+}
+
+/// The real server says no more than that, too.
+fn unprocessable() -> Failure {
+    let failure =
+        Failure::new(422, "Invalid", "the server rejected our request due to an error in our request");
+    Failure { details: Some(serde_json::json!({})), ..failure }
+}
