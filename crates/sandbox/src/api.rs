@@ -23,11 +23,11 @@ pub(crate) use self::{
 };
 use crate::{
     call::Call,
-    catalog::{Resource, conditions},
+    catalog::{Definition, Resource, complete_definition, conditions},
     discovery,
     failure::Failure,
     fault::Plan,
-    object::{Key, Object},
+    object::{Fields, Key, Object},
     openapi,
     path::Target,
     recorder::Recorded,
@@ -86,8 +86,9 @@ pub(crate) fn answer(
         return review::answer(&context);
     }
     match (&call.method, target.name.is_some()) {
-        (&Method::GET, _) if is_watch => watch::watch(&mut context, state, request),
+        // As in the real server, nobody watches a path with a name: that is a field selector's business.
         (&Method::GET, true) => context.get(),
+        (&Method::GET, false) if is_watch => watch::watch(&mut context, state, request),
         (&Method::GET, false) => list::list(&mut context, plan),
         (&Method::POST, false) if context.is_about_one_place() => create::create(&mut context),
         (&Method::PUT, true) => update::replace(&mut context),
@@ -111,7 +112,12 @@ fn check_target(resource: &Resource, target: &Target) -> Result<(), Failure> {
         Some("status") => resource.has_status,
         Some(_) => false,
     };
-    if is_fitting && names_one && has_subresource { Ok(()) } else { Err(Failure::no_such_resource()) }
+    match target.name.as_deref() {
+        _ if !is_fitting || !names_one => Err(Failure::no_such_resource()),
+        Some(name) if !has_subresource && resource.is_custom => Err(Failure::not_found(resource, name)),
+        _ if !has_subresource => Err(Failure::no_such_resource()),
+        _ => Ok(()),
+    }
 }
 
 fn about_ourselves(state: &State, call: &Call) -> Result<Answer, Failure> {
@@ -159,8 +165,7 @@ impl Context<'_> {
     }
 
     fn selector(&self) -> Result<Selector, Failure> {
-        let namespace = self.target.namespace.as_deref();
-        Selector::new(&self.resource, namespace, self.target.name.as_deref(), &self.call.query)
+        Selector::new(&self.resource, self.target.namespace.as_deref(), &self.call.query)
     }
 
     /// Nothing is created or deleted across all namespaces.
@@ -172,10 +177,10 @@ impl Context<'_> {
         self.target.subresource.is_some()
     }
 
-    /// Keeps an object, unless the request is a trial.
-    fn keep(&mut self, fields: crate::object::Fields, is_trial: bool) -> Arc<Object> {
+    /// Keeps an object, unless the request is a trial: then it shows the revision of before.
+    fn keep(&mut self, fields: Fields, is_trial: bool, before: u64) -> Arc<Object> {
         if is_trial {
-            return Arc::new(Object::new(&self.resource, fields, self.store.revision()));
+            return Arc::new(Object::new(&self.resource, fields, before));
         }
         self.store.put(&self.resource, fields)
     }
@@ -187,12 +192,9 @@ pub(crate) fn make_given_namespaces(store: &mut Store) {
 }
 
 /// Serves what a definition says from now on, in place of what it said before.
-pub(crate) fn serve_definition(
-    store: &mut Store,
-    of: &Resource,
-    fields: &mut crate::object::Fields,
-) -> Result<(), Failure> {
-    let definition = crate::catalog::Definition::read(of, fields)?;
+pub(crate) fn serve_definition(store: &mut Store, of: &Resource, fields: &mut Fields) -> Result<(), Failure> {
+    let definition = Definition::read(of, fields)?;
+    complete_definition(fields);
     fields.insert("status".to_owned(), conditions(fields));
     store.catalog.withdraw(&definition.id);
     store.open(definition.id.clone());

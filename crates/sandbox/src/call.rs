@@ -4,7 +4,13 @@ use http::{Method, header::CONTENT_TYPE, request::Parts};
 use hyper::body::Bytes;
 use serde_json::Value;
 
-use crate::{catalog::Resource, event, failure::Failure, object::Fields, query::Query};
+use crate::{
+    catalog::Resource,
+    event,
+    failure::{Cause, Failure},
+    object::Fields,
+    query::Query,
+};
 
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -17,7 +23,7 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
 }
 
-const ACCEPTED: &str = "application/json, application/yaml";
+const ACCEPTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 impl Call {
     pub(crate) fn new(parts: &Parts, body: Bytes) -> Self {
@@ -52,7 +58,11 @@ impl Call {
         else {
             return Err(unrecognized("couldn't get version/kind; the body is no JSON object".to_owned()));
         };
-        check_type(resource, &mut fields)?;
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+        let name = fields.get("metadata").and_then(|metadata| metadata["name"].as_str()).unwrap_or_default();
+        check_type(resource, (text("kind"), text("apiVersion")), name)?;
+        fields.remove("kind");
+        fields.remove("apiVersion");
         event::to_kept(resource, &mut fields);
         match fields.get("metadata") {
             None | Some(Value::Null) => fields.insert("metadata".to_owned(), Value::Object(Fields::new())),
@@ -79,29 +89,30 @@ impl Call {
     }
 }
 
-/// An object that names another kind is no object of ours.
-fn check_type(resource: &Resource, fields: &mut Fields) -> Result<(), Failure> {
-    let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let (kind, api_version) = (text("kind"), text("apiVersion"));
-    if kind.is_empty() && resource.is_custom {
-        let message = format!(
-            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing",
-            resource.kind
-        );
-        return Err(Failure::bad_request(message));
-    }
-    let is_other_kind = !kind.is_empty() && kind != resource.kind;
-    let is_other_version = !api_version.is_empty() && api_version != resource.api_version();
-    if is_other_kind || is_other_version {
-        let message = format!(
-            "{kind} in version \"{api_version}\" cannot be handled as a {}: the request is about {} in {}",
-            resource.kind,
-            resource.kind,
-            resource.api_version()
-        );
-        return Err(Failure::bad_request(message));
-    }
-    fields.remove("kind");
-    fields.remove("apiVersion");
-    Ok(())
+/// An object that names another kind is no object of ours. Built-in kinds need not be named.
+pub(crate) fn check_type(
+    resource: &Resource,
+    (kind, api_version): (&str, &str),
+    name: &str,
+) -> Result<(), Failure> {
+    let expected = resource.api_version();
+    let is_other_kind = kind != resource.kind && (resource.is_custom || !kind.is_empty());
+    let is_other_version = api_version != expected && (resource.is_custom || !api_version.is_empty());
+    let message = if is_other_kind && kind.is_empty() {
+        let kind = &resource.kind;
+        format!("the object provided is unrecognized (must be of type {kind}): Object 'Kind' is missing")
+    } else if is_other_version && resource.is_custom {
+        format!(
+            "the API version in the data ({api_version}) does not match the expected API version ({expected})"
+        )
+    } else if is_other_kind && resource.is_custom {
+        let cause = Cause::invalid("kind", format!("\"{kind}\": must be {}", resource.kind));
+        return Err(Failure::invalid_as(resource, kind, name, &[cause]));
+    } else if is_other_kind || is_other_version {
+        let ours = &resource.kind;
+        format!("{kind} in version \"{api_version}\" cannot be handled as a {ours}: unknown conversion")
+    } else {
+        return Ok(());
+    };
+    Err(Failure::bad_request(message))
 }

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub(crate) use self::{
     builtin::builtin,
-    definition::{Definition, conditions},
+    definition::{Definition, complete_definition, conditions},
     resource::{Resource, ResourceId, Scope},
 };
 

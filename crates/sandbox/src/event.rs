@@ -33,6 +33,17 @@ pub(crate) fn to_shown(resource: &Resource, fields: &mut Fields) {
     }
 }
 
+/// The name under which a field is kept: `involvedObject.name` for `regarding.name`.
+pub(crate) fn kept_path(resource: &Resource, path: &str) -> String {
+    if !is_renamed(resource) {
+        return path.to_owned();
+    }
+    let (first, rest) =
+        path.split_once('.').map_or((path, String::new()), |(first, rest)| (first, format!(".{rest}")));
+    let kept = NAMES.iter().find(|(_, shown)| *shown == first).map_or(first, |(kept, _)| kept);
+    format!("{kept}{rest}")
+}
+
 fn rename(fields: &mut Fields, from: &str, to: &str) {
     if let Some(value) = fields.remove(from) {
         fields.insert(to.to_owned(), value);

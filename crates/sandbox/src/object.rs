@@ -76,6 +76,10 @@ impl Object {
         fields.remove("apiVersion");
         let mut metadata = fields.remove("metadata").unwrap_or_else(|| json!({}));
         metadata["resourceVersion"] = json!(revision.to_string());
+        if revision == 0 {
+            // It is not kept.
+            metadata.as_object_mut().map(|metadata| metadata.remove("resourceVersion"));
+        }
         let selectable = resource.fields.iter().map(|path| field_text(&fields, path).into()).collect();
         let mut text = format!("{BEFORE_METADATA}{metadata}");
         let metadata_end = text.len();

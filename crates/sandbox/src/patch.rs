@@ -3,7 +3,7 @@
 mod merge;
 mod strategic;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{call::Call, catalog::Resource, failure::Failure};
 
@@ -19,6 +19,8 @@ pub(crate) enum Patch {
 
 const JSON: &str = "application/json-patch+json";
 const MERGE: &str = "application/merge-patch+json";
+/// Server-side apply, which we do not have.
+const APPLY: &str = "application/apply-patch+yaml";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 
 /// The operations that JSON patches may have.
@@ -31,19 +33,22 @@ impl Patch {
             matches!(content_type, JSON | MERGE) || content_type == STRATEGIC && !resource.is_custom;
         if !is_known {
             let accepted = if resource.is_custom {
-                [JSON, MERGE].join(", ")
+                [JSON, MERGE, APPLY].join(", ")
             } else {
                 [JSON, MERGE, STRATEGIC].join(", ")
             };
-            return Err(Failure::unsupported_media_type(&accepted));
+            return Err(if content_type == STRATEGIC || content_type == APPLY {
+                Failure::unsupported_media_type(&accepted)
+            } else {
+                let message = "415: Unsupported Media Type";
+                Failure { details: Some(json!({})), ..Failure::new(415, "UnsupportedMediaType", message) }
+            });
         }
         let invalid = |_| Failure::bad_request("invalid JSON patch");
         let value: Value = serde_json::from_slice(&call.body).map_err(invalid)?;
         match content_type {
             JSON => Self::operations(value),
-            _ if !value.is_object() => Err(Failure::bad_request(
-                "error decoding patch: json: cannot unmarshal it into a map[string]interface {}",
-            )),
+            _ if !value.is_object() => Err(undecodable(&value, "map[string]interface {}")),
             MERGE => Ok(Self::Merge(value)),
             _ => Ok(Self::Strategic(value)),
         }
@@ -51,9 +56,7 @@ impl Patch {
 
     fn operations(value: Value) -> Result<Self, Failure> {
         let Value::Array(operations) = &value else {
-            return Err(Failure::bad_request(
-                "error decoding patch: json: cannot unmarshal it into a []handlers.jsonPatchOp",
-            ));
+            return Err(undecodable(&value, "[]handlers.jsonPatchOp"));
         };
         if operations.len() > LONGEST {
             let message = format!(
@@ -76,9 +79,23 @@ impl Patch {
     }
 }
 
+fn undecodable(value: &Value, wanted: &str) -> Failure {
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    Failure::bad_request(format!(
+        "error decoding patch: json: cannot unmarshal {found} into Go value of type {wanted}"
+    ))
+}
+
 /// The real server says no more than that, too.
 fn unprocessable() -> Failure {
     let failure =
         Failure::new(422, "Invalid", "the server rejected our request due to an error in our request");
-    Failure { details: Some(serde_json::json!({})), ..failure }
+    Failure { details: Some(json!({})), ..failure }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use http::{Method, Uri};
 use hyper::body::Bytes;
 
-use crate::path::Target;
+use crate::{path::Target, query::Query};
 
 /// A request as it came in, whatever became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,20 +29,26 @@ impl Recorded {
 
     /// Whether it asks for a watch.
     pub fn is_watch(&self) -> bool {
-        let query = crate::query::Query::parse(self.uri.query().unwrap_or_default());
-        self.method == Method::GET && query.flag("watch")
+        self.reads_many() && self.query().flag("watch")
     }
 
     /// Whether it asks for a list.
     pub fn is_list(&self) -> bool {
-        let target = Target::parse(self.uri.path());
-        self.method == Method::GET && !self.is_watch() && target.is_some_and(|target| target.name.is_none())
+        self.reads_many() && !self.query().flag("watch")
     }
 
     /// Whether it asks for the next chunk of a list.
     pub fn is_continuation(&self) -> bool {
-        let query = crate::query::Query::parse(self.uri.query().unwrap_or_default());
-        self.is_list() && query.get("continue").is_some()
+        self.is_list() && self.query().get("continue").is_some()
+    }
+
+    fn reads_many(&self) -> bool {
+        let target = Target::parse(self.uri.path());
+        self.method == Method::GET && target.is_some_and(|target| target.name.is_none())
+    }
+
+    fn query(&self) -> Query {
+        Query::parse(self.uri.query().unwrap_or_default())
     }
 }
 

@@ -15,18 +15,10 @@ pub(crate) struct Selector {
 }
 
 impl Selector {
-    /// What a query asks for. The name in the path of a watch is one more field.
-    pub(crate) fn new(
-        resource: &Resource,
-        namespace: Option<&str>,
-        name: Option<&str>,
-        query: &Query,
-    ) -> Result<Self, Failure> {
+    /// What a query asks for.
+    pub(crate) fn new(resource: &Resource, namespace: Option<&str>, query: &Query) -> Result<Self, Failure> {
         let labels = LabelSelector::parse(query.get("labelSelector").unwrap_or_default())?;
-        let mut fields = FieldSelector::parse(resource, query.get("fieldSelector").unwrap_or_default())?;
-        if let Some(name) = name {
-            fields.require_name(name);
-        }
+        let fields = FieldSelector::parse(resource, query.get("fieldSelector").unwrap_or_default())?;
         Ok(Self { namespace: namespace.map(str::to_owned), labels, fields })
     }
 

@@ -74,6 +74,11 @@ impl Column {
         }
     }
 
+    /// A column of numbers.
+    fn count(name: &str, cell: fn(&Value) -> Value) -> Self {
+        Self { r#type: "integer".to_owned(), ..Self::made(name, 0, cell) }
+    }
+
     fn age() -> Self {
         Self::made("Age", 0, |object| json!(age(&object["metadata"]["creationTimestamp"])))
     }

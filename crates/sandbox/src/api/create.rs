@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Context, name, namespace, prepare, serve_definition};
+use super::{Answer, Context, name, namespace, prepare, serve_definition, update::ELSEWHERE};
 use crate::{
     catalog::Resource,
     failure::{Cause, Failure},
@@ -48,7 +48,7 @@ pub(super) fn create_in(
     if !is_trial && resource.is("customresourcedefinitions.apiextensions.k8s.io") {
         serve_definition(context.store, &resource, &mut fields)?;
     }
-    Ok(context.keep(fields, is_trial))
+    Ok(context.keep(fields, is_trial, 0))
 }
 
 /// Puts an object in place as it is given, with its namespace and its status, over what is there.
@@ -84,9 +84,7 @@ fn place(resource: &Resource, namespace: Option<&str>, fields: &mut Fields) -> R
             metadata.insert("namespace".to_owned(), json!(namespace));
             Ok(())
         }
-        Some(_) => Err(Failure::bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request",
-        )),
+        Some(_) => Err(Failure::bad_request(ELSEWHERE)),
         None => {
             metadata.remove("namespace");
             Ok(())

@@ -90,8 +90,11 @@ fn delete_one(
         return Deleted { object: object.clone(), is_gone: false };
     }
     let marked = store.put(resource, fields);
-    let is_gone = holds_others && empty(store, resource, &marked);
-    Deleted { object: marked, is_gone: is_gone && !resource.is("namespaces") }
+    if holds_others {
+        // Clients are shown that it is going, even if it is gone by then.
+        empty(store, resource, &marked);
+    }
+    Deleted { object: marked, is_gone: false }
 }
 
 /// How long a Pod may go on.
@@ -165,7 +168,7 @@ pub(crate) fn retire(store: &mut Store, resource: &Resource, fields: Fields) -> 
 }
 
 /// Deletes what lives in a namespace, or the objects of a definition; then it goes itself, if nothing holds it.
-fn empty(store: &mut Store, holder: &Resource, object: &Arc<Object>) -> bool {
+fn empty(store: &mut Store, holder: &Resource, object: &Arc<Object>) {
     let name = object.key.name();
     let (resources, namespace): (Vec<Arc<Resource>>, _) = if holder.is("namespaces") {
         let namespaced = store.catalog.all().filter(|resource| resource.is_namespaced());
@@ -178,12 +181,12 @@ fn empty(store: &mut Store, holder: &Resource, object: &Arc<Object>) -> bool {
             delete_one(store, &resource, &one, &DeleteOptions::immediately());
         }
     }
-    end(store, holder, object)
+    end(store, holder, object);
 }
 
 /// Removes a namespace or a definition that is empty by now.
-fn end(store: &mut Store, holder: &Resource, object: &Arc<Object>) -> bool {
-    let Some(present) = store.get(holder, &object.key) else { return true };
+fn end(store: &mut Store, holder: &Resource, object: &Arc<Object>) {
+    let Some(present) = store.get(holder, &object.key) else { return };
     let name = present.key.name();
     let is_empty = if holder.is("namespaces") {
         namespace::is_empty(store, name)
@@ -193,7 +196,5 @@ fn end(store: &mut Store, holder: &Resource, object: &Arc<Object>) -> bool {
     };
     if is_empty && !present.has_finalizers {
         retire(store, holder, present.read());
-        return true;
     }
-    false
 }

@@ -140,7 +140,7 @@ fn check_match(query: &Query, revision: Option<u64>) -> Result<bool, Failure> {
         ("Exact", _) => Ok(true),
         ("NotOlderThan", _) => Ok(false),
         (other, _) => {
-            let message = format!("\"{other}\": supported values: \"Exact\", \"NotOlderThan\"");
+            let message = format!("\"{other}\": supported values: \"Exact\", \"NotOlderThan\", \"\"");
             Err(Failure::invalid_options("ListOptions", Cause::unsupported(field, message)))
         }
     }

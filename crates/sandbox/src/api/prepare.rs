@@ -1,5 +1,6 @@
 //! The fields that the server sets itself, on objects that are created or changed.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::{
@@ -34,9 +35,25 @@ pub(crate) fn prepare_new(resource: &Resource, fields: &mut Fields) {
     complete(resource, fields);
 }
 
+/// As the types of the real server do.
+fn drop_empty(metadata: &mut Fields) {
+    for name in ["labels", "annotations", "finalizers", "ownerReferences"] {
+        let is_empty = match metadata.get(name) {
+            Some(Value::Array(items)) => items.is_empty(),
+            Some(Value::Object(fields)) => fields.is_empty(),
+            Some(Value::Null) => true,
+            _ => false,
+        };
+        if is_empty {
+            metadata.remove(name);
+        }
+    }
+}
+
 /// What every object of a kind has, however it came.
 pub(crate) fn complete(resource: &Resource, fields: &mut Fields) {
     let metadata = metadata(fields);
+    drop_empty(metadata);
     if resource.has_generation {
         metadata.entry("generation").or_insert(json!(1));
     }
@@ -47,15 +64,30 @@ pub(crate) fn complete(resource: &Resource, fields: &mut Fields) {
         fields.entry("spec").or_insert_with(|| json!({"finalizers": ["kubernetes"]}));
         fields.entry("status").or_insert_with(|| json!({"phase": "Active"}));
     }
+    if resource.is("secrets") {
+        encode_secret(fields);
+    }
     if resource.is("pods") {
         let status = fields.entry("status").or_insert_with(|| json!({}));
         if status["phase"].is_null() {
             status["phase"] = json!("Pending");
         }
+        if status["qosClass"].is_null() {
+            status["qosClass"] = json!("BestEffort");
+        }
         if let Some(spec) = fields.get_mut("spec").and_then(Value::as_object_mut) {
             spec.entry("terminationGracePeriodSeconds").or_insert(json!(30));
             spec.entry("restartPolicy").or_insert(json!("Always"));
         }
+    }
+}
+
+/// What is given as text is kept as base64.
+fn encode_secret(fields: &mut Fields) {
+    let Some(Value::Object(texts)) = fields.remove("stringData") else { return };
+    let data = fields.entry("data").or_insert_with(|| json!({}));
+    for (name, text) in texts {
+        data[name] = json!(STANDARD.encode(text.as_str().unwrap_or_default()));
     }
 }
 
@@ -69,6 +101,7 @@ pub(crate) fn prepare_change(resource: &Resource, old: &Object, new: Fields, is_
     let before = old.get("metadata").cloned().unwrap_or_default();
     let metadata = metadata(&mut fields);
     metadata.remove("managedFields");
+    drop_empty(metadata);
     for kept in KEPT {
         match before.get(kept) {
             Some(value) => metadata.insert(kept.to_owned(), value.clone()),
@@ -82,6 +115,9 @@ pub(crate) fn prepare_change(resource: &Resource, old: &Object, new: Fields, is_
     if resource.is("namespaces") {
         // The one label that nobody can take away.
         complete(resource, &mut fields);
+    }
+    if resource.is("secrets") {
+        encode_secret(&mut fields);
     }
     fields
 }

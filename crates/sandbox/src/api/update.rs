@@ -11,11 +11,16 @@ use super::{
     prepare, serve_definition,
 };
 use crate::{
+    call::check_type,
     event,
     failure::{Cause, Failure},
     object::{Fields, Object},
     patch::Patch,
 };
+
+/// What the real server says of every namespace that is not that of the request.
+pub(super) const ELSEWHERE: &str =
+    "the namespace of the provided object does not match the namespace sent on the request";
 
 pub(super) fn replace(context: &mut Context<'_>) -> Result<Answer, Failure> {
     let is_trial = context.call.query.is_dry_run("UpdateOptions")?;
@@ -81,7 +86,7 @@ fn change(
     if !is_trial && unchanged.is_terminating && !unchanged.has_finalizers && old.has_finalizers {
         return Ok(retire(context.store, &resource, fields));
     }
-    Ok(context.keep(fields, is_trial))
+    Ok(context.keep(fields, is_trial, old.revision))
 }
 
 /// Nobody moves an object to another name or namespace.
@@ -89,7 +94,10 @@ fn check_place(context: &Context<'_>, fields: &mut Fields) -> Result<(), Failure
     let name = text(fields, "name");
     if name != context.name() {
         let message = match name.as_str() {
-            "" => "name must be provided".to_owned(),
+            "" => format!(
+                "the name of the object ({} based on URL) was undeterminable: name must be provided",
+                context.name()
+            ),
             name => format!(
                 "the name of the object ({name}) does not match the name on the URL ({})",
                 context.name()
@@ -99,12 +107,7 @@ fn check_place(context: &Context<'_>, fields: &mut Fields) -> Result<(), Failure
     }
     let given = text(fields, "namespace");
     match context.target.namespace.as_deref() {
-        Some(namespace) if !given.is_empty() && given != namespace => {
-            let message = format!(
-                "the namespace of the object ({given}) does not match the namespace on the URL ({namespace})"
-            );
-            Err(Failure::bad_request(message))
-        }
+        Some(namespace) if !given.is_empty() && given != namespace => Err(Failure::bad_request(ELSEWHERE)),
         Some(namespace) => {
             prepare::metadata(fields).insert("namespace".to_owned(), json!(namespace));
             Ok(())
@@ -144,7 +147,15 @@ fn check_uid(context: &Context<'_>, old: &Object, fields: &Fields) -> Result<(),
         let cause = Cause::invalid("metadata.uid", format!("\"{given}\": field is immutable"));
         return Err(Failure::invalid(&context.resource, context.name(), &[cause]));
     }
-    let why = format!("Precondition failed: UID in precondition: {given}, UID in object meta: {}", old.uid);
+    let registry =
+        if context.resource.is_custom { format!("{}/", context.resource.group) } else { String::new() };
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: /registry/{registry}{}/{}, ResourceVersion: 0, \
+         AdditionalErrorMsg: Precondition failed: UID in precondition: {given}, UID in object meta: {}",
+        context.resource.plural,
+        old.key.as_str(),
+        old.uid
+    );
     Err(Failure::conflict(&context.resource, &context.resource.plural, context.name(), &why))
 }
 
@@ -174,7 +185,7 @@ fn check_finalizers(context: &Context<'_>, old: &Object, new: &Fields) -> Result
 fn check_unchanged(context: &Context<'_>, fields: &mut Fields) -> Result<(), Failure> {
     let kind = fields.remove("kind");
     let api_version = fields.remove("apiVersion");
-    let is_same = kind == Some(json!(context.resource.kind))
-        && api_version == Some(json!(context.resource.api_version()));
-    if is_same { Ok(()) } else { Err(Failure::bad_request("a patch cannot change kind or apiVersion")) }
+    let kind = kind.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let api_version = api_version.as_ref().and_then(Value::as_str).unwrap_or_default();
+    check_type(&context.resource, (kind, api_version), context.name())
 }

@@ -284,8 +284,7 @@ impl Options {
 
     /// The real server marks the end for those who name no version, too.
     fn marks_initial(&self) -> bool {
-        self.has_bookmarks
-            && (self.sends_initial == Some(true) || self.sends_initial.is_none() && self.revision.is_none())
+        self.has_bookmarks && self.sends_initial != Some(false) && self.starts_with_objects()
     }
 }
 

@@ -109,6 +109,16 @@ fn columns(given: &Value) -> Vec<Column> {
     columns
 }
 
+/// Writes into a definition what it leaves open.
+pub(crate) fn complete_definition(definition: &mut Map<String, Value>) {
+    let Some(Value::Object(spec)) = definition.get_mut("spec") else { return };
+    spec.entry("conversion").or_insert_with(|| json!({"strategy": "None"}));
+    let Some(Value::Object(names)) = spec.get_mut("names") else { return };
+    let kind = names.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    names.entry("singular").or_insert_with(|| json!(kind.to_lowercase()));
+    names.entry("listKind").or_insert_with(|| json!(format!("{kind}List")));
+}
+
 /// The `status` of a definition that is served.
 pub(crate) fn conditions(definition: &Map<String, Value>) -> Value {
     let spec = definition.get("spec").cloned().unwrap_or_default();

@@ -79,9 +79,7 @@ impl Renderer {
     pub(super) fn write_item(&self, object: &Object, text: &mut Vec<u8>) {
         match self.form {
             // The items of a list of a built-in kind do not say what they are.
-            Form::Plain if !self.resource.is_custom && !event::is_renamed(&self.resource) => {
-                text.extend_from_slice(object.text());
-            }
+            Form::Plain if !self.resource.is_custom => self.write_fields(object, b"{", text),
             Form::Plain => self.write_plain(object, text),
             Form::Metadata => write_metadata(object, text),
             Form::Table => self.write_row(object, text),
@@ -89,7 +87,12 @@ impl Renderer {
     }
 
     fn write_plain(&self, object: &Object, text: &mut Vec<u8>) {
-        text.extend_from_slice(self.head.as_bytes());
+        self.write_fields(object, self.head.as_bytes(), text);
+    }
+
+    /// What is kept of an object, behind what goes before it.
+    fn write_fields(&self, object: &Object, head: &[u8], text: &mut Vec<u8>) {
+        text.extend_from_slice(head);
         if event::is_renamed(&self.resource) {
             let mut fields = object.read();
             event::to_shown(&self.resource, &mut fields);
@@ -107,11 +110,9 @@ impl Renderer {
     fn write_row(&self, object: &Object, text: &mut Vec<u8>) {
         let cells = table::cells(&self.resource.columns, &Value::Object(object.read()));
         text.extend_from_slice(format!("{{\"cells\":{cells}").as_bytes());
-        if self.included != Included::Nothing {
-            text.extend_from_slice(b",\"object\":");
-        }
+        text.extend_from_slice(b",\"object\":");
         match self.included {
-            Included::Nothing => {}
+            Included::Nothing => text.extend_from_slice(b"null"),
             Included::Metadata => write_metadata(object, text),
             Included::Object => self.write_plain(object, text),
         }

@@ -1,6 +1,6 @@
 //! Field selectors: `metadata.name=a,spec.nodeName!=b`, for the fields that a kind offers.
 
-use crate::{catalog::Resource, failure::Failure, object::Object};
+use crate::{catalog::Resource, event, failure::Failure, object::Object};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FieldSelector(Vec<Requirement>);
@@ -24,10 +24,6 @@ impl FieldSelector {
     pub(crate) fn parse(resource: &Resource, text: &str) -> Result<Self, Failure> {
         let terms = text.split(',').filter(|term| !term.is_empty());
         terms.map(|term| Requirement::parse(resource, term)).collect::<Result<_, _>>().map(Self)
-    }
-
-    pub(crate) fn require_name(&mut self, name: &str) {
-        self.0.push(Requirement { field: Field::Name, value: name.to_owned(), is_equal: true });
     }
 
     pub(crate) fn matches(&self, object: &Object) -> bool {
@@ -70,7 +66,8 @@ impl Field {
             "metadata.name" => Ok(Self::Name),
             "metadata.namespace" => Ok(Self::Namespace),
             other => {
-                let index = resource.fields.iter().position(|field| *field == other);
+                let kept = event::kept_path(resource, other);
+                let index = resource.fields.iter().position(|field| *field == kept);
                 index.map(Self::Other).ok_or_else(|| unknown(resource, other))
             }
         }

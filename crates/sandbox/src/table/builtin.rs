@@ -10,32 +10,32 @@ pub(crate) fn columns(kind: &str) -> Vec<Column> {
         "Event" => return events(),
         "Node" => return nodes(),
         "Namespace" => vec![Column::made("Status", 0, |namespace| text(&namespace["status"]["phase"]))],
-        "ConfigMap" => vec![Column::made("Data", 0, |map| count(&[&map["data"], &map["binaryData"]]))],
+        "ConfigMap" => vec![Column::count("Data", |map| count(&[&map["data"], &map["binaryData"]]))],
         "Secret" => vec![
             Column::made("Type", 0, |secret| text(&secret["type"])),
-            Column::made("Data", 0, |secret| count(&[&secret["data"]])),
+            Column::count("Data", |secret| count(&[&secret["data"]])),
         ],
         "Lease" => vec![Column::made("Holder", 0, |lease| text(&lease["spec"]["holderIdentity"]))],
         "Service" => services(),
         "Deployment" => vec![
             Column::made("Ready", 0, |one| ready(&one["status"]["readyReplicas"], &one["spec"]["replicas"])),
-            Column::made("Up-to-date", 0, |one| number(&one["status"]["updatedReplicas"])),
-            Column::made("Available", 0, |one| number(&one["status"]["availableReplicas"])),
+            Column::count("Up-to-date", |one| number(&one["status"]["updatedReplicas"])),
+            Column::count("Available", |one| number(&one["status"]["availableReplicas"])),
         ],
         "StatefulSet" => vec![Column::made("Ready", 0, |one| {
             ready(&one["status"]["readyReplicas"], &one["spec"]["replicas"])
         })],
         "ReplicaSet" => vec![
-            Column::made("Desired", 0, |one| number(&one["spec"]["replicas"])),
-            Column::made("Current", 0, |one| number(&one["status"]["replicas"])),
-            Column::made("Ready", 0, |one| number(&one["status"]["readyReplicas"])),
+            Column::count("Desired", |one| number(&one["spec"]["replicas"])),
+            Column::count("Current", |one| number(&one["status"]["replicas"])),
+            Column::count("Ready", |one| number(&one["status"]["readyReplicas"])),
         ],
         "DaemonSet" => vec![
-            Column::made("Desired", 0, |one| number(&one["status"]["desiredNumberScheduled"])),
-            Column::made("Current", 0, |one| number(&one["status"]["currentNumberScheduled"])),
-            Column::made("Ready", 0, |one| number(&one["status"]["numberReady"])),
-            Column::made("Up-to-date", 0, |one| number(&one["status"]["updatedNumberScheduled"])),
-            Column::made("Available", 0, |one| number(&one["status"]["numberAvailable"])),
+            Column::count("Desired", |one| number(&one["status"]["desiredNumberScheduled"])),
+            Column::count("Current", |one| number(&one["status"]["currentNumberScheduled"])),
+            Column::count("Ready", |one| number(&one["status"]["numberReady"])),
+            Column::count("Up-to-date", |one| number(&one["status"]["updatedNumberScheduled"])),
+            Column::count("Available", |one| number(&one["status"]["numberAvailable"])),
         ],
         "CustomResourceDefinition" => {
             return vec![
@@ -97,6 +97,7 @@ fn services() -> Vec<Column> {
             Value::String(given) => json!(given),
             _ => json!("<none>"),
         }),
+        Column::made("External-IP", 0, |_| json!("<none>")),
         Column::made("Port(s)", 0, |service| {
             let ports = service["spec"]["ports"].as_array().into_iter().flatten();
             let protocol = |port: &Value| port["protocol"].as_str().unwrap_or("TCP").to_owned();
