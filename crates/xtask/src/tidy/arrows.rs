@@ -7,12 +7,13 @@ use cargo_metadata::{DependencyKind, Metadata};
 use super::{Problems, members};
 
 /// What each crate may use besides itself. For tests every crate may use `testkit` too.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("danm-api", &[]),
     ("danm-ipam", &["danm-api"]),
     ("leak-judge", &["danm-api", "danm-ipam"]),
     ("operator-runtime", &["danm-api"]),
     ("cleaner", &["danm-api", "leak-judge", "operator-runtime"]),
+    ("sandbox", &["danm-api", "operator-runtime"]),
     ("testkit", &["danm-api", "danm-ipam"]),
     ("xtask", &["danm-api"]),
 ];

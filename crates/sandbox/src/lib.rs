@@ -1,0 +1,53 @@
+//! `danm-sandbox`: a Kubernetes API server in one process, for trying out and for tests.
+//!
+//! ```text
+//!   server ──> Call, Recorded ──> faults ──> api (one file a verb) ──> Answer ──> render ──> bytes
+//!  (HTTP/1.1)                       │          │
+//!                                   │          └──> Store: Catalog (what is served)
+//!                                   │                      Collection (objects, snapshots, Log)
+//!                                   │                                                 │
+//!                                   └───────────────> watches <───────────────────────┘
+//! ```
+//!
+//! It behaves like the real server wherever our programs can tell: versions, conflicts, watches, chunks, selectors,
+//! patches, tables. It does not run controllers, knows no rights, and applies nothing itself (server-side apply is
+//! refused). Objects are kept as the text that is sent, so that many are listed quickly.
+
+mod accept;
+mod api;
+mod call;
+mod catalog;
+mod cli;
+mod collection;
+mod discovery;
+mod event;
+mod failure;
+mod fault;
+mod load;
+mod log;
+mod manifest;
+mod object;
+mod openapi;
+mod patch;
+mod path;
+mod query;
+mod random;
+mod recorder;
+mod render;
+mod run;
+mod sandbox;
+mod schema;
+mod selector;
+mod server;
+mod state;
+mod store;
+mod table;
+mod timestamp;
+mod token;
+
+pub use cli::Cli;
+pub use fault::{Effect, Fault, FaultId, Match, Times};
+pub use load::LoadError;
+pub use recorder::Recorded;
+pub use run::run;
+pub use sandbox::{Options, Sandbox};
