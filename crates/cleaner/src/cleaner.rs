@@ -25,7 +25,7 @@ use thiserror::Error;
 
 pub use self::{
     brake_state::{BrakeRules, Passage},
-    status::{Status, Trouble},
+    status::{SourceStatus, Status, Trouble},
 };
 use self::{state::State, step::Step};
 use crate::{
@@ -46,6 +46,8 @@ pub struct CleanerRules {
     pub dry_run: bool,
     /// Once, or for ever.
     pub cadence: Cadence,
+    /// Whether rows of all allocations are wanted.
+    pub report: bool,
 }
 
 /// How often everything is looked at.
@@ -80,7 +82,7 @@ pub enum Told {
     Row(Row),
     /// What was done about one network.
     Round(Round),
-    /// Everything was looked at; these are the rows that were not told since the last time.
+    /// Everything was looked at; these are the rows that were not told since the last time, if they are wanted.
     Audit(Vec<Row>),
     /// How things stand.
     Status(Status),
@@ -161,7 +163,10 @@ where
             match step {
                 Step::Confirm(questions) => self.work.push(ask(self.api.clone(), questions, begun)),
                 Step::Release(networks) => self.release(networks, &mut tell),
-                Step::Report(standing) => tell(Told::Audit(self.state.rows(&standing, begun))),
+                Step::Report(standing) => {
+                    let is_wanted = self.state.rules().report;
+                    tell(Told::Audit(if is_wanted { self.state.rows(&standing, begun) } else { Vec::new() }));
+                }
                 Step::Wait { until, why } => {
                     tell(Told::Status(self.state.status(begun)));
                     if !why.is_empty() && why != said {

@@ -63,6 +63,7 @@ impl Config {
             brake: brake(args, cadence),
             dry_run: args.dry_run,
             cadence,
+            report: report.is_some(),
         };
         Ok(Self { rules, report, controller: controller(args) })
     }
@@ -92,7 +93,7 @@ fn controller(args: &RunArgs) -> ControllerConfig {
 
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CleanerRules { judge, brake, dry_run, cadence } = &self.rules;
+        let CleanerRules { judge, brake, dry_run, cadence, .. } = &self.rules;
         let mode = if *dry_run { "dry run, " } else { "" };
         write!(f, "{mode}{cadence}, grace {:?}, ownership window {:?}", judge.grace, judge.ownership_window)?;
         match brake.brake {

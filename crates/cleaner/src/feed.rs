@@ -12,7 +12,7 @@ use operator_runtime::{WatchFailure, watch};
 use tokio::sync::mpsc;
 
 /// Observations that may wait for the loop.
-const QUEUE: usize = 1024;
+pub(crate) const QUEUE: usize = 1024;
 
 /// What a cluster that serves these kinds has to be watched for.
 pub(crate) fn sources(served: &[ApiType]) -> impl Iterator<Item = Source> + '_ {
@@ -47,7 +47,8 @@ fn is_needed(api: ApiType) -> bool {
     }
 }
 
-fn stream_of(client: Client, source: Source) -> BoxStream<'static, Observation> {
+/// One source.
+pub(crate) fn stream_of(client: Client, source: Source) -> BoxStream<'static, Observation> {
     match source {
         Source::Pods => observe(source, watch::<Pod>(Api::all(client)), Observation::Pods),
         Source::Nodes => observe(source, watch::<Node>(Api::all(client)), Observation::Nodes),

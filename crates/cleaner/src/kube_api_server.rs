@@ -1,6 +1,6 @@
 //! The API server as the loop's trait sees it, over HTTP.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use danm_api::{ApiGroup, ApiType, DanmEp, DanmKind, Decoded, Network, Node, Pod};
 use futures::{
@@ -13,7 +13,8 @@ use kube::{
     core::{DynamicResourceScope, PartialObjectMeta},
 };
 use leak_judge::{EndpointId, NetworkId, NetworkWrite, Uid, Version};
-use operator_runtime::describe;
+use operator_runtime::{Throttle, describe};
+use tokio::sync::Semaphore;
 
 use crate::{
     ApiServer,
@@ -23,6 +24,9 @@ use crate::{
 /// A request that takes longer is given up, whatever the connection looks like. The API server itself gives up
 /// after a minute.
 const DEADLINE: Duration = Duration::from_secs(70);
+
+/// Requests under way at the same time. Beyond that a server is not faster, and others have to wait.
+const IN_FLIGHT: usize = 32;
 
 /// Objects in a page of a list.
 const PAGE: u32 = 500;
@@ -34,12 +38,22 @@ const FIELD_MANAGER: &str = "danm-cleaner";
 #[derive(Clone)]
 pub struct KubeApiServer {
     client: Client,
+    channel: Channel,
+}
+
+/// What all requests share: how many may be under way, and how busy the server says to be.
+#[derive(Clone)]
+struct Channel {
+    in_flight: Arc<Semaphore>,
+    throttle: Throttle,
 }
 
 impl KubeApiServer {
     /// Speaks through a client.
-    pub const fn new(client: Client) -> Self {
-        Self { client }
+    pub fn new(client: Client) -> Self {
+        let channel =
+            Channel { in_flight: Arc::new(Semaphore::new(IN_FLIGHT)), throttle: Throttle::default() };
+        Self { client, channel }
     }
 
     fn danm<K>(&self, api: ApiType, namespace: &str) -> Api<K>
@@ -62,12 +76,14 @@ impl KubeApiServer {
 impl ApiServer for KubeApiServer {
     fn endpoints(&self, group: ApiGroup) -> LocalBoxStream<'static, Result<EndpointsPage, ApiError>> {
         let api: Api<Decoded<DanmEp>> = self.danm(ApiType { group, kind: DanmKind::DanmEp }, "");
+        let channel = self.channel.clone();
         // No page names a resourceVersion: the first is read from the data store, the others continue it.
         let pages = stream::try_unfold(Some(ListParams::default().limit(PAGE)), move |params| {
-            let api = api.clone();
+            let (api, channel) = (api.clone(), channel.clone());
             async move {
                 let Some(params) = params else { return Ok(None) };
-                let list = request(format!("list danmeps.{group}"), api.list(&params)).await?;
+                let what = format!("list danmeps.{group}");
+                let list = channel.request(what, || api.list(&params)).await?;
                 let token = list.metadata.continue_.filter(|token| !token.is_empty());
                 let is_last = token.is_none();
                 let next = token.map(|token| params.continue_token(&token));
@@ -81,27 +97,28 @@ impl ApiServer for KubeApiServer {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let what = format!("list pods of namespace {namespace}");
         let metadata: Vec<PartialObjectMeta<Pod>> =
-            list(&what, async |params| api.list_metadata(&params).await).await?;
+            self.channel.list(&what, async |params| api.list_metadata(&params).await).await?;
         Ok(metadata.into_iter().map(|object| Pod { metadata: object.metadata, ..Pod::default() }).collect())
     }
 
     async fn pod(&self, namespace: &str, name: &str) -> Result<Option<Pod>, ApiError> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        request(format!("get pod {namespace}/{name}"), api.get_opt(name)).await
+        self.channel.request(format!("get pod {namespace}/{name}"), || api.get_opt(name)).await
     }
 
     async fn node(&self, name: &str) -> Result<Option<Node>, ApiError> {
         let api: Api<Node> = Api::all(self.client.clone());
-        request(format!("get node {name}"), api.get_opt(name)).await
+        self.channel.request(format!("get node {name}"), || api.get_opt(name)).await
     }
 
     async fn nodes(&self) -> Result<Vec<Node>, ApiError> {
         let api: Api<Node> = Api::all(self.client.clone());
-        list("list nodes", async |params| api.list(&params).await).await
+        self.channel.list("list nodes", async |params| api.list(&params).await).await
     }
 
     async fn network(&self, id: &NetworkId) -> Result<Option<Decoded<Network>>, ApiError> {
-        request(format!("get {id}"), self.network_api(id).get_opt(&id.network.name)).await
+        let api = self.network_api(id);
+        self.channel.request(format!("get {id}"), || api.get_opt(&id.network.name)).await
     }
 
     async fn write_network(
@@ -112,7 +129,7 @@ impl ApiServer for KubeApiServer {
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch = Patch::Merge(write.merge_patch());
         let api = self.network_api(id);
-        request(format!("write {id}"), api.patch(&id.network.name, &params, &patch)).await
+        self.channel.request(format!("write {id}"), || api.patch(&id.network.name, &params, &patch)).await
     }
 
     async fn delete_endpoint(
@@ -127,38 +144,55 @@ impl ApiServer for KubeApiServer {
             Preconditions { uid: Some(uid.to_string()), resource_version: Some(version.0.to_string()) };
         let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         let name = id.name.to_string();
-        let answer = request(format!("delete {id}"), api.delete(&name, &params)).await?;
+        let answer = self.channel.request(format!("delete {id}"), || api.delete(&name, &params)).await?;
         let is_marked = answer.left().is_some_and(|object| object.meta().deletion_timestamp.is_some());
         Ok(if is_marked { Deletion::Marked } else { Deletion::Done })
     }
 }
 
-async fn request<T>(what: String, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ApiError> {
-    let failure = match tokio::time::timeout(DEADLINE, call).await {
-        Ok(Ok(value)) => return Ok(value),
-        Ok(Err(error)) => failure(&error),
-        Err(_) => Failure::Unknown(format!("no answer within {DEADLINE:?}")),
-    };
-    Err(ApiError { request: what, failure })
-}
+impl Channel {
+    /// Performs a request. One that the server is too busy for was not performed and is made again.
+    async fn request<T, R>(&self, what: String, mut call: impl FnMut() -> R) -> Result<T, ApiError>
+    where
+        R: Future<Output = Result<T, kube::Error>>,
+    {
+        let answer = async {
+            // The semaphore is never closed.
+            let _permit = self.in_flight.acquire().await;
+            loop {
+                match self.throttle.run(call()).await {
+                    Err(kube::Error::Api(status)) if status.code == 429 => {}
+                    answer => return answer,
+                }
+            }
+        };
+        let failure = match tokio::time::timeout(DEADLINE, answer).await {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => failure(&error),
+            Err(_) => Failure::Unknown(format!("no answer within {DEADLINE:?}")),
+        };
+        Err(ApiError { request: what, failure })
+    }
 
-/// Reads a list page by page. No page names a resourceVersion, so that the first is read from the data store
-/// and the others continue it.
-async fn list<K>(
-    what: &str,
-    page: impl AsyncFn(ListParams) -> Result<ObjectList<K>, kube::Error>,
-) -> Result<Vec<K>, ApiError>
-where
-    K: Clone,
-{
-    let mut objects = Vec::new();
-    let mut params = ListParams::default().limit(PAGE);
-    loop {
-        let mut list = request(what.to_owned(), page(params.clone())).await?;
-        objects.append(&mut list.items);
-        match list.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(objects),
+    /// Reads a list page by page. No page names a resourceVersion, so that the first is read from the data
+    /// store and the others continue it.
+    async fn list<K>(
+        &self,
+        what: &str,
+        page: impl AsyncFn(ListParams) -> Result<ObjectList<K>, kube::Error>,
+    ) -> Result<Vec<K>, ApiError>
+    where
+        K: Clone,
+    {
+        let mut objects = Vec::new();
+        let mut params = ListParams::default().limit(PAGE);
+        loop {
+            let mut list = self.request(what.to_owned(), || page(params.clone())).await?;
+            objects.append(&mut list.items);
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(objects),
+            }
         }
     }
 }

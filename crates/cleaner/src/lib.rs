@@ -23,6 +23,7 @@ mod clock;
 mod config;
 mod confirm;
 mod controller;
+mod discovery;
 mod feed;
 mod input;
 mod kube_api_server;
@@ -34,7 +35,9 @@ mod run;
 mod summary;
 
 pub use api_server::{ApiError, ApiServer, Deletion, EndpointsPage, Failure};
-pub use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Passage, Status, Told, Trouble};
+pub use cleaner::{
+    BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Passage, SourceStatus, Status, Told, Trouble,
+};
 pub use cli::Cli;
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, ControllerConfig, ReportTarget};

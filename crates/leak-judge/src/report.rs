@@ -112,6 +112,9 @@ pub enum Action {
     Failed,
 }
 
+/// Rows for neighbouring bits without endpoints: a whole array of them would be millions.
+const SHOWN: u32 = 1_024;
+
 /// Makes rows of the findings of an audit.
 #[derive(Debug)]
 pub struct Reporter<'a> {
@@ -254,7 +257,9 @@ fn orphan_rows<'a>(orphans: &Orphans<'a>) -> impl Iterator<Item = Row> + use<'a>
         namespace: network.namespace.to_string(),
         name: network.name.to_string(),
     };
-    (first.0..=last.0).map(BitIndex).map(move |bit| {
+    let shown = last.0.min(first.0.saturating_add(SHOWN - 1));
+    let hidden = last.0 - shown;
+    (first.0..=shown).map(BitIndex).map(move |bit| {
         let address = pool.address_of(bit);
         let array = match Family::of(address) {
             Family::Ipv4 => "alloc",
@@ -264,10 +269,18 @@ fn orphan_rows<'a>(orphans: &Orphans<'a>) -> impl Iterator<Item = Row> + use<'a>
             namespace: network.namespace.clone(),
             network: network.clone(),
             addresses: vec![AddressRow { address, owner: Owner::Danm, action: AddressAction::Keep }],
-            evidence: vec![format!("bit {} of {array} is set, and no endpoint claims it", bit.0)],
+            evidence: orphan_evidence(bit, array, if bit.0 == shown { hidden } else { 0 }),
             ..bare_row(*group, finding)
         }
     })
+}
+
+fn orphan_evidence(bit: BitIndex, array: &str, hidden: u32) -> Vec<String> {
+    let mut evidence = vec![format!("bit {} of {array} is set, and no endpoint claims it", bit.0)];
+    if hidden > 0 {
+        evidence.push(format!("so are the next {hidden} bits, which have no rows of their own"));
+    }
+    evidence
 }
 
 fn bare_row(group: ApiGroup, finding: Finding) -> Row {

@@ -60,6 +60,10 @@ pub enum Observation {
     EndpointsRead(ApiGroup, Moment),
     /// An endpoint that is gone, as the API server answered to our delete.
     EndpointDeleted(EndpointId, Uid),
+    /// A source that the cluster has from now on: nothing is judged until it was read.
+    Served(Source),
+    /// A source that the cluster does not have any more, and nothing in it.
+    Unserved(Source),
     /// A source that cannot be read, with the reason.
     Unavailable(Source, String),
 }
@@ -158,7 +162,24 @@ impl World {
                 self.endpoints_read.insert(group, began);
             }
             Observation::EndpointDeleted(id, uid) => self.endpoints.delete(&id, &uid, now),
+            Observation::Served(source) => self.coverage.expect(source),
+            Observation::Unserved(source) => self.forget(source, now),
             Observation::Unavailable(source, reason) => self.coverage.unavailable(source, reason),
+        }
+    }
+
+    /// Nothing of a source is there any more.
+    fn forget(&mut self, source: Source, now: Moment) {
+        if let Source::Danm(api) = source {
+            match api.kind {
+                DanmKind::DanmEp => self.observe_endpoints(api.group, Change::Reset(Vec::new()), now),
+                DanmKind::Network(kind) => {
+                    self.observe_networks(api.group, kind, Change::Reset(Vec::new()), now);
+                }
+                DanmKind::ReservedIp => self.observe_reservations(Change::Reset(Vec::new())),
+                DanmKind::TenantConfig => {}
+            }
+            self.coverage.forget(source);
         }
     }
 

@@ -50,15 +50,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection may be silent. Watches end of themselves after less.
 const READ_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Makes a client. Nothing is sent to the server yet. Requests that a busy server refuses are tried again by
-/// the client, for minutes and without a word.
+/// Makes a client. Nothing is sent to the server yet. The client tells of refused requests instead of trying them
+/// again, for minutes and without a word, as that of kube does by itself; see [`Throttle`](crate::Throttle).
 pub async fn connect(args: &ConnectArgs) -> Result<Client, ConnectError> {
-    client(config(args).await?)
-}
-
-/// Makes a client that tells of refused requests instead of trying them again: for those who share a
-/// [`Throttle`](crate::Throttle).
-pub async fn connect_without_retries(args: &ConnectArgs) -> Result<Client, ConnectError> {
     let mut config = config(args).await?;
     config.default_retry = false;
     client(config)

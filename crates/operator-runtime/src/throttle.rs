@@ -18,7 +18,7 @@ use crate::{clock::now, random::fraction};
 /// The pace of all requests to one server. Clones share it.
 ///
 /// The client of kube tries refused requests again by itself, each on its own and without telling; this is of
-/// use with a client that does not: see [`connect_without_retries`](crate::connect_without_retries).
+/// use with a client that does not: see [`connect`](crate::connect).
 #[derive(Clone, Debug, Default)]
 pub struct Throttle {
     pace: Arc<Mutex<Pace>>,

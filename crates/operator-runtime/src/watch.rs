@@ -98,10 +98,7 @@ fn change<K>(event: Event<K>) -> Change<K> {
 
 /// Whether trying again at once is of no use: somebody has to change rights or definitions.
 fn is_final(error: &watcher::Error) -> bool {
-    let status = match cause(error) {
-        Some(kube::Error::Api(status)) => status,
-        _ => return false,
-    };
+    let Some(kube::Error::Api(status)) = cause(error) else { return false };
     matches!(status.code, 401 | 403 | 404 | 405)
 }
 

@@ -8,9 +8,9 @@ use std::{
 
 use danm_api::{ApiGroup, Change, Decoded, Network};
 use leak_judge::{
-    Action, AddressAction, AddressPlan, Audit, Brake, EndpointPlan, Finding, Held, Judgement, Lookout,
-    Moment, NetworkId, NetworkPlan, Observation, Plan, Reason, Reporter, Row, Rules, Slot, Source, Uid,
-    Version, World, plan,
+    Action, AddressAction, AddressPlan, Audit, Brake, Coverage, EndpointPlan, Finding, Held, Judgement,
+    Lookout, Moment, NetworkId, NetworkPlan, Observation, Plan, Reason, Reporter, Row, Rules, Slot, Source,
+    Uid, Version, World, plan,
 };
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     brake_state::{BrakeState, Passage},
     setbacks::{Setback, Setbacks, Target},
     single_pass::SinglePass,
-    status::{Status, Trouble},
+    status::{SourceStatus, Status, Trouble},
     step::{Standing, Step},
     under_way::UnderWay,
 };
@@ -292,13 +292,9 @@ impl State {
         let trouble = |(target, setback): (&Target, &Setback)| Trouble::new(target, setback, now);
         Status {
             is_leading: self.lead.is_leading,
-            sources: self
-                .world
-                .coverage()
-                .states()
-                .map(|(source, state)| (source.to_string(), state))
-                .collect(),
+            sources: self.world.coverage().states().map(source_status).collect(),
             can_judge: self.world.coverage().allows_verdicts(),
+            nodes: self.world.nodes().iter().count(),
             pods: self.world.pods().len(),
             endpoints: self.world.endpoints().len(),
             networks: self.world.networks().iter().count(),
@@ -586,6 +582,11 @@ impl State {
         log(endpoint, &row);
         Some(row)
     }
+}
+
+fn source_status((source, words): (Source, String)) -> (String, SourceStatus) {
+    let is_synced = words == Coverage::SYNCED;
+    (source.to_string(), SourceStatus { is_synced, words })
 }
 
 /// What was to be freed and was not stays.

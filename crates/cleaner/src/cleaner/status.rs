@@ -16,9 +16,11 @@ pub struct Status {
     /// Whether we are the one who may act.
     pub is_leading: bool,
     /// The sources, and how far each was read.
-    pub sources: BTreeMap<String, String>,
+    pub sources: BTreeMap<String, SourceStatus>,
     /// Whether verdicts are possible at all.
     pub can_judge: bool,
+    /// Number of Nodes.
+    pub nodes: usize,
     /// Number of Pods.
     pub pods: usize,
     /// Number of endpoints.
@@ -33,6 +35,15 @@ pub struct Status {
     pub brake: Passage,
     /// What did not work and is left alone for a while.
     pub troubles: Vec<Trouble>,
+}
+
+/// How far a source was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceStatus {
+    /// Whether it was listed and is being watched.
+    pub is_synced: bool,
+    /// The same for people, with the reason if it cannot be read.
+    pub words: String,
 }
 
 /// Something that did not work.

@@ -92,8 +92,20 @@ impl Coverage {
         self.sources.insert(source, State::Synced);
     }
 
+    /// A source to be read. One that was read before and is named again is as it was.
+    pub(super) fn expect(&mut self, source: Source) {
+        self.sources.entry(source).or_insert(State::Pending);
+    }
+
+    pub(super) fn forget(&mut self, source: Source) {
+        self.sources.remove(&source);
+    }
+
+    /// Of a source that the cluster does not have nobody expects anything.
     pub(super) fn unavailable(&mut self, source: Source, reason: String) {
-        self.sources.insert(source, State::Unavailable(reason));
+        if let Some(state) = self.sources.get_mut(&source) {
+            *state = State::Unavailable(reason);
+        }
     }
 
     /// Whether the cluster has this source at all.
@@ -117,12 +129,15 @@ impl Coverage {
         essential.peek().is_some() && essential.all(|(_, state)| *state == State::Synced)
     }
 
+    /// The word for a source that was read.
+    pub const SYNCED: &str = "synced";
+
     /// How far the reading of each source got, in words.
     pub fn states(&self) -> impl Iterator<Item = (Source, String)> {
         self.sources.iter().map(|(source, state)| {
             let state = match state {
                 State::Pending => "not listed yet".to_owned(),
-                State::Synced => "synced".to_owned(),
+                State::Synced => Self::SYNCED.to_owned(),
                 State::Unavailable(reason) => format!("cannot be read: {reason}"),
             };
             (*source, state)
