@@ -4,7 +4,8 @@
 //! same, or the Node's host name label makes the link; sometimes (a full and a short name, a cloud's override)
 //! nothing does. A host that names no Node is therefore a machine that is gone only where it cannot be another
 //! name of a Node that does not answer: behind that name the Pod may still run. That such a Node goes by its own
-//! name is believed only of one with a living Pod whose endpoint says so: anybody may write a name into an endpoint.
+//! name is believed if one of its living Pods shows it, or if living Pods show that all hosts do: anybody may write
+//! a name into an endpoint, but where a Pod lives is not for everybody to say.
 
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ impl Hosts {
         let mut inhabited = HashSet::new();
         let mut linked: HashMap<Arc<str>, Option<Arc<str>>> = HashMap::new();
         let mut known: HashSet<Arc<str>> = HashSet::new();
+        let mut convention = Convention::Unseen;
         for (_, endpoint) in world.endpoints().iter() {
             let node = match linked.get(&endpoint.host) {
                 Some(node) => node,
@@ -56,20 +58,23 @@ impl Hosts {
                     linked.entry(Arc::clone(&endpoint.host)).or_insert_with_key(|host| links.node_of(host))
                 }
             };
+            if node.is_none() && has_living_pod(endpoint, world) {
+                inhabited.insert(Arc::clone(&endpoint.host));
+            }
+            let Some(home) = node_of_pod(endpoint, world) else { continue };
             match node {
-                None if has_living_pod(endpoint, world) => {
-                    inhabited.insert(Arc::clone(&endpoint.host));
-                }
-                Some(node) if has_pod_on(endpoint, node, world) => {
+                Some(node) if **node == *home => {
                     known.insert(Arc::clone(node));
+                    convention.holds();
                 }
-                _ => {}
+                _ => convention = Convention::Broken,
             }
         }
         let mut silent: Vec<&Arc<str>> = world
             .nodes()
             .iter()
             .filter(|node| node.ready_since.is_none() && !known.contains(&node.name))
+            .filter(|_| convention != Convention::Kept)
             .map(|node| &node.name)
             .collect();
         silent.sort();
@@ -160,8 +165,25 @@ fn has_living_pod(endpoint: &Endpoint, world: &World) -> bool {
     !endpoint.pod_uid.is_empty() && world.pods().has_uid(&endpoint.pod_uid)
 }
 
-/// Whether the endpoint's Pod lives on this Node, as its kubelet and the scheduler know it.
-fn has_pod_on(endpoint: &Endpoint, node: &str, world: &World) -> bool {
-    let pod = world.pods().get(&endpoint.id.namespace, &endpoint.pod);
-    pod.is_some_and(|pod| pod.uid == endpoint.pod_uid && *pod.node == *node)
+/// Whether hosts go by the names of their Nodes, as far as living Pods show: their Nodes are known otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Convention {
+    Unseen,
+    Kept,
+    Broken,
+}
+
+impl Convention {
+    /// One more host does. An exception stays one.
+    fn holds(&mut self) {
+        if *self == Self::Unseen {
+            *self = Self::Kept;
+        }
+    }
+}
+
+/// The Node that an endpoint's Pod was bound to, if the Pod is there.
+fn node_of_pod<'a>(endpoint: &Endpoint, world: &'a World) -> Option<&'a str> {
+    let pod = world.pods().get(&endpoint.id.namespace, &endpoint.pod)?;
+    (pod.uid == endpoint.pod_uid && !pod.node.is_empty()).then_some(&*pod.node)
 }

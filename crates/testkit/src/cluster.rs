@@ -1,8 +1,10 @@
-//! What is in a cluster, for one test at a time: objects as JSON, put and read through the API server of a
-//! control plane that is shared by the tests of one binary.
+//! What is in a cluster, for one test at a time: objects as JSON, put and read through an API server, the real
+//! one or that in memory.
 
 use std::{
     collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -13,7 +15,9 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::{ControlPlane, Unavailable};
 
@@ -28,23 +32,45 @@ const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitio
 
 static SHARED: Mutex<Option<ControlPlane>> = Mutex::new(None);
 
-/// An empty cluster that serves DANM's kinds, until it is dropped. Tests that want one wait for each other.
+/// The API server that a cluster is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// The real one. Tests of one binary share it, and wait for each other.
+    ControlPlane,
+    /// The one in memory, in this process.
+    Sandbox,
+}
+
+/// An empty cluster that serves DANM's kinds, until it is dropped.
 pub struct Cluster {
-    plane: MutexGuard<'static, Option<ControlPlane>>,
+    backend: Backend,
     client: Client,
     /// The uids the server gave, by those the objects came with.
     uids: HashMap<String, String>,
 }
 
+enum Backend {
+    ControlPlane(MutexGuard<'static, Option<ControlPlane>>),
+    Sandbox(Box<Sandbox>, TempDir),
+}
+
 impl Cluster {
-    /// An empty cluster, or the reason why there is none. That is printed too: a test that is skipped says so.
+    /// An empty cluster on a server, or the reason why there is none. That is printed too: a test that is skipped
+    /// says so.
+    ///
+    /// # Panics
+    /// Where the server does not work.
+    pub async fn empty_on(server: Server) -> Result<Self, Unavailable> {
+        match server {
+            Server::ControlPlane => Self::empty().await,
+            Server::Sandbox => Ok(Self::in_memory().await),
+        }
+    }
+
+    /// An empty cluster on the real control plane.
     ///
     /// # Panics
     /// Where the control plane does not work.
-    #[expect(
-        clippy::await_holding_lock,
-        reason = "tests wait for each other; nobody who holds it waits for them"
-    )]
     pub async fn empty() -> Result<Self, Unavailable> {
         let mut plane = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if plane.is_none() {
@@ -54,19 +80,56 @@ impl Cluster {
             }
             *plane = Some(started?);
         }
-        let client = client(plane.as_ref().expect("it was started")).await;
-        let mut cluster = Self { plane, client, uids: HashMap::new() };
+        let kubeconfig = plane.as_ref().expect("it was started").kubeconfig();
+        let mut cluster = Self::on(Backend::ControlPlane(plane), &kubeconfig).await;
         cluster.wipe().await;
         cluster.install(crd::manifests().into_iter().map(|(_, definition)| definition)).await;
         Ok(cluster)
     }
 
+    async fn in_memory() -> Self {
+        let sandbox = Sandbox::start(Options::default()).expect("there is a loopback");
+        let folder = tempfile::tempdir().expect("a folder");
+        let kubeconfig = folder.path().join("kubeconfig");
+        fs::write(&kubeconfig, sandbox.kubeconfig()).expect("written");
+        Self::on(Backend::Sandbox(Box::new(sandbox), folder), &kubeconfig).await
+    }
+
+    async fn on(backend: Backend, kubeconfig: &Path) -> Self {
+        Self { backend, client: client(kubeconfig).await, uids: HashMap::new() }
+    }
+
+    /// A kubeconfig of somebody who may do everything.
+    ///
+    /// # Panics
+    /// Never: a cluster on a control plane is made with one.
+    pub fn kubeconfig(&self) -> PathBuf {
+        match &self.backend {
+            Backend::ControlPlane(plane) => plane.as_ref().expect("it is made with one").kubeconfig(),
+            Backend::Sandbox(_, folder) => folder.path().join("kubeconfig"),
+        }
+    }
+
+    /// The server in memory, for faults.
+    ///
+    /// # Panics
+    /// If it is on another.
+    pub fn sandbox(&self) -> &Sandbox {
+        match &self.backend {
+            Backend::Sandbox(sandbox, _) => sandbox,
+            Backend::ControlPlane(_) => panic!("the cluster is on the real control plane"),
+        }
+    }
+
     /// The control plane it is on.
     ///
     /// # Panics
-    /// Never: a cluster is made with one.
+    /// If it is on another server.
     pub fn plane(&mut self) -> &mut ControlPlane {
-        self.plane.as_mut().expect("a cluster is made with one")
+        match &mut self.backend {
+            Backend::ControlPlane(plane) => plane.as_mut().expect("it is made with one"),
+            Backend::Sandbox(..) => panic!("the cluster is in memory"),
+        }
     }
 
     /// A client that may do everything.
@@ -333,8 +396,8 @@ fn is_served(definition: &Value) -> bool {
     conditions.is_some_and(|conditions| conditions.iter().any(is_established))
 }
 
-async fn client(plane: &ControlPlane) -> Client {
-    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig()).expect("we wrote it");
+async fn client(kubeconfig: &Path) -> Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("we wrote it");
     let config =
         Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("it is valid");
     Client::try_from(config).expect("a TLS provider is linked")

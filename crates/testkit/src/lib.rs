@@ -15,6 +15,6 @@ mod gate;
 pub mod objects;
 pub mod samples;
 
-pub use cluster::{Cluster, collection_of};
+pub use cluster::{Cluster, Server, collection_of};
 pub use control_plane::{ControlPlane, Process, Unavailable};
 pub use gate::Gate;

@@ -200,7 +200,14 @@ impl State {
     /// A network was written, or not. Gives the rows of what is settled by it.
     pub(crate) fn written(&mut self, written: Written, now: Moment) -> Vec<Row> {
         let Written { network, version, result, left } = written;
-        self.under_way.wrote(&network, &left);
+        self.under_way.wrote(&network);
+        let left: Vec<(EndpointPlan, Option<Row>)> = left
+            .into_iter()
+            .map(|endpoint| {
+                let row = self.under_way.deleted(&endpoint.uid);
+                (endpoint, row)
+            })
+            .collect();
         let target = Target::Network(network.clone());
         match result {
             Ok(object) => {
@@ -214,7 +221,7 @@ impl State {
                 self.fail(target, error.clone(), version, now);
                 let is_final = self.is_final(&error);
                 let left = left.into_iter().filter(|_| is_final);
-                left.filter_map(|endpoint| self.tell(&endpoint, Action::Failed, Some(&error), now)).collect()
+                left.filter_map(|(endpoint, row)| Some(self.tell(&endpoint, failed(row?, &error)))).collect()
             }
         }
     }
@@ -226,7 +233,7 @@ impl State {
         result: Result<Deletion, ApiError>,
         now: Moment,
     ) -> Option<Row> {
-        self.under_way.deleted(&endpoint.uid);
+        let row = self.under_way.deleted(&endpoint.uid);
         let target = Target::Endpoint(endpoint.id.clone());
         match result {
             Ok(Deletion::Marked) => {
@@ -238,7 +245,7 @@ impl State {
                 None
             }
             Ok(Deletion::Done) => {
-                let row = self.tell(endpoint, Action::Released, None, now);
+                let row = row.map(|row| self.tell(endpoint, row));
                 if Brake::concerns(endpoint.finding) {
                     self.brake.believe();
                 }
@@ -251,7 +258,8 @@ impl State {
             Err(error) => {
                 self.confirmed.remove(&endpoint.uid);
                 self.fail(target, error.clone(), Some(endpoint.version), now);
-                self.is_final(&error).then(|| self.tell(endpoint, Action::Failed, Some(&error), now))?
+                let row = row.filter(|_| self.is_final(&error))?;
+                Some(self.tell(endpoint, failed(row, &error)))
             }
         }
     }
@@ -267,7 +275,11 @@ impl State {
         endpoints
             .filter_map(|endpoint| {
                 self.single.would_go(&endpoint);
-                self.tell(&endpoint, Action::WouldRelease, None, now)
+                let hosts = &self.lookout.doubtful().hosts;
+                let reporter = Reporter::new(&self.world, hosts, &self.rules.judge, now);
+                let EndpointPlan { slot, finding, addresses, .. } = &endpoint;
+                let row = reporter.acted(*slot, *finding, addresses, Action::WouldRelease)?;
+                Some(self.tell(&endpoint, row))
             })
             .collect()
     }
@@ -407,7 +419,12 @@ impl State {
         let ready = self.shown_only(idle.iter().filter(confirmed).copied().collect(), now);
         if !ready.is_empty() {
             if !self.rules.dry_run {
-                ready.iter().for_each(|network| self.under_way.release(network));
+                let hosts = &self.lookout.doubtful().hosts;
+                let reporter = Reporter::new(&self.world, hosts, &self.rules.judge, now);
+                let row = |plan: &EndpointPlan| {
+                    reporter.acted(plan.slot, plan.finding, &plan.addresses, Action::Released)
+                };
+                ready.iter().for_each(|network| self.under_way.release(network, row));
             }
             return Some(Step::Release(ready));
         }
@@ -564,24 +581,18 @@ impl State {
         self.rules.cadence == Cadence::Once && matches!(error.failure, Failure::Refused(_))
     }
 
-    /// Makes the row of an endpoint that is settled, and logs it.
-    fn tell(
-        &mut self,
-        endpoint: &EndpointPlan,
-        action: Action,
-        error: Option<&ApiError>,
-        now: Moment,
-    ) -> Option<Row> {
-        let hosts = &self.lookout.doubtful().hosts;
-        let reporter = Reporter::new(&self.world, hosts, &self.rules.judge, now);
-        let row = reporter.acted(endpoint.slot, endpoint.finding, &endpoint.addresses, action);
+    /// An endpoint is settled: that is logged, and told once.
+    fn tell(&mut self, endpoint: &EndpointPlan, row: Row) -> Row {
         if self.rules.cadence == Cadence::Once || self.rules.dry_run {
             self.single.tell(endpoint.uid.clone());
         }
-        let row = Row { error: error.map(ToString::to_string), ..row? };
         log(endpoint, &row);
-        Some(row)
+        row
     }
+}
+
+fn failed(row: Row, error: &ApiError) -> Row {
+    Row { action: Action::Failed, error: Some(error.to_string()), ..row }
 }
 
 fn source_status((source, words): (Source, String)) -> (String, SourceStatus) {

@@ -1,9 +1,9 @@
 //! What is under way: endpoints that are being asked about or released, and networks that are being written.
 //! None of it is begun twice.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use leak_judge::{EndpointPlan, NetworkId, NetworkPlan, Uid};
+use leak_judge::{EndpointPlan, NetworkId, NetworkPlan, Row, Uid};
 
 use crate::confirm::Questions;
 
@@ -16,7 +16,8 @@ pub(super) struct UnderWay {
     rounds: usize,
     asked: HashSet<Uid>,
     written: HashSet<NetworkId>,
-    released: HashSet<Uid>,
+    /// Endpoints being released, with what will be said about them: by then the index may not know them.
+    released: HashMap<Uid, Row>,
     releases: usize,
 }
 
@@ -34,7 +35,7 @@ impl UnderWay {
     }
 
     pub(super) fn is_released(&self, uid: &Uid) -> bool {
-        self.released.contains(uid)
+        self.released.contains_key(uid)
     }
 
     pub(super) fn is_written(&self, network: &NetworkId) -> bool {
@@ -53,20 +54,21 @@ impl UnderWay {
         });
     }
 
-    pub(super) fn release(&mut self, plan: &NetworkPlan) {
+    pub(super) fn release(&mut self, plan: &NetworkPlan, row: impl Fn(&EndpointPlan) -> Option<Row>) {
         self.releases += 1;
         self.written.insert(plan.network.clone());
-        self.released.extend(plan.endpoints.iter().map(|endpoint| endpoint.uid.clone()));
+        let rows = plan.endpoints.iter().filter_map(|endpoint| Some((endpoint.uid.clone(), row(endpoint)?)));
+        self.released.extend(rows);
     }
 
-    /// A network was written, or not; these endpoints stay.
-    pub(super) fn wrote(&mut self, network: &NetworkId, left: &[EndpointPlan]) {
+    /// A network was written, or not.
+    pub(super) fn wrote(&mut self, network: &NetworkId) {
         self.written.remove(network);
-        left.iter().for_each(|endpoint| self.deleted(&endpoint.uid));
     }
 
-    pub(super) fn deleted(&mut self, uid: &Uid) {
-        self.released.remove(uid);
+    /// An endpoint was deleted, or stays. Gives its row.
+    pub(super) fn deleted(&mut self, uid: &Uid) -> Option<Row> {
+        self.released.remove(uid)
     }
 
     pub(super) const fn done(&mut self) {

@@ -88,9 +88,25 @@ fn an_unknown_host_may_be_a_silent_node_that_no_endpoint_names() {
     // Anybody may write a name into an endpoint.
     cluster.apply(with(ep("claims", "no-such-pod", ""), "/spec/Host", "worker-7"));
     cluster.settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
-    cluster.apply(objects::pod("ran", "other", "worker-7"));
-    cluster.apply(with(ep("known", "other", ""), "/spec/Host", "worker-7"));
+    let mut known = left_behind("ip-10-1-1-7", &[objects::node("worker-7", "Unknown")]);
+    known.apply(objects::pod("ran", "other", "worker-7"));
+    known.apply(with(ep("known", "other", ""), "/spec/Host", "worker-7"));
+    known.settle().releases("e", &[("10.0.0.5", Free)]);
+}
+
+/// Row 19: as all living Pods show, hosts go by the names of their Nodes, or not.
+#[test]
+fn an_unknown_host_is_no_silent_node_where_hosts_go_by_their_nodes_names() {
+    let mut cluster = left_behind("ip-10-1-1-7", &[objects::node("worker-7", "Unknown")]);
+    cluster.apply(pod("living"));
+    cluster.apply(ep("ordinary", "living", ""));
+    let mut exception = left_behind("ip-10-1-1-7", &[objects::node("worker-7", "Unknown")]);
+    exception.apply(pod("living"));
+    exception.apply(ep("ordinary", "living", ""));
+    exception.apply(pod("elsewhere"));
+    exception.apply(with(ep("odd", "elsewhere", ""), "/spec/Host", "ip-10-1-1-1"));
     cluster.settle().releases("e", &[("10.0.0.5", Free)]);
+    exception.settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
 }
 
 /// Row 19.

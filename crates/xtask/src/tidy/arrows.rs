@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("operator-runtime", &["danm-api"]),
     ("cleaner", &["danm-api", "leak-judge", "operator-runtime"]),
     ("sandbox", &["danm-api", "operator-runtime"]),
-    ("testkit", &["danm-api", "danm-ipam"]),
+    ("testkit", &["danm-api", "danm-ipam", "sandbox"]),
     ("xtask", &["danm-api"]),
 ];
 

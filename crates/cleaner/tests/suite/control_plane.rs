@@ -6,7 +6,16 @@
 mod access;
 mod crash;
 mod definitions;
+mod node_loss;
 mod pass;
 mod program;
 mod report;
+mod rights;
 mod shapes;
+
+use testkit::{Cluster, Server, Unavailable};
+
+/// An empty cluster on the server that these tests are about.
+async fn cluster() -> Result<Cluster, Unavailable> {
+    Cluster::empty_on(Server::ControlPlane).await
+}

@@ -28,8 +28,8 @@ async fn kill_after(cluster: &mut Cluster, last: usize) -> bool {
 /// Row 28, and with the answer lost each time rows 24 and 25.
 #[tokio::test]
 async fn killed_at_any_request_and_started_again_it_ends_in_the_same_state() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
-    let kubeconfig = cluster.plane().kubeconfig();
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    let kubeconfig = cluster.kubeconfig();
     let mut last = 1;
     loop {
         cluster.wipe().await;
@@ -55,9 +55,9 @@ async fn killed_at_any_request_and_started_again_it_ends_in_the_same_state() {
 /// Row 27.
 #[tokio::test]
 async fn two_at_once_do_no_harm() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
-    let kubeconfig = cluster.plane().kubeconfig();
+    let kubeconfig = cluster.kubeconfig();
     let arguments = ["--override-brake"];
 
     let (one, other) = tokio::join!(clean(&kubeconfig, &arguments), clean(&kubeconfig, &arguments));

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use crate::program::clean;
 
 async fn kubectl(cluster: &mut Cluster, arguments: &[&str]) -> String {
-    let kubeconfig = cluster.plane().kubeconfig();
+    let kubeconfig = cluster.kubeconfig();
     let mut kubectl = Command::new(ControlPlane::binary("kubectl"));
     let output =
         kubectl.arg("--kubeconfig").arg(kubeconfig).args(arguments).output().await.expect("it was built");
@@ -18,7 +18,7 @@ async fn kubectl(cluster: &mut Cluster, arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn kubectl_knows_the_short_names_and_shows_the_columns() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     let network = objects::network(ApiGroup::DanmK8sIo, NetworkKind::TenantNetwork, "ran", "t");
     cluster.create([objects::with_bits(network, &[])]).await;
     let endpoint = objects::endpoint(ApiGroup::DanmK8sIo, "ran", "e", "p", "t");
@@ -37,7 +37,7 @@ async fn kubectl_knows_the_short_names_and_shows_the_columns() {
 
 #[tokio::test]
 async fn the_server_takes_every_sample_and_gives_it_back_whole() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     for object in samples::objects() {
         if DanmKind::ALL.iter().all(|kind| object["kind"] != kind.name()) {
             continue;
@@ -54,7 +54,7 @@ async fn the_server_takes_every_sample_and_gives_it_back_whole() {
 
 #[tokio::test]
 async fn a_release_keeps_every_field_it_does_not_know() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     let network = objects::network(ApiGroup::DanmIo, NetworkKind::DanmNet, "ran", "n");
     let network =
         objects::with(objects::with_bits(network, &[5]), "/spec/future", json!({"deep": [1, null, "x"]}));
@@ -66,7 +66,7 @@ async fn a_release_keeps_every_field_it_does_not_know() {
     cluster.create([objects::with(endpoint, "/spec/Interface/Address", "10.0.0.5/24")]).await;
     let mut before = cluster.get(&network).await.expect("it was made");
 
-    clean(&cluster.plane().kubeconfig(), &[]).await.ends_with(0);
+    clean(&cluster.kubeconfig(), &[]).await.ends_with(0);
 
     let mut after = cluster.get(&network).await.expect("it is there");
     assert_eq!(after["spec"]["Options"]["alloc"], json!(objects::alloc(&[])));

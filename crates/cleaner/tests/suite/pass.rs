@@ -30,7 +30,7 @@ fn dead(number: usize) -> Value {
 /// Row 6.
 #[tokio::test]
 async fn no_read_is_served_from_a_cache() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
     let gate = Gate::open(cluster.client(), usize::MAX).await.expect("a port");
 
@@ -45,7 +45,7 @@ async fn no_read_is_served_from_a_cache() {
 
 #[tokio::test]
 async fn each_network_is_written_once_and_before_its_endpoints_are_deleted() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
     let gate = Gate::open(cluster.client(), usize::MAX).await.expect("a port");
 
@@ -69,7 +69,7 @@ async fn each_network_is_written_once_and_before_its_endpoints_are_deleted() {
 
 #[tokio::test]
 async fn nothing_is_written_but_what_was_judged() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     let endpoint = dead(7);
     cluster.create([objects::node("node-a", "True"), network(&[7]), endpoint.clone()]).await;
     let metadata = cluster.get(&endpoint).await.expect("it was made")["metadata"].clone();
@@ -101,12 +101,12 @@ async fn nothing_is_written_but_what_was_judged() {
 /// events waited unread while the answer to a write was waited for.
 #[tokio::test]
 async fn a_network_that_others_write_all_the_time_is_cleaned_all_the_same() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
     let busy = objects::network(GROUP, NetworkKind::DanmNet, "ran", "n");
     let writer = write_for_ever(&cluster, &busy);
 
-    let run = clean(&cluster.plane().kubeconfig(), &["--override-brake"]).await;
+    let run = clean(&cluster.kubeconfig(), &["--override-brake"]).await;
 
     assert!(!writer.is_finished(), "it wrote to the end");
     writer.abort();
@@ -132,9 +132,9 @@ fn write_for_ever(cluster: &Cluster, network: &Value) -> JoinHandle<()> {
 
 #[tokio::test]
 async fn an_address_is_watched_for_the_window_before_it_is_freed() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     cluster.create([objects::node("node-a", "True"), network(&[7]), dead(7)]).await;
-    let kubeconfig = cluster.plane().kubeconfig();
+    let kubeconfig = cluster.kubeconfig();
     let started = Instant::now();
 
     let run = clean(&kubeconfig, &["--ownership-window", "3s"]).await;
@@ -147,11 +147,11 @@ async fn an_address_is_watched_for_the_window_before_it_is_freed() {
 /// Row 8, with the limits that an operator can set.
 #[tokio::test]
 async fn the_brake_holds_what_the_absence_of_pods_alone_proves() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     let lost = objects::with(dead(4), "/spec/Host", "node-z");
     cluster.create([objects::node("node-a", "True"), network(&[1, 2, 3, 4])]).await;
     cluster.create([dead(1), dead(2), dead(3), lost]).await;
-    let kubeconfig = cluster.plane().kubeconfig();
+    let kubeconfig = cluster.kubeconfig();
 
     let run = clean(&kubeconfig, &["--max-release", "2", "--max-release-min", "1"]).await;
     run.ends_with(0);
@@ -174,7 +174,7 @@ async fn the_brake_holds_what_the_absence_of_pods_alone_proves() {
 
 #[tokio::test]
 async fn thousands_of_dead_endpoints_of_one_network_take_a_write_per_thousand() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     let all: Vec<u32> = (1..255).collect();
     cluster.create([objects::node("node-a", "True"), network(&all)]).await;
     cluster.create_at_once((1000..2300).map(dead)).await;
@@ -192,11 +192,11 @@ async fn thousands_of_dead_endpoints_of_one_network_take_a_write_per_thousand() 
 
 #[tokio::test]
 async fn a_report_in_a_file_leaves_a_summary_on_standard_output() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     cluster.create([objects::node("node-a", "True"), network(&[7]), dead(7)]).await;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("report.json");
-    let kubeconfig = cluster.plane().kubeconfig();
+    let kubeconfig = cluster.kubeconfig();
     let common = ["--once", "--grace", "50ms", "--ownership-window", "0s", "--kubeconfig"];
 
     let arguments = [kubeconfig.to_str().expect("text"), "--report", path.to_str().expect("text")];
@@ -212,9 +212,9 @@ async fn a_report_in_a_file_leaves_a_summary_on_standard_output() {
 
 #[tokio::test]
 async fn a_reader_that_goes_away_is_no_failure() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
-    let kubeconfig = cluster.plane().kubeconfig();
+    let kubeconfig = cluster.kubeconfig();
     let common = ["--once", "--grace", "50ms", "--ownership-window", "0s", "--report", "-", "--kubeconfig"];
     let mut command = program(&[&common[..], &[kubeconfig.to_str().expect("text")]].concat());
     let mut child = command.stdout(Stdio::piped()).spawn().expect("it was built");
@@ -227,41 +227,4 @@ async fn a_reader_that_goes_away_is_no_failure() {
     assert!(status.success(), "{log}");
     assert!(!log.contains("panicked"), "{log}");
     assert_eq!(cluster.names(DanmKind::DanmEp).await, shapes::survivors());
-}
-
-/// The real Pod garbage collector takes the Pods of a Node that is gone; then the addresses go.
-#[tokio::test]
-async fn a_node_that_is_lost_for_good_gives_its_addresses_back() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
-    let lost = objects::node("node-lost", "True");
-    let pods = [objects::pod("ran", "on-lost", "node-lost"), objects::pod("ran", "on-a", "node-a")];
-    cluster.create([objects::node("node-a", "True"), lost.clone()]).await;
-    cluster.create(pods.clone()).await;
-    cluster.create([network(&[5, 6])]).await;
-    let endpoint = |pod: &str, host: &str, address: &str| {
-        let endpoint = objects::endpoint(GROUP, "ran", &format!("ep-{pod}"), pod, "n");
-        let endpoint = objects::with(endpoint, "/spec/Interface/Address", address);
-        objects::with(endpoint, "/spec/Host", host)
-    };
-    cluster
-        .create([endpoint("on-lost", "node-lost", "10.0.0.5/24"), endpoint("on-a", "node-a", "10.0.0.6/24")])
-        .await;
-    let controllers =
-        cluster.plane().start_controllers(&["pod-garbage-collector-controller"]).expect("started");
-    cluster.delete(&lost).await;
-
-    while cluster.get(&pods[0]).await.is_some() {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    drop(controllers);
-    let run = clean(&cluster.plane().kubeconfig(), &[]).await;
-
-    run.ends_with(0);
-    assert_eq!(
-        run.lines(),
-        [
-            "ep-on-a live pod-exists kept 10.0.0.6=danm:keep",
-            "ep-on-lost dangling node-gone released 10.0.0.5=danm:free",
-        ]
-    );
 }

@@ -25,10 +25,10 @@ async fn versions(cluster: &Cluster) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn a_pass_frees_the_dead_and_nothing_else() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
 
-    let run = clean(&cluster.plane().kubeconfig(), &[]).await;
+    let run = clean(&cluster.kubeconfig(), &[]).await;
 
     run.ends_with(0);
     assert_eq!(run.lines().join("\n"), shapes::REPORT);
@@ -38,9 +38,9 @@ async fn a_pass_frees_the_dead_and_nothing_else() {
 
 #[tokio::test]
 async fn a_second_pass_finds_nothing_more_to_do() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
-    let kubeconfig = cluster.plane().kubeconfig();
+    let kubeconfig = cluster.kubeconfig();
     clean(&kubeconfig, &[]).await.ends_with(0);
     let before = versions(&cluster).await;
 
@@ -53,11 +53,11 @@ async fn a_second_pass_finds_nothing_more_to_do() {
 
 #[tokio::test]
 async fn a_dry_run_reports_the_same_and_writes_nothing() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
     let before = versions(&cluster).await;
 
-    let run = clean(&cluster.plane().kubeconfig(), &["--dry-run"]).await;
+    let run = clean(&cluster.kubeconfig(), &["--dry-run"]).await;
 
     run.ends_with(0);
     assert_eq!(run.lines().join("\n"), shapes::REPORT.replace(" released", " would-release"));
@@ -66,9 +66,9 @@ async fn a_dry_run_reports_the_same_and_writes_nothing() {
 
 #[tokio::test]
 async fn the_readme_shows_what_a_dry_run_prints() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
-    let kubeconfig = cluster.plane().kubeconfig();
+    let kubeconfig = cluster.kubeconfig();
     let quick =
         ["--grace", "100ms", "--ownership-window", "0s", "--kubeconfig", kubeconfig.to_str().expect("text")];
 
@@ -82,7 +82,7 @@ async fn the_readme_shows_what_a_dry_run_prints() {
 /// Every sample is an object of a real cluster; the Pods that are among them live.
 #[tokio::test]
 async fn of_a_real_clusters_objects_those_of_living_pods_are_kept() {
-    let Ok(mut cluster) = Cluster::empty().await else { return };
+    let Ok(mut cluster) = crate::cluster().await else { return };
     let mut objects = samples::objects();
     let mut seen = HashSet::new();
     objects
@@ -103,7 +103,7 @@ async fn of_a_real_clusters_objects_those_of_living_pods_are_kept() {
     cluster.create([objects::node("vm", "True")]).await;
     cluster.create(objects.clone()).await;
 
-    let run = clean(&cluster.plane().kubeconfig(), &["--override-brake"]).await;
+    let run = clean(&cluster.kubeconfig(), &["--override-brake"]).await;
 
     run.ends_with(0);
     assert_eq!(cluster.names(DanmKind::DanmEp).await, alive, "{:#?}", run.lines());
