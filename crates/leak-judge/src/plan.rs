@@ -36,6 +36,8 @@ const ANNOTATION_BYTES: usize = 256 * 1024;
 pub struct Plan {
     /// What to do, network by network; they do not depend on each other.
     pub networks: Vec<NetworkPlan>,
+    /// What is beyond what one write to its network takes: its turn comes after that.
+    pub later: Vec<EndpointPlan>,
     /// What has to wait.
     pub held: Vec<Held>,
 }
@@ -142,8 +144,13 @@ pub fn plan(
         let draft = drafts.entry(endpoint.network_id()).or_default();
         draft.add(*judgement, endpoint, settlements);
     }
-    let networks = drafts.into_iter().map(|(id, draft)| draft.finish(world, id)).collect();
-    Plan { networks, held }
+    let mut later = Vec::new();
+    let finish = |(id, draft): (NetworkId, Draft)| {
+        later.extend(draft.later);
+        draft.part.finish(world, id)
+    };
+    let networks = drafts.into_iter().map(finish).collect();
+    Plan { networks, later, held }
 }
 
 impl Plan {
@@ -205,54 +212,73 @@ fn kept(settlements: Vec<Settled>) -> Vec<AddressPlan> {
 /// A network's plan while it is made.
 #[derive(Debug, Default)]
 struct Draft {
+    part: Part,
+    later: Vec<EndpointPlan>,
+}
+
+/// What goes with one write.
+#[derive(Debug, Default)]
+struct Part {
     endpoints: Vec<EndpointPlan>,
     freed: [Vec<BitIndex>; 2],
     recorded: Vec<Uid>,
 }
 
 impl Draft {
-    /// Endpoints beyond what one write takes are left for the next round.
     fn add(&mut self, judgement: Judgement, endpoint: &Endpoint, settlements: Vec<Settled>) {
-        let frees =
-            settlements.iter().any(|(_, _, settlement)| matches!(settlement, Settlement::Free { .. }));
-        if frees && self.recorded.len() == ENDPOINTS_PER_WRITE {
-            return;
-        }
-        if frees {
-            self.recorded.push(endpoint.uid.clone());
-        }
         let shown_since = settlements.iter().filter_map(|(_, _, settlement)| match settlement {
             Settlement::Free { shown_since, .. } => *shown_since,
             _ => None,
         });
         let shown_since = shown_since.max();
-        let addresses = settlements.into_iter().map(|settled| self.address(settled)).collect();
-        self.endpoints.push(EndpointPlan {
+        let freed: Vec<(Family, BitIndex)> = settlements.iter().filter_map(freed).collect();
+        let plan = EndpointPlan {
             slot: judgement.slot,
             id: endpoint.id.clone(),
             uid: endpoint.uid.clone(),
             version: endpoint.version,
             finding: judgement.finding,
-            addresses,
+            addresses: settlements.into_iter().map(address_plan).collect(),
             shown_since,
-        });
-    }
-
-    fn address(&mut self, (address, owner, settlement): Settled) -> AddressPlan {
-        let (action, note) = match settlement {
-            Settlement::Free { bit, note, .. } => {
-                let [ipv4, ipv6] = &mut self.freed;
-                match Family::of(address) {
-                    Family::Ipv4 => ipv4.push(bit),
-                    Family::Ipv6 => ipv6.push(bit),
-                }
-                (AddressAction::Free, note)
-            }
-            Settlement::AlreadyFree(note) => (AddressAction::AlreadyFree, note),
-            Settlement::Refuse(note) => (AddressAction::Refuse, note),
-            Settlement::Keep(note) | Settlement::Hold { note, .. } => (AddressAction::Keep, note),
         };
-        AddressPlan { address, owner, action, note }
+        if !freed.is_empty() && self.part.recorded.len() == ENDPOINTS_PER_WRITE {
+            self.later.push(plan);
+        } else {
+            self.part.add(plan, freed);
+        }
+    }
+}
+
+fn freed((address, _, settlement): &Settled) -> Option<(Family, BitIndex)> {
+    match settlement {
+        Settlement::Free { bit, .. } => Some((Family::of(*address), *bit)),
+        _ => None,
+    }
+}
+
+fn address_plan((address, owner, settlement): Settled) -> AddressPlan {
+    let (action, note) = match settlement {
+        Settlement::Free { note, .. } => (AddressAction::Free, note),
+        Settlement::AlreadyFree(note) => (AddressAction::AlreadyFree, note),
+        Settlement::Refuse(note) => (AddressAction::Refuse, note),
+        Settlement::Keep(note) | Settlement::Hold { note, .. } => (AddressAction::Keep, note),
+    };
+    AddressPlan { address, owner, action, note }
+}
+
+impl Part {
+    fn add(&mut self, plan: EndpointPlan, freed: Vec<(Family, BitIndex)>) {
+        if !freed.is_empty() {
+            self.recorded.push(plan.uid.clone());
+        }
+        let [ipv4, ipv6] = &mut self.freed;
+        for (family, bit) in freed {
+            match family {
+                Family::Ipv4 => ipv4.push(bit),
+                Family::Ipv6 => ipv6.push(bit),
+            }
+        }
+        self.endpoints.push(plan);
     }
 
     fn finish(self, world: &World, network: NetworkId) -> NetworkPlan {

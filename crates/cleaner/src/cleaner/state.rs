@@ -415,7 +415,7 @@ impl State {
             endpoint.is_some_and(|endpoint| !self.under_way.is_written(&endpoint.network_id()))
         };
         let idle: Vec<Judgement> = candidates.iter().filter(is_idle).copied().collect();
-        let confirmed = |judgement: &&Judgement| self.is_confirmed(judgement, now);
+        let confirmed = |judgement: &&Judgement| self.is_confirmed(judgement.slot, judgement.finding, now);
         let ready = self.shown_only(idle.iter().filter(confirmed).copied().collect(), now);
         if !ready.is_empty() {
             if !self.rules.dry_run {
@@ -455,21 +455,22 @@ impl State {
         let unreadable =
             ApiGroup::ALL.iter().any(|group| self.setbacks.of(&Target::Endpoints(*group), now).is_some());
         let plan = self.plan(idle, now);
-        let endpoints = plan.networks.into_iter().flat_map(|network| network.endpoints);
+        let endpoints = plan.networks.into_iter().flat_map(|network| network.endpoints).chain(plan.later);
         let open = endpoints.filter(|endpoint| {
-            !self.under_way.is_asked(&endpoint.uid) && (self.is_shown(endpoint) || !unreadable)
+            let is_shown = self.is_shown(endpoint);
+            let is_open = !is_shown || !self.is_confirmed(endpoint.slot, endpoint.finding, now);
+            is_open && !self.under_way.is_asked(&endpoint.uid) && (is_shown || !unreadable)
         });
         let open: Vec<EndpointPlan> = open.collect();
         let hosts = &self.lookout.doubtful().hosts;
         (!open.is_empty()).then(|| Questions::about(&self.world, hosts, &open, one_by_one))
     }
 
-    fn is_confirmed(&self, judgement: &Judgement, now: Moment) -> bool {
-        let Some(endpoint) = self.world.endpoints().get(judgement.slot) else { return false };
+    fn is_confirmed(&self, slot: Slot, finding: Finding, now: Moment) -> bool {
+        let Some(endpoint) = self.world.endpoints().get(slot) else { return false };
         let Some(confirmation) = self.confirmed.get(&endpoint.uid) else { return false };
-        let asked_well = confirmation.one_by_one
-            || !Brake::concerns(judgement.finding)
-            || self.brake.passage(now) == Passage::Free;
+        let asked_well =
+            confirmation.one_by_one || !Brake::concerns(finding) || self.brake.passage(now) == Passage::Free;
         let is_same = confirmation.version == endpoint.version;
         asked_well && is_same && now.since(confirmation.at) < CONFIRMED_FOR
     }
@@ -490,6 +491,7 @@ impl State {
             network.endpoints.retain(|endpoint| !self.single.is_told(&endpoint.uid));
         }
         plan.networks.retain(|network| !network.endpoints.is_empty());
+        plan.later.retain(|endpoint| !self.single.is_told(&endpoint.uid));
         plan.held.retain(|held| !self.is_told(held.slot));
         plan
     }
@@ -535,12 +537,13 @@ impl State {
         let unreleased = self.plan(failed.into_iter().map(|(judgement, _)| judgement).collect(), now);
         held.extend(unreleased.held);
         let mut failed: Vec<(EndpointPlan, String)> = Vec::new();
-        for endpoint in unreleased.networks.into_iter().flat_map(|network| network.endpoints) {
+        let endpoints = unreleased.networks.into_iter().flat_map(|network| network.endpoints);
+        for endpoint in endpoints.chain(unreleased.later) {
             let error = errors.get(&endpoint.slot).cloned().unwrap_or_default();
             failed.push((endpoint, error));
         }
         if self.rules.cadence == Cadence::Once {
-            let left = plan.networks.into_iter().flat_map(|network| network.endpoints);
+            let left = plan.networks.into_iter().flat_map(|network| network.endpoints).chain(plan.later);
             let error = format!("given up: {}", self.single.obstacle);
             failed.extend(left.map(|endpoint| (endpoint, error.clone())));
         }
