@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 
 mod access;
+mod controller;
 mod crash;
 mod definitions;
 mod node_loss;
@@ -11,6 +12,7 @@ mod pass;
 mod program;
 mod report;
 mod rights;
+mod running;
 mod shapes;
 
 use testkit::{Cluster, Server, Unavailable};

@@ -4,10 +4,13 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 
 mod access;
+mod controller;
 mod crash;
+mod faults;
 mod pass;
 mod program;
 mod report;
+mod running;
 mod shapes;
 
 use testkit::{Cluster, Server, Unavailable};
