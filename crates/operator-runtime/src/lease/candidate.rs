@@ -56,12 +56,9 @@ impl Candidate {
         }
     }
 
-    /// Never takes longer than we may call ourselves leader: the end of that has to be told in time.
     async fn perform(&mut self, request: Decision) {
         let sent = now();
-        // Half the deadline, as in client-go: after a request that is not answered there is time for another.
-        let limit = sent + self.config.timings.renew_deadline / 2;
-        let limit = self.election.leads_until(sent).map_or(limit, |until| until.min(limit));
+        let limit = self.election.patience(sent);
         let answer = timeout_at(limit.into(), self.ask(&request)).await;
         let now = now();
         match answer {

@@ -28,15 +28,13 @@ pub(crate) enum Decision {
     Wait(Instant),
 }
 
-/// What is to be done next.
+/// What is to be done next, and not before when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    /// Read the Lease, not before a moment.
+    /// Read the Lease.
     Read(Instant),
-    /// Write what was just read.
-    Write,
-    /// Write what we wrote last: nobody else is expected to have done so. Not before a moment.
-    Renew(Instant),
+    /// Write over what was last seen. Where somebody else has done so, the server will say that.
+    Write(Instant),
 }
 
 /// The Lease as last seen.
@@ -94,16 +92,21 @@ impl Election {
 
     /// Chooses the next request. `wall` is for people who read the Lease.
     pub(crate) fn decide(&self, now: Instant, wall: Timestamp) -> Decision {
-        let leads_until = self.leads_until(now);
         match self.next {
-            Next::Read(at) | Next::Renew(at) if now < at => {
-                Decision::Wait(leads_until.map_or(at, |end| end.min(at)))
+            // The end of leading is to be told in time, whatever is next.
+            Next::Read(at) | Next::Write(at) if now < at => {
+                Decision::Wait(self.leads_until(now).map_or(at, |until| until.min(at)))
             }
-            // Whose time ran out meanwhile has to look first.
-            Next::Renew(_) if leads_until.is_none() => Decision::Read,
             Next::Read(_) => Decision::Read,
-            Next::Write | Next::Renew(_) => self.write(wall),
+            Next::Write(_) => self.write(wall),
         }
+    }
+
+    /// How long to wait for the answer to a request: half the time to renew, so that there is time for another,
+    /// and never past the end of leading, which is to be told in time.
+    pub(crate) fn patience(&self, sent: Instant) -> Instant {
+        let patience = sent + self.config.timings.renew_deadline / 2;
+        self.leads_until(sent).map_or(patience, |until| until.min(patience))
     }
 
     /// Takes in the Lease as it was read, or that there is none.
@@ -112,13 +115,13 @@ impl Election {
         self.see(lease, now);
         let was_leading = self.led_from.is_some();
         if self.is_ours() {
-            self.next = Next::Write;
+            self.next = Next::Write(now);
             return;
         }
         self.led_from = None;
         // Who has just lost the Lease leaves the next try to others: taking it away has to have an effect.
         let is_free = self.is_free(now) && !was_leading;
-        self.next = if is_free { Next::Write } else { Next::Read(now + self.config.timings.retry) };
+        self.next = if is_free { Next::Write(now) } else { Next::Read(now + self.config.timings.retry) };
     }
 
     /// Takes in that a write was done: from when it was sent, we lead.
@@ -126,7 +129,7 @@ impl Election {
         self.doubt = None;
         self.see(Some(lease), now);
         self.led_from = Some(sent);
-        self.next = Next::Renew(sent + self.config.timings.retry);
+        self.next = Next::Write(sent + self.config.timings.retry);
     }
 
     /// Takes in that the Lease is not what was written over: somebody was faster. It has to be read.
