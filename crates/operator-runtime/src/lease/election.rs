@@ -53,6 +53,8 @@ pub(crate) struct Election {
     /// When the write was sent by which we lead.
     led_from: Option<Instant>,
     next: Next,
+    /// Whether the last write was in vain because somebody was faster.
+    is_contended: bool,
     /// Why it is not known who leads, if it is not.
     doubt: Option<String>,
 }
@@ -62,7 +64,7 @@ pub(crate) struct Election {
 impl Election {
     pub(crate) fn new(config: LeaseConfig, now: Instant) -> Self {
         let doubt = Some("the Lease has not been read yet".to_owned());
-        Self { config, seen: None, led_from: None, next: Next::Read(now), doubt }
+        Self { config, seen: None, led_from: None, next: Next::Read(now), is_contended: false, doubt }
     }
 
     /// The Lease as last seen.
@@ -126,15 +128,18 @@ impl Election {
 
     /// Takes in that a write was done: from when it was sent, we lead.
     pub(crate) fn written(&mut self, lease: LeaseObject, sent: Instant, now: Instant) {
-        self.doubt = None;
+        (self.doubt, self.is_contended) = (None, false);
         self.see(Some(lease), now);
         self.led_from = Some(sent);
         self.next = Next::Write(sent + self.config.timings.retry);
     }
 
-    /// Takes in that the Lease is not what was written over: somebody was faster. It has to be read.
+    /// Takes in that the Lease is not what was written over: somebody was faster. It has to be read, at once,
+    /// but if that happens again there is another reason.
     pub(crate) fn conflicted(&mut self, now: Instant) {
-        self.next = Next::Read(now);
+        let pause = if self.is_contended { self.config.timings.retry } else { Duration::ZERO };
+        self.is_contended = true;
+        self.next = Next::Read(now + pause);
     }
 
     /// Takes in that a request was not answered, or refused. What it did is not known.

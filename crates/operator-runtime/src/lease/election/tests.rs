@@ -249,3 +249,17 @@ fn an_annotation_by_somebody_else_costs_a_leader_one_more_read() {
     assert_eq!(a.role(world.at(2)), Role::Leading);
     assert!(a.lease().unwrap().metadata.annotations.as_ref().unwrap().contains_key("note"));
 }
+
+#[test]
+fn conflicts_without_end_are_no_reason_to_hurry() {
+    let world = World::new();
+    let mut a = world.candidate("a");
+    let mut pauses = Vec::new();
+    for _ in 0..3 {
+        a.observe(None, world.at(0));
+        a.conflicted(world.at(0));
+        pauses
+            .push(matches!(a.decide(world.at(0), wall(NOON)), Decision::Wait(until) if until == world.at(2)));
+    }
+    assert_eq!(pauses, [false, true, true]);
+}
