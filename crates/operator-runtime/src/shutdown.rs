@@ -29,7 +29,7 @@ impl ShutdownSignal {
     }
 }
 
-/// Listens from now on, and gives the first signal when it comes. From then on another ends the process on the
+/// Listens from now on, within a runtime, and gives the first signal when it comes. From then on another ends the process on the
 /// spot: whoever asks twice does not want to wait for what is under way.
 pub fn shutdown_signal() -> io::Result<impl Future<Output = ShutdownSignal> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;

@@ -2,12 +2,13 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that has not what it needs has failed")]
 
-use std::process::Stdio;
+use std::{process::Stdio, time::Duration};
 
 use operator_runtime::{ShutdownSignal, shutdown_signal};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    time::timeout,
 };
 
 const AS_CHILD: &str = "SHUTDOWN_TEST_CHILD";
@@ -54,6 +55,7 @@ async fn the_first_signal_is_told_and_the_second_ends_the_process() {
         send(&child, first).await;
         until(&mut lines, &format!("{told:?}")).await;
         send(&child, second).await;
-        assert_eq!(child.wait().await.unwrap().code(), Some(code), "{first}, {second}");
+        let end = timeout(Duration::from_secs(60), child.wait()).await.expect("it ends").unwrap();
+        assert_eq!(end.code(), Some(code), "{first}, {second}");
     }
 }

@@ -37,16 +37,19 @@ impl Candidate {
 
     /// Goes on until told to give the Lease back.
     pub(super) async fn run(mut self, mut released: oneshot::Receiver<()>) {
-        loop {
+        let is_released = loop {
             let now = now();
             self.tell(self.election.role(now), self.election.leads_until(now), now);
             tokio::select! {
                 biased;
-                _ = &mut released => break,
+                word = &mut released => break word.is_ok(),
                 () = self.step() => {}
             }
+        };
+        // Dropped without a word, nothing is given back either.
+        if is_released {
+            self.give_back().await;
         }
-        self.give_back().await;
     }
 
     async fn step(&mut self) {
@@ -56,12 +59,9 @@ impl Candidate {
         }
     }
 
-    /// Never takes longer than we may call ourselves leader: the end of that has to be told in time.
     async fn perform(&mut self, request: Decision) {
         let sent = now();
-        // Half the deadline, as in client-go: after a request that is not answered there is time for another.
-        let limit = sent + self.config.timings.renew_deadline / 2;
-        let limit = self.election.leads_until(sent).map_or(limit, |until| until.min(limit));
+        let limit = self.election.patience(sent);
         let answer = timeout_at(limit.into(), self.ask(&request)).await;
         let now = now();
         match answer {
@@ -127,7 +127,9 @@ impl Candidate {
     /// A write may have been under way, or its answer lost: what the Lease says has to be read, and again where
     /// that write comes between. How long that may take is the caller's to say.
     async fn give_back(&mut self) {
-        self.tell(Role::Unknown { reason: "we gave it back".to_owned() }, None, now());
+        if self.election.leads_until(now()).is_some() {
+            self.tell(Role::Standby { holder: None }, None, now());
+        }
         let (name, params) = (self.config.name.clone(), PostParams::default());
         while let Ok(Some(mut lease)) = self.api.get_opt(&name).await {
             if lease.spec.holder() != Some(&self.config.identity) {

@@ -28,15 +28,13 @@ pub(crate) enum Decision {
     Wait(Instant),
 }
 
-/// What is to be done next.
+/// What is to be done next, and not before when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    /// Read the Lease, not before a moment.
+    /// Read the Lease.
     Read(Instant),
-    /// Write what was just read.
-    Write,
-    /// Write what we wrote last: nobody else is expected to have done so. Not before a moment.
-    Renew(Instant),
+    /// Write over what was last seen. Where somebody else has done so, the server will say that.
+    Write(Instant),
 }
 
 /// The Lease as last seen.
@@ -55,6 +53,8 @@ pub(crate) struct Election {
     /// When the write was sent by which we lead.
     led_from: Option<Instant>,
     next: Next,
+    /// Whether the last write was in vain because somebody was faster.
+    is_contended: bool,
     /// Why it is not known who leads, if it is not.
     doubt: Option<String>,
 }
@@ -64,7 +64,7 @@ pub(crate) struct Election {
 impl Election {
     pub(crate) fn new(config: LeaseConfig, now: Instant) -> Self {
         let doubt = Some("the Lease has not been read yet".to_owned());
-        Self { config, seen: None, led_from: None, next: Next::Read(now), doubt }
+        Self { config, seen: None, led_from: None, next: Next::Read(now), is_contended: false, doubt }
     }
 
     /// The Lease as last seen.
@@ -94,16 +94,21 @@ impl Election {
 
     /// Chooses the next request. `wall` is for people who read the Lease.
     pub(crate) fn decide(&self, now: Instant, wall: Timestamp) -> Decision {
-        let leads_until = self.leads_until(now);
         match self.next {
-            Next::Read(at) | Next::Renew(at) if now < at => {
-                Decision::Wait(leads_until.map_or(at, |end| end.min(at)))
+            // The end of leading is to be told in time, whatever is next.
+            Next::Read(at) | Next::Write(at) if now < at => {
+                Decision::Wait(self.leads_until(now).map_or(at, |until| until.min(at)))
             }
-            // Whose time ran out meanwhile has to look first.
-            Next::Renew(_) if leads_until.is_none() => Decision::Read,
             Next::Read(_) => Decision::Read,
-            Next::Write | Next::Renew(_) => self.write(wall),
+            Next::Write(_) => self.write(wall),
         }
+    }
+
+    /// How long to wait for the answer to a request: half the time to renew, so that there is time for another,
+    /// and never past the end of leading, which is to be told in time.
+    pub(crate) fn patience(&self, sent: Instant) -> Instant {
+        let patience = sent + self.config.timings.renew_deadline / 2;
+        self.leads_until(sent).map_or(patience, |until| until.min(patience))
     }
 
     /// Takes in the Lease as it was read, or that there is none.
@@ -112,26 +117,29 @@ impl Election {
         self.see(lease, now);
         let was_leading = self.led_from.is_some();
         if self.is_ours() {
-            self.next = Next::Write;
+            self.next = Next::Write(now);
             return;
         }
         self.led_from = None;
         // Who has just lost the Lease leaves the next try to others: taking it away has to have an effect.
         let is_free = self.is_free(now) && !was_leading;
-        self.next = if is_free { Next::Write } else { Next::Read(now + self.config.timings.retry) };
+        self.next = if is_free { Next::Write(now) } else { Next::Read(now + self.config.timings.retry) };
     }
 
     /// Takes in that a write was done: from when it was sent, we lead.
     pub(crate) fn written(&mut self, lease: LeaseObject, sent: Instant, now: Instant) {
-        self.doubt = None;
+        (self.doubt, self.is_contended) = (None, false);
         self.see(Some(lease), now);
         self.led_from = Some(sent);
-        self.next = Next::Renew(sent + self.config.timings.retry);
+        self.next = Next::Write(sent + self.config.timings.retry);
     }
 
-    /// Takes in that the Lease is not what was written over: somebody was faster. It has to be read.
+    /// Takes in that the Lease is not what was written over: somebody was faster. It has to be read, at once,
+    /// but if that happens again there is another reason.
     pub(crate) fn conflicted(&mut self, now: Instant) {
-        self.next = Next::Read(now);
+        let pause = if self.is_contended { self.config.timings.retry } else { Duration::ZERO };
+        self.is_contended = true;
+        self.next = Next::Read(now + pause);
     }
 
     /// Takes in that a request was not answered, or refused. What it did is not known.

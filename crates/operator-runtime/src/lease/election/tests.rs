@@ -173,11 +173,12 @@ fn a_leader_without_answers_stops_to_lead_before_another_can() {
     let mut taken_at = None;
     for second in 0..40 {
         let now = world.at(second);
-        if second >= 2 {
-            match a.decide(now, wall(NOON)) {
-                Decision::Wait(until) => assert!(until <= world.at(10) || a.role(now) != Role::Leading),
-                _ => a.failed("refused".to_owned(), now),
-            }
+        // Tries fall beside the end of leading.
+        if second >= 3 && !matches!(a.decide(now, wall(NOON)), Decision::Wait(_)) {
+            a.failed("refused".to_owned(), now);
+        }
+        if let Decision::Wait(until) = a.decide(now, wall(NOON)) {
+            assert!(until <= world.at(10) || a.role(now) != Role::Leading, "{second}");
         }
         world.run(&mut b, second, wall(NOON));
         assert_eq!(a.role(now) == Role::Leading, second < 10, "{second}");
@@ -198,6 +199,17 @@ fn tenure_counts_from_before_the_write_was_sent() {
     a.written(lease, world.at(0), world.at(9));
     assert_eq!(a.leads_until(world.at(9)), Some(world.at(10)));
     assert!(matches!(a.role(world.at(10)), Role::Unknown { .. }));
+}
+
+#[test]
+fn no_answer_is_waited_for_past_the_end_of_leading() {
+    let mut world = World::new();
+    let mut a = world.candidate("a");
+    assert_eq!(a.patience(world.at(0)), world.at(5));
+    world.run(&mut a, 0, wall(NOON));
+    assert_eq!(a.patience(world.at(2)), world.at(7));
+    assert_eq!(a.patience(world.at(8)), world.at(10));
+    assert_eq!(a.patience(world.at(11)), world.at(16));
 }
 
 #[test]
@@ -236,4 +248,18 @@ fn an_annotation_by_somebody_else_costs_a_leader_one_more_read() {
     assert_eq!(world.run(&mut a, 2, wall(NOON)), 4);
     assert_eq!(a.role(world.at(2)), Role::Leading);
     assert!(a.lease().unwrap().metadata.annotations.as_ref().unwrap().contains_key("note"));
+}
+
+#[test]
+fn conflicts_without_end_are_no_reason_to_hurry() {
+    let world = World::new();
+    let mut a = world.candidate("a");
+    let mut pauses = Vec::new();
+    for _ in 0..3 {
+        a.observe(None, world.at(0));
+        a.conflicted(world.at(0));
+        pauses
+            .push(matches!(a.decide(world.at(0), wall(NOON)), Decision::Wait(until) if until == world.at(2)));
+    }
+    assert_eq!(pauses, [false, true, true]);
 }
