@@ -161,7 +161,10 @@ where
             let step = self.state.decide(begun)?;
             let rest = self.clock.now().since(begun).saturating_mul(REST).min(LONGEST_REST);
             match step {
-                Step::Confirm(questions) => self.work.push(ask(self.api.clone(), questions, begun)),
+                Step::Confirm(questions) => {
+                    tracing::debug!("confirming that {} endpoints are dead", questions.endpoints.len());
+                    self.work.push(ask(self.api.clone(), questions, begun));
+                }
                 Step::Release(networks) => self.release(networks, &mut tell),
                 Step::Report(standing) => {
                     let is_wanted = self.state.rules().report;

@@ -3,19 +3,29 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::workspace::{cargo, succeed};
+use crate::{
+    control_plane,
+    workspace::{cargo, succeed},
+};
 
 /// What to measure.
 #[derive(Subcommand)]
 pub enum Bench {
     /// A full audit, the size of the index, the bit array
     Judge,
+    /// Rate and latency of releases on the real API server, memory of the process
+    Cleaner,
 }
 
 /// Measures.
 pub fn run(bench: &Bench) -> Result<()> {
     let [package, name] = match bench {
         Bench::Judge => ["leak-judge", "judge"],
+        Bench::Cleaner => ["cleaner", "cleaner"],
     };
-    succeed(cargo().args(["bench", "--quiet", "--package", package, "--bench", name]))
+    let mut bench_of = cargo();
+    if matches!(bench, Bench::Cleaner) {
+        bench_of.env("DANM_CONTROL_PLANE", control_plane::provide()?);
+    }
+    succeed(bench_of.args(["bench", "--quiet", "--package", package, "--bench", name]))
 }

@@ -1,0 +1,51 @@
+//! What the Cleaner takes to do its work on the real API server, each beside a baseline of the same run: the rate of
+//! releases beside a bare loop of deletes, the time from a Pod's end to a free address, and its memory.
+//!
+//! Prints a table and fails where a bar of the project is not held. Run by `cargo xtask bench cleaner`.
+
+#![expect(clippy::expect_used, clippy::cast_precision_loss, clippy::print_stdout, reason = "figures for people")]
+
+mod latency;
+mod memory;
+mod program;
+mod rate;
+
+use std::process::ExitCode;
+
+use testkit::{Cluster, Server};
+
+/// One line of the table.
+pub struct Figure {
+    pub what: String,
+    pub value: String,
+    /// The bar, and whether it is held.
+    pub bar: Option<(String, bool)>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut figures = Vec::new();
+    {
+        let Ok(mut cluster) = Cluster::empty_on(Server::ControlPlane).await else { return ExitCode::FAILURE };
+        figures.extend(rate::measure(&mut cluster).await);
+        cluster.wipe().await;
+        figures.extend(latency::measure(&mut cluster).await);
+    }
+    figures.extend(memory::measure().await);
+    for Figure { what, value, bar } in &figures {
+        let bar = match bar {
+            Some((bar, true)) => format!("held: {bar}"),
+            Some((bar, false)) => format!("NOT HELD: {bar}"),
+            None => String::new(),
+        };
+        println!("{what:<66} {value:<34} {bar}");
+    }
+    let is_held = |figure: &Figure| figure.bar.as_ref().is_none_or(|(_, held)| *held);
+    if figures.iter().all(is_held) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The value of which half are below.
+pub fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
