@@ -9,6 +9,7 @@ use crate::{
     event,
     failure::{Cause, Failure},
     object::Fields,
+    protobuf,
     query::Query,
 };
 
@@ -72,7 +73,7 @@ impl Call {
         Ok(fields)
     }
 
-    /// The body as a value, whether it is JSON or YAML.
+    /// The body as a value, whether it is JSON, YAML, or protobuf that we know.
     pub(crate) fn value(&self) -> Result<Value, Failure> {
         let cannot =
             |why: String| Failure::bad_request(format!("couldn't get version/kind; json parse error: {why}"));
@@ -83,6 +84,9 @@ impl Call {
             Some("application/yaml" | "application/x-yaml") => {
                 let text = std::str::from_utf8(&self.body).map_err(|error| cannot(error.to_string()))?;
                 serde_saphyr::from_str(text).map_err(|error| cannot(error.to_string()))
+            }
+            Some("application/vnd.kubernetes.protobuf") => {
+                protobuf::decode(&self.body).ok_or_else(|| Failure::unsupported_media_type(ACCEPTED))
             }
             Some(_) => Err(Failure::unsupported_media_type(ACCEPTED)),
         }

@@ -30,6 +30,7 @@ mod object;
 mod openapi;
 mod patch;
 mod path;
+mod protobuf;
 mod query;
 mod random;
 mod recorder;

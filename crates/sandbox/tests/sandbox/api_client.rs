@@ -33,7 +33,10 @@ impl Server {
 
     pub fn with(options: Options) -> Self {
         let sandbox = Sandbox::start(options).unwrap();
-        let client = Client::try_from(Config::new(sandbox.url().parse().unwrap())).unwrap();
+        let mut config = Config::new(sandbox.url().parse().unwrap());
+        // What is refused is to be seen.
+        config.default_retry = false;
+        let client = Client::try_from(config).unwrap();
         Self { sandbox, client }
     }
 

@@ -84,11 +84,11 @@ async fn it_loads_folders_and_resolves_definitions_first() {
 async fn it_loads_what_comes_in() {
     let mut child = program(&["serve", "--load", "-"]).stdin(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
-    let text = "apiVersion: v1\nkind: Node\nmetadata:\n  name: n\nstatus:\n  phase: x\n";
+    let text = "apiVersion: v1\nkind: Node\nmetadata:\n  name: node-a\nstatus:\n  phase: x\n";
     tokio::io::AsyncWriteExt::write_all(&mut input, text.as_bytes()).await.unwrap();
     drop(input);
     let url = ready(&mut child).await;
-    assert_eq!(get(&url, "/api/v1/nodes/n").await["status"]["phase"], "x");
+    assert_eq!(get(&url, "/api/v1/nodes/node-a").await["status"]["phase"], "x");
 }
 
 #[tokio::test]
