@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod delete_options;
 mod list;
+mod metadata;
 mod name;
 mod namespace;
 mod prepare;

@@ -8,7 +8,7 @@ use super::{
     Answer, Context,
     create::{create_in, text, validate},
     delete::retire,
-    prepare, serve_definition,
+    metadata, prepare, serve_definition,
 };
 use crate::{
     call::check_type,
@@ -25,6 +25,7 @@ pub(super) const ELSEWHERE: &str =
 pub(super) fn replace(context: &mut Context<'_>) -> Result<Answer, Failure> {
     let is_trial = context.call.query.is_dry_run("UpdateOptions")?;
     let mut fields = context.call.object(&context.resource)?;
+    metadata::check(&context.resource, &fields)?;
     check_place(context, &mut fields)?;
     let old = match context.present() {
         Ok(old) => old,
@@ -53,6 +54,7 @@ pub(super) fn patch(context: &mut Context<'_>) -> Result<Answer, Failure> {
     };
     check_unchanged(context, &mut fields)?;
     event::to_kept(&context.resource, &mut fields);
+    metadata::check(&context.resource, &fields)?;
     check_place(context, &mut fields)?;
     let version = text(&mut fields, "resourceVersion");
     if !version.is_empty() && version != old.revision.to_string() {

@@ -206,3 +206,53 @@ async fn both_apis_of_events_show_the_same_events() {
     let (_, list) = server.get(&format!("{new}?fieldSelector=regarding.name%3Dp")).await;
     assert_eq!(list["items"][0]["note"], "more");
 }
+
+#[tokio::test]
+async fn fields_of_a_wrong_type_are_refused_and_harm_nobody() {
+    let server = Server::start();
+    server.make("a", &json!({})).await;
+    let odd = [json!(5), json!("text"), json!([1]), json!({"a": 1}), json!(true)];
+    for field in ["labels", "annotations", "finalizers", "uid", "resourceVersion", "namespace"] {
+        for value in &odd {
+            let is_text = value.is_string() && ["uid", "resourceVersion", "namespace"].contains(&field);
+            if is_text {
+                continue;
+            }
+            let object = json!({"metadata": {"name": "b", field: value}});
+            assert_eq!(refusal(&server.post(MAPS, &object).await).0, 400, "{object}");
+            let patch = json!({"metadata": {field: value}});
+            let reply = server.patch(&format!("{MAPS}/a"), &patch, crate::api_client::MERGE).await;
+            // A map merged into nothing may lose its nulls, and nothing more.
+            assert_eq!(refusal(&reply).0, 400, "{patch}");
+        }
+    }
+    for value in odd {
+        for (kind, field) in
+            [("secrets", "data"), ("secrets", "stringData"), ("pods", "status"), ("pods", "spec")]
+        {
+            let object = json!({"metadata": {"name": "odd"}, field: value});
+            let path = format!("/api/v1/namespaces/default/{kind}");
+            assert!([201, 409].contains(&server.post(&path, &object).await.0), "{kind} {object}");
+            let patch =
+                server.patch(&format!("{path}/odd"), &json!({field: value}), crate::api_client::MERGE).await;
+            assert_eq!(patch.0, 200, "{kind} {object}");
+            let table = "application/json;as=Table;v=v1;g=meta.k8s.io";
+            assert_eq!(server.get_as(&path, table).await.0, 200);
+        }
+    }
+    let schema = json!({
+        "metadata": {"name": "as.x.io"},
+        "spec": {
+            "group": "x.io", "scope": "Cluster", "names": {"plural": "as", "kind": "A"},
+            "versions": [{
+                "name": "v1", "served": true, "storage": true, "additionalPrinterColumns": [5, {"jsonPath": "[[["}],
+                "schema": {"openAPIV3Schema": "odd"},
+            }],
+        },
+    });
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    assert_eq!(server.post(definitions, &schema).await.0, 201);
+    assert_eq!(server.get("/openapi/v3/apis/x.io/v1").await.0, 200);
+    let object = json!({"apiVersion": "x.io/v1", "kind": "A", "metadata": {"name": "a"}});
+    assert_eq!(server.post("/apis/x.io/v1/as", &object).await.0, 201);
+}
