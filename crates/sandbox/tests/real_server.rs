@@ -199,6 +199,14 @@ async fn pods(both: &Both) {
     both.patch(&held, json!({"metadata": {"finalizers": ["x.io/y", "z.io/q"]}}), MERGE).await;
     both.patch(&held, json!({"metadata": {"finalizers": []}}), MERGE).await;
     both.get(&held).await;
+    both.post(&pods, pod("slow", json!("n"))).await;
+    let slow = format!("{pods}/slow");
+    both.patch(&slow, json!({"metadata": {"finalizers": ["x.io/y"]}}), MERGE).await;
+    both.delete(&slow, Value::Null).await;
+    both.patch(&slow, json!({"metadata": {"finalizers": null}}), MERGE).await;
+    both.get(&slow).await;
+    both.delete(&format!("{slow}?gracePeriodSeconds=0"), Value::Null).await;
+    both.get(&slow).await;
     both.get("/api/v1/pods?fieldSelector=spec.frob%3Dx").await;
 }
 

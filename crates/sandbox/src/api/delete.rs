@@ -112,10 +112,11 @@ fn grace_period(pod: &Fields, options: &DeleteOptions) -> Grace {
     let pod = Value::Object(pod.clone());
     let given = pod.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64);
     let is_terminating = !pod["metadata"]["deletionTimestamp"].is_null();
+    let is_held = !pod["metadata"]["finalizers"].is_null();
     if let (true, Some(before)) = (is_terminating, given) {
         return match options.grace_period {
             Some(seconds) if seconds < before => Grace::Seconds(seconds.max(0)),
-            _ if before == 0 => Grace::Seconds(0),
+            _ if before == 0 && !is_held => Grace::Seconds(0),
             _ => Grace::Unchanged,
         };
     }
@@ -148,7 +149,7 @@ fn mark(resource: &Resource, fields: &mut Fields, grace: Grace) {
 }
 
 /// Removes an object for good, and with it whatever only waited for that.
-pub(crate) fn retire(store: &mut Store, resource: &Resource, fields: Fields) -> Arc<Object> {
+fn retire(store: &mut Store, resource: &Resource, fields: Fields) -> Arc<Object> {
     let object = store.remove(resource, fields);
     if resource.is(DEFINITIONS) {
         store.close(&ResourceId::new(object.key.name()));
@@ -165,6 +166,18 @@ pub(crate) fn retire(store: &mut Store, resource: &Resource, fields: Fields) -> 
         }
     }
     object
+}
+
+/// Keeps a change of an object that is marked as deleted and that no finalizer holds any more: nobody waits for it,
+/// but for the node of a Pod, and those who live in it.
+pub(super) fn release(store: &mut Store, resource: &Resource, fields: Fields) -> Arc<Object> {
+    if resource.is("namespaces") || resource.is(DEFINITIONS) {
+        let object = store.put(resource, fields);
+        end(store, resource, &object);
+        return object;
+    }
+    let grace = fields.get("metadata").and_then(|metadata| metadata["deletionGracePeriodSeconds"].as_i64());
+    if grace.unwrap_or_default() > 0 { store.put(resource, fields) } else { retire(store, resource, fields) }
 }
 
 /// Deletes what lives in a namespace, or the objects of a definition; then it goes itself, if nothing holds it.

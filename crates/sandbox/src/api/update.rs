@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     Answer, Context,
     create::{create_in, text, validate},
-    delete::retire,
+    delete::release,
     metadata, prepare, serve_definition,
 };
 use crate::{
@@ -84,9 +84,8 @@ fn change(
     if is_definition && !is_trial && !old.is_terminating && !context.is_about_status() {
         serve_definition(context.store, &resource, &mut fields)?;
     }
-    // Whoever takes away the last finalizer deletes what is marked as deleted.
-    if !is_trial && unchanged.is_terminating && !unchanged.has_finalizers && old.has_finalizers {
-        return Ok(retire(context.store, &resource, fields));
+    if !is_trial && unchanged.is_terminating && !unchanged.has_finalizers {
+        return Ok(release(context.store, &resource, fields));
     }
     Ok(context.keep(fields, is_trial, old.revision))
 }

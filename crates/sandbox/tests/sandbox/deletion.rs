@@ -76,6 +76,30 @@ async fn whoever_removes_the_last_finalizer_deletes_what_is_marked() {
 }
 
 #[tokio::test]
+async fn the_node_of_a_pod_is_waited_for_when_no_finalizer_is_left() {
+    let server = Server::start();
+    server.post(PODS, &pod("p", Some("n"))).await;
+    let path = format!("{PODS}/p");
+    server.patch(&path, &json!({"metadata": {"finalizers": ["x.io/a"]}}), MERGE).await;
+    server.delete(&path).await;
+    server.patch(&path, &json!({"metadata": {"finalizers": null}}), MERGE).await;
+    assert_eq!(server.get(&path).await.0, 200);
+    server.delete(&format!("{path}?gracePeriodSeconds=0")).await;
+    assert_eq!(server.get(&path).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_second_deletion_changes_nothing() {
+    let server = Server::start();
+    server.post(PODS, &pod("p", Some("n"))).await;
+    let path = format!("{PODS}/p");
+    server.patch(&path, &json!({"metadata": {"finalizers": ["x.io/a"]}}), MERGE).await;
+    let (_, first) = server.delete(&format!("{path}?gracePeriodSeconds=0")).await;
+    let (_, second) = server.delete(&format!("{path}?gracePeriodSeconds=0")).await;
+    assert_eq!(version(&first), version(&second));
+}
+
+#[tokio::test]
 async fn many_are_deleted_by_a_selector() {
     let server = Server::start();
     for (name, label) in [("a", "1"), ("b", "2"), ("c", "1")] {

@@ -40,6 +40,16 @@ async fn a_namespace_takes_along_what_is_in_it() {
 }
 
 #[tokio::test]
+async fn a_namespace_may_have_finalizers_itself() {
+    let server = Server::start();
+    server.post("/api/v1/namespaces", &json!({"metadata": {"name": "a", "finalizers": ["x.io/y"]}})).await;
+    server.delete("/api/v1/namespaces/a").await;
+    assert_eq!(server.get("/api/v1/namespaces/a").await.1["status"]["phase"], "Terminating");
+    server.patch("/api/v1/namespaces/a", &json!({"metadata": {"finalizers": null}}), MERGE).await;
+    assert_eq!(server.get("/api/v1/namespaces/a").await.0, 404);
+}
+
+#[tokio::test]
 async fn a_namespace_waits_for_finalizers_and_takes_nothing_new() {
     let server = Server::start();
     server.post("/api/v1/namespaces", &json!({"metadata": {"name": "a"}})).await;
