@@ -14,8 +14,6 @@ use crate::{
     timestamp,
 };
 
-const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
-
 /// What became of an object.
 struct Deleted {
     object: Arc<Object>,
@@ -70,7 +68,7 @@ fn delete_one(
 ) -> Deleted {
     let mut fields = object.read();
     let grace = if resource.is("pods") { grace_period(&fields, options) } else { Grace::None };
-    let holds_others = resource.is("namespaces") || resource.is(DEFINITIONS);
+    let holds_others = resource.holds_others();
     let stays =
         object.has_finalizers || holds_others || matches!(grace, Grace::Seconds(1..) | Grace::Unchanged);
     if object.is_terminating && (matches!(grace, Grace::Unchanged) || (stays && !resource.is("pods"))) {
@@ -85,9 +83,6 @@ fn delete_one(
     }
     if !stays {
         return Deleted { object: retire(store, resource, fields), is_gone: true };
-    }
-    if object.is_terminating && object.read() == fields {
-        return Deleted { object: object.clone(), is_gone: false };
     }
     let marked = store.put(resource, fields);
     if holds_others {
@@ -151,12 +146,12 @@ fn mark(resource: &Resource, fields: &mut Fields, grace: Grace) {
 /// Removes an object for good, and with it whatever only waited for that.
 fn retire(store: &mut Store, resource: &Resource, fields: Fields) -> Arc<Object> {
     let object = store.remove(resource, fields);
-    if resource.is(DEFINITIONS) {
+    if resource.is_definition() {
         store.close(&ResourceId::new(object.key.name()));
     }
     let waiting = [
         object.key.namespace().map(|namespace| ("namespaces", namespace.to_owned())),
-        resource.is_custom.then(|| (DEFINITIONS, resource.qualified())),
+        resource.is_custom.then(|| (Resource::DEFINITIONS, resource.qualified())),
     ];
     for (kind, name) in waiting.into_iter().flatten() {
         let Some(holder) = store.catalog.of_id(&ResourceId::new(kind)) else { continue };
@@ -171,7 +166,7 @@ fn retire(store: &mut Store, resource: &Resource, fields: Fields) -> Arc<Object>
 /// Keeps a change of an object that is marked as deleted and that no finalizer holds any more: nobody waits for it,
 /// but for the node of a Pod, and those who live in it.
 pub(super) fn release(store: &mut Store, resource: &Resource, fields: Fields) -> Arc<Object> {
-    if resource.is("namespaces") || resource.is(DEFINITIONS) {
+    if resource.holds_others() {
         let object = store.put(resource, fields);
         end(store, resource, &object);
         return object;

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::{
     Answer, Context,
     create::{create_in, text, validate},
+    definition,
     delete::release,
-    metadata, prepare, serve_definition,
+    metadata, prepare,
 };
 use crate::{
     call::check_type,
@@ -80,9 +81,9 @@ fn change(
     if unchanged.text() == old.text() {
         return Ok(old.clone());
     }
-    let is_definition = resource.is("customresourcedefinitions.apiextensions.k8s.io");
+    let is_definition = resource.is_definition();
     if is_definition && !is_trial && !old.is_terminating && !context.is_about_status() {
-        serve_definition(context.store, &resource, &mut fields)?;
+        definition::serve(context.store, &resource, &mut fields)?;
     }
     if !is_trial && unchanged.is_terminating && !unchanged.has_finalizers {
         return Ok(release(context.store, &resource, fields));
