@@ -86,11 +86,18 @@ impl Call {
                 serde_saphyr::from_str(text).map_err(|error| cannot(error.to_string()))
             }
             Some("application/vnd.kubernetes.protobuf") => {
-                protobuf::decode(&self.body).ok_or_else(|| Failure::unsupported_media_type(ACCEPTED))
+                protobuf::decode(&self.body).ok_or_else(unreadable_protobuf)
             }
             Some(_) => Err(Failure::unsupported_media_type(ACCEPTED)),
         }
     }
+}
+
+/// Typed clients of kubectl send protobuf and nothing else, which the real server always reads.
+fn unreadable_protobuf() -> Failure {
+    let message = "the sandbox reads protobuf of the simplest kinds only: write the object to a file, and use kubectl \
+                   create -f or kubectl apply -f";
+    Failure::new(415, "UnsupportedMediaType", message)
 }
 
 /// An object that names another kind is no object of ours. Built-in kinds need not be named.

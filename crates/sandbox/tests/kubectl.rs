@@ -253,6 +253,7 @@ async fn namespaces_come_and_go() {
     assert_eq!(kubectl.json("get configmap m -n team").await["data"], json!({"a": "b"}));
     kubectl.run("delete ns team").await;
     assert!(kubectl.fail("get ns team").await.contains("NotFound"));
+    assert!(kubectl.fail("create deployment d --image=i").await.contains("use kubectl create -f"));
     assert!(kubectl.fail("create configmap m -n team").await.contains("namespaces \"team\" not found"));
 }
 
