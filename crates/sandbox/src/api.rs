@@ -2,9 +2,11 @@
 //! business of `server.rs` and `render.rs`.
 
 mod create;
+mod definition;
 mod delete;
 mod delete_options;
 mod list;
+mod metadata;
 mod name;
 mod namespace;
 mod prepare;
@@ -23,7 +25,7 @@ pub(crate) use self::{
 };
 use crate::{
     call::Call,
-    catalog::{Definition, Resource, complete_definition, conditions},
+    catalog::Resource,
     discovery,
     failure::Failure,
     fault::Plan,
@@ -189,15 +191,4 @@ impl Context<'_> {
 /// The namespaces that are always there.
 pub(crate) fn make_given_namespaces(store: &mut Store) {
     namespace::GIVEN.into_iter().for_each(|name| namespace::make(store, name));
-}
-
-/// Serves what a definition says from now on, in place of what it said before.
-pub(crate) fn serve_definition(store: &mut Store, of: &Resource, fields: &mut Fields) -> Result<(), Failure> {
-    let definition = Definition::read(of, fields)?;
-    complete_definition(fields);
-    fields.insert("status".to_owned(), conditions(fields));
-    store.catalog.withdraw(&definition.id);
-    store.open(definition.id.clone());
-    definition.resources.into_iter().for_each(|resource| store.catalog.serve(resource));
-    Ok(())
 }

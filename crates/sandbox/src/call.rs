@@ -9,6 +9,7 @@ use crate::{
     event,
     failure::{Cause, Failure},
     object::Fields,
+    protobuf,
     query::Query,
 };
 
@@ -72,7 +73,7 @@ impl Call {
         Ok(fields)
     }
 
-    /// The body as a value, whether it is JSON or YAML.
+    /// The body as a value, whether it is JSON, YAML, or protobuf that we know.
     pub(crate) fn value(&self) -> Result<Value, Failure> {
         let cannot =
             |why: String| Failure::bad_request(format!("couldn't get version/kind; json parse error: {why}"));
@@ -84,9 +85,19 @@ impl Call {
                 let text = std::str::from_utf8(&self.body).map_err(|error| cannot(error.to_string()))?;
                 serde_saphyr::from_str(text).map_err(|error| cannot(error.to_string()))
             }
+            Some("application/vnd.kubernetes.protobuf") => {
+                protobuf::decode(&self.body).ok_or_else(unreadable_protobuf)
+            }
             Some(_) => Err(Failure::unsupported_media_type(ACCEPTED)),
         }
     }
+}
+
+/// Typed clients of kubectl send protobuf and nothing else, which the real server always reads.
+fn unreadable_protobuf() -> Failure {
+    let message = "the sandbox reads protobuf of the simplest kinds only: write the object to a file, and use kubectl \
+                   create -f or kubectl apply -f";
+    Failure::new(415, "UnsupportedMediaType", message)
 }
 
 /// An object that names another kind is no object of ours. Built-in kinds need not be named.

@@ -12,6 +12,22 @@
 //! It behaves like the real server wherever our programs can tell: versions, conflicts, watches, chunks, selectors,
 //! patches, tables. It does not run controllers, knows no rights, and applies nothing itself (server-side apply is
 //! refused). Objects are kept as the text that is sent, so that many are listed quickly.
+//!
+//! ```no_run
+//! use http::Method;
+//! use sandbox::{Effect, Fault, Match, Options, Sandbox};
+//! # async fn example(objects: Vec<serde_json::Value>) -> Result<(), Box<dyn std::error::Error>> {
+//! let sandbox = Sandbox::start(Options::default())?; // on the runtime of the caller, until it is dropped
+//! sandbox.load(objects)?;
+//! let kubeconfig = sandbox.kubeconfig(); // or sandbox.url()
+//! let lost = Fault::new(Match::any().method(Method::PATCH).path("/danmnets/"), Effect::DropAfter).times(1);
+//! let lost = sandbox.inject(lost);
+//! // ... run what is to be tested ...
+//! assert_eq!(sandbox.hits(lost), 1);
+//! sandbox.heal();
+//! let writes = sandbox.requests().iter().filter(|request| request.method != Method::GET).count();
+//! # Ok(()) }
+//! ```
 
 mod accept;
 mod api;
@@ -30,6 +46,7 @@ mod object;
 mod openapi;
 mod patch;
 mod path;
+mod protobuf;
 mod query;
 mod random;
 mod recorder;

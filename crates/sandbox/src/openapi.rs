@@ -90,10 +90,13 @@ fn operations(resource: &Resource, methods: &[&str]) -> Value {
 }
 
 fn schema(resource: &Resource) -> Value {
-    let mut schema = resource
-        .schema
-        .clone()
-        .unwrap_or_else(|| json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}));
+    // Whoever defines a kind may write anything in the place of a schema.
+    let given = resource.schema.clone().filter(Value::is_object);
+    let mut schema =
+        given.unwrap_or_else(|| json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}));
+    if !schema["properties"].is_object() {
+        schema["properties"] = json!({});
+    }
     schema["properties"]["apiVersion"] = json!({"type": "string", "description": "Group and version."});
     schema["properties"]["kind"] = json!({"type": "string", "description": "What it is."});
     schema["properties"]["metadata"] = json!({

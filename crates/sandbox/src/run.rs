@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
 };
 
 use anyhow::Context;
@@ -37,7 +37,11 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         fs::write(path, sandbox.kubeconfig())
             .with_context(|| format!("cannot write kubeconfig {}", path.display()))?;
     }
-    writeln!(io::stdout(), "ready {}", sandbox.url()).context("cannot say that we are ready")?;
+    match writeln!(io::stdout(), "ready {}", sandbox.url()) {
+        // Whoever started us is gone.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+        said => said.context("cannot say that we are ready")?,
+    }
     tokio::select! {
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}

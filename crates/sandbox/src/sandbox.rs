@@ -105,7 +105,6 @@ impl Sandbox {
     }
 
     /// Makes something go wrong from now on.
-    #[expect(clippy::must_use_candidate, reason = "most faults are healed all at once")]
     pub fn inject(&self, fault: Fault) -> FaultId {
         let revision = self.state.store().revision();
         self.state.faults.inject(fault, revision)

@@ -87,7 +87,8 @@ fn place(number: u32) -> Freed {
 fn endpoint(number: u32) -> Value {
     let (network, bit) = place(number);
     let name = format!("ep-{number}");
-    let endpoint = objects::endpoint(GROUP, "ran", &name, &format!("pod-{number}"), &format!("net-{network}"));
+    let endpoint =
+        objects::endpoint(GROUP, "ran", &name, &format!("pod-{number}"), &format!("net-{network}"));
     objects::with(endpoint, "/spec/Interface/Address", format!("10.0.{}.{}/20", bit / 256, bit % 256))
 }
 
@@ -112,11 +113,14 @@ fn watch_networks(cluster: &Cluster) -> mpsc::UnboundedReceiver<(Freed, Instant)
             let (Ok(Change::Apply(network)) | Ok(Change::Listed(network))) = change else { continue };
             let now = Instant::now();
             let name = network.metadata.name.as_deref().unwrap_or_default();
-            let Some(number) = name.strip_prefix("net-").and_then(|number| number.parse().ok()) else { continue };
+            let Some(number) = name.strip_prefix("net-").and_then(|number| number.parse().ok()) else {
+                continue;
+            };
             let alloc = network.spec.options.and_then(|options| options.alloc).expect("an array");
             let bits = AllocBits::decode(&alloc, 4096).expect("a /20");
             let before = known.insert(number, bits.clone());
-            let cleared = before.iter().flat_map(|before| before.changed(&bits)).filter(|bit| !bits.is_set(*bit));
+            let cleared =
+                before.iter().flat_map(|before| before.changed(&bits)).filter(|bit| !bits.is_set(*bit));
             for BitIndex(bit) in cleared {
                 if sender.send(((number, bit), now)).is_err() {
                     return;

@@ -3,7 +3,12 @@
 //!
 //! Prints a table and fails where a bar of the project is not held. Run by `cargo xtask bench cleaner`.
 
-#![expect(clippy::expect_used, clippy::cast_precision_loss, clippy::print_stdout, reason = "figures for people")]
+#![expect(
+    clippy::expect_used,
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    reason = "figures for people"
+)]
 
 mod latency;
 mod memory;
@@ -16,7 +21,9 @@ use testkit::{Cluster, Server};
 
 /// One line of the table.
 pub struct Figure {
+    /// What was measured.
     pub what: String,
+    /// With its unit.
     pub value: String,
     /// The bar, and whether it is held.
     pub bar: Option<(String, bool)>,

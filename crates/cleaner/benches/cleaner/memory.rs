@@ -74,7 +74,8 @@ async fn endpoints_seen(listen: &str) -> Option<usize> {
 fn megabytes(pid: u32, name: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find(|line| line.starts_with(name)).expect("the kernel tells");
-    let kilobytes: f64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
+    let kilobytes: f64 =
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
     kilobytes * 1024.0 / 1e6
 }
 
@@ -103,7 +104,8 @@ fn endpoint(number: usize) -> Value {
     let network = pod % NAMESPACES + NAMESPACES * (number % ENDPOINTS_PER_POD);
     let bit = 1 + (pod / NAMESPACES) % 1000;
     let name = objects::uid(&format!("endpoint {number}"));
-    let endpoint = objects::endpoint(GROUP, &namespace(pod), &name, &pod_name(pod), &format!("net-{network}"));
+    let endpoint =
+        objects::endpoint(GROUP, &namespace(pod), &name, &pod_name(pod), &format!("net-{network}"));
     let endpoint = objects::with(endpoint, "/spec/Host", format!("node-{}", pod % NODES));
     objects::with(endpoint, "/spec/Interface/Address", format!("10.0.{}.{}/20", bit / 256, bit % 256))
 }

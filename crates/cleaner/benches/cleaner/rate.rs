@@ -56,11 +56,7 @@ pub async fn measure(cluster: &mut Cluster) -> Vec<Figure> {
     let mut figures = vec![
         Figure {
             what: format!("release of {dead} of {} endpoints, beside a bare delete loop", 2.0 * dead),
-            value: format!(
-                "{ratio:.2} x ({:.0}/s : {:.0}/s)",
-                median(&mut rates),
-                median(&mut bare_rates)
-            ),
+            value: format!("{ratio:.2} x ({:.0}/s : {:.0}/s)", median(&mut rates), median(&mut bare_rates)),
             bar: Some(("0.80 x".to_owned(), ratio >= 0.8)),
         },
         Figure {
@@ -165,7 +161,10 @@ async fn clean(cluster: &Cluster) -> Pass {
         let made = count - before.get(&verb).copied().unwrap_or_default();
         (made > 0).then_some((verb, made))
     };
-    Pass { seconds: last.duration_since(first).as_secs_f64(), requests: after.into_iter().filter_map(made).collect() }
+    Pass {
+        seconds: last.duration_since(first).as_secs_f64(),
+        requests: after.into_iter().filter_map(made).collect(),
+    }
 }
 
 /// The requests that the API server has counted, for the kinds that matter here.
@@ -176,7 +175,8 @@ async fn requests(cluster: &Cluster) -> BTreeMap<String, u64> {
     let kinds = ["danmeps", "danmnets", "pods", "nodes"].map(|kind| format!("resource=\"{kind}\""));
     for line in text.lines().filter(|line| line.starts_with("apiserver_request_total{")) {
         if kinds.iter().any(|kind| line.contains(kind.as_str())) {
-            let verb = line.split("verb=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+            let verb =
+                line.split("verb=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
             let count: f64 = line.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or_default();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
             let count = count as u64;

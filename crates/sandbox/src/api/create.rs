@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Context, name, namespace, prepare, serve_definition, update::ELSEWHERE};
+use super::{Answer, Context, definition, metadata, name, namespace, prepare, update::ELSEWHERE};
 use crate::{
     catalog::Resource,
     failure::{Cause, Failure},
@@ -19,6 +19,7 @@ const ATTEMPTS: usize = 8;
 pub(super) fn create(context: &mut Context<'_>) -> Result<Answer, Failure> {
     let is_trial = context.call.query.is_dry_run("CreateOptions")?;
     let mut fields = context.call.object(&context.resource)?;
+    metadata::check(&context.resource, &fields)?;
     place(&context.resource, context.target.namespace.as_deref(), &mut fields)?;
     let object = create_in(context, fields, is_trial)?;
     Ok(context.one(201, object))
@@ -45,14 +46,15 @@ pub(super) fn create_in(
     if context.store.get(&resource, &Key::new(namespace, &name)).is_some() {
         return Err(Failure::already_exists(&resource, &name));
     }
-    if !is_trial && resource.is("customresourcedefinitions.apiextensions.k8s.io") {
-        serve_definition(context.store, &resource, &mut fields)?;
+    if !is_trial && resource.is_definition() {
+        definition::serve(context.store, &resource, &mut fields)?;
     }
     Ok(context.keep(fields, is_trial, 0))
 }
 
 /// Puts an object in place as it is given, with its namespace and its status, over what is there.
 pub(crate) fn load(store: &mut Store, resource: &Arc<Resource>, mut fields: Fields) -> Result<(), Failure> {
+    metadata::check(resource, &fields)?;
     if resource.is_namespaced() {
         let given = text(&mut fields, "namespace");
         let namespace = if given.is_empty() { "default".to_owned() } else { given };
@@ -68,8 +70,8 @@ pub(crate) fn load(store: &mut Store, resource: &Arc<Resource>, mut fields: Fiel
     metadata.entry("uid").or_insert_with(|| json!(random::uid()));
     metadata.entry("creationTimestamp").or_insert_with(|| json!(crate::timestamp::now()));
     prepare::complete(resource, &mut fields);
-    if resource.is("customresourcedefinitions.apiextensions.k8s.io") {
-        serve_definition(store, resource, &mut fields)?;
+    if resource.is_definition() {
+        definition::serve(store, resource, &mut fields)?;
     }
     store.put(resource, fields);
     Ok(())

@@ -14,8 +14,6 @@ use crate::{
     timestamp,
 };
 
-const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
-
 /// What became of an object.
 struct Deleted {
     object: Arc<Object>,
@@ -70,7 +68,7 @@ fn delete_one(
 ) -> Deleted {
     let mut fields = object.read();
     let grace = if resource.is("pods") { grace_period(&fields, options) } else { Grace::None };
-    let holds_others = resource.is("namespaces") || resource.is(DEFINITIONS);
+    let holds_others = resource.holds_others();
     let stays =
         object.has_finalizers || holds_others || matches!(grace, Grace::Seconds(1..) | Grace::Unchanged);
     if object.is_terminating && (matches!(grace, Grace::Unchanged) || (stays && !resource.is("pods"))) {
@@ -85,9 +83,6 @@ fn delete_one(
     }
     if !stays {
         return Deleted { object: retire(store, resource, fields), is_gone: true };
-    }
-    if object.is_terminating && object.read() == fields {
-        return Deleted { object: object.clone(), is_gone: false };
     }
     let marked = store.put(resource, fields);
     if holds_others {
@@ -112,10 +107,11 @@ fn grace_period(pod: &Fields, options: &DeleteOptions) -> Grace {
     let pod = Value::Object(pod.clone());
     let given = pod.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64);
     let is_terminating = !pod["metadata"]["deletionTimestamp"].is_null();
+    let is_held = !pod["metadata"]["finalizers"].is_null();
     if let (true, Some(before)) = (is_terminating, given) {
         return match options.grace_period {
             Some(seconds) if seconds < before => Grace::Seconds(seconds.max(0)),
-            _ if before == 0 => Grace::Seconds(0),
+            _ if before == 0 && !is_held => Grace::Seconds(0),
             _ => Grace::Unchanged,
         };
     }
@@ -148,14 +144,14 @@ fn mark(resource: &Resource, fields: &mut Fields, grace: Grace) {
 }
 
 /// Removes an object for good, and with it whatever only waited for that.
-pub(crate) fn retire(store: &mut Store, resource: &Resource, fields: Fields) -> Arc<Object> {
+fn retire(store: &mut Store, resource: &Resource, fields: Fields) -> Arc<Object> {
     let object = store.remove(resource, fields);
-    if resource.is(DEFINITIONS) {
+    if resource.is_definition() {
         store.close(&ResourceId::new(object.key.name()));
     }
     let waiting = [
         object.key.namespace().map(|namespace| ("namespaces", namespace.to_owned())),
-        resource.is_custom.then(|| (DEFINITIONS, resource.qualified())),
+        resource.is_custom.then(|| (Resource::DEFINITIONS, resource.qualified())),
     ];
     for (kind, name) in waiting.into_iter().flatten() {
         let Some(holder) = store.catalog.of_id(&ResourceId::new(kind)) else { continue };
@@ -165,6 +161,18 @@ pub(crate) fn retire(store: &mut Store, resource: &Resource, fields: Fields) -> 
         }
     }
     object
+}
+
+/// Keeps a change of an object that is marked as deleted and that no finalizer holds any more: nobody waits for it,
+/// but for the node of a Pod, and those who live in it.
+pub(super) fn release(store: &mut Store, resource: &Resource, fields: Fields) -> Arc<Object> {
+    if resource.holds_others() {
+        let object = store.put(resource, fields);
+        end(store, resource, &object);
+        return object;
+    }
+    let grace = fields.get("metadata").and_then(|metadata| metadata["deletionGracePeriodSeconds"].as_i64());
+    if grace.unwrap_or_default() > 0 { store.put(resource, fields) } else { retire(store, resource, fields) }
 }
 
 /// Deletes what lives in a namespace, or the objects of a definition; then it goes itself, if nothing holds it.

@@ -59,8 +59,7 @@ pub(crate) fn complete(resource: &Resource, fields: &mut Fields) {
     }
     if resource.is("namespaces") {
         let name = metadata.get("name").cloned().unwrap_or_default();
-        let labels = metadata.entry("labels").or_insert_with(|| json!({}));
-        labels["kubernetes.io/metadata.name"] = name;
+        object(metadata, "labels").insert("kubernetes.io/metadata.name".to_owned(), name);
         fields.entry("spec").or_insert_with(|| json!({"finalizers": ["kubernetes"]}));
         fields.entry("status").or_insert_with(|| json!({"phase": "Active"}));
     }
@@ -68,13 +67,9 @@ pub(crate) fn complete(resource: &Resource, fields: &mut Fields) {
         encode_secret(fields);
     }
     if resource.is("pods") {
-        let status = fields.entry("status").or_insert_with(|| json!({}));
-        if status["phase"].is_null() {
-            status["phase"] = json!("Pending");
-        }
-        if status["qosClass"].is_null() {
-            status["qosClass"] = json!("BestEffort");
-        }
+        let status = object(fields, "status");
+        status.entry("phase").or_insert(json!("Pending"));
+        status.entry("qosClass").or_insert(json!("BestEffort"));
         if let Some(spec) = fields.get_mut("spec").and_then(Value::as_object_mut) {
             spec.entry("terminationGracePeriodSeconds").or_insert(json!(30));
             spec.entry("restartPolicy").or_insert(json!("Always"));
@@ -85,9 +80,9 @@ pub(crate) fn complete(resource: &Resource, fields: &mut Fields) {
 /// What is given as text is kept as base64.
 fn encode_secret(fields: &mut Fields) {
     let Some(Value::Object(texts)) = fields.remove("stringData") else { return };
-    let data = fields.entry("data").or_insert_with(|| json!({}));
+    let data = object(fields, "data");
     for (name, text) in texts {
-        data[name] = json!(STANDARD.encode(text.as_str().unwrap_or_default()));
+        data.insert(name, json!(STANDARD.encode(text.as_str().unwrap_or_default())));
     }
 }
 
@@ -158,12 +153,17 @@ fn is_other_specification(resource: &Resource, old: &Fields, new: &Fields) -> bo
 
 /// The metadata; there always are some.
 pub(crate) fn metadata(fields: &mut Fields) -> &mut Fields {
-    let metadata = fields.entry("metadata").or_insert_with(|| json!({}));
-    if !metadata.is_object() {
-        *metadata = json!({});
+    object(fields, "metadata")
+}
+
+/// A field as the object that it has to be: whatever else is there gives way.
+fn object<'a>(fields: &'a mut Fields, name: &str) -> &'a mut Fields {
+    let value = fields.entry(name).or_insert(Value::Null);
+    if !value.is_object() {
+        *value = json!({});
     }
-    match metadata {
-        Value::Object(metadata) => metadata,
+    match value {
+        Value::Object(object) => object,
         _ => unreachable!("it was made an object"),
     }
 }

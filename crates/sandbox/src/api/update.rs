@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use super::{
     Answer, Context,
     create::{create_in, text, validate},
-    delete::retire,
-    prepare, serve_definition,
+    definition,
+    delete::release,
+    metadata, prepare,
 };
 use crate::{
     call::check_type,
@@ -25,6 +26,7 @@ pub(super) const ELSEWHERE: &str =
 pub(super) fn replace(context: &mut Context<'_>) -> Result<Answer, Failure> {
     let is_trial = context.call.query.is_dry_run("UpdateOptions")?;
     let mut fields = context.call.object(&context.resource)?;
+    metadata::check(&context.resource, &fields)?;
     check_place(context, &mut fields)?;
     let old = match context.present() {
         Ok(old) => old,
@@ -53,6 +55,7 @@ pub(super) fn patch(context: &mut Context<'_>) -> Result<Answer, Failure> {
     };
     check_unchanged(context, &mut fields)?;
     event::to_kept(&context.resource, &mut fields);
+    metadata::check(&context.resource, &fields)?;
     check_place(context, &mut fields)?;
     let version = text(&mut fields, "resourceVersion");
     if !version.is_empty() && version != old.revision.to_string() {
@@ -78,13 +81,12 @@ fn change(
     if unchanged.text() == old.text() {
         return Ok(old.clone());
     }
-    let is_definition = resource.is("customresourcedefinitions.apiextensions.k8s.io");
+    let is_definition = resource.is_definition();
     if is_definition && !is_trial && !old.is_terminating && !context.is_about_status() {
-        serve_definition(context.store, &resource, &mut fields)?;
+        definition::serve(context.store, &resource, &mut fields)?;
     }
-    // Whoever takes away the last finalizer deletes what is marked as deleted.
-    if !is_trial && unchanged.is_terminating && !unchanged.has_finalizers && old.has_finalizers {
-        return Ok(retire(context.store, &resource, fields));
+    if !is_trial && unchanged.is_terminating && !unchanged.has_finalizers {
+        return Ok(release(context.store, &resource, fields));
     }
     Ok(context.keep(fields, is_trial, old.revision))
 }

@@ -43,6 +43,9 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
+    /// The name of the resource of definitions.
+    pub(crate) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+
     pub(crate) fn id(&self) -> ResourceId {
         // Both groups of events show the same objects.
         match (self.group.as_str(), self.plural.as_str()) {
@@ -74,6 +77,15 @@ impl Resource {
 
     pub(crate) fn is(&self, qualified: &str) -> bool {
         *self.id().0 == *qualified
+    }
+
+    pub(crate) fn is_definition(&self) -> bool {
+        self.is(Self::DEFINITIONS)
+    }
+
+    /// Whether its objects go only after others that live in them.
+    pub(crate) fn holds_others(&self) -> bool {
+        self.is_definition() || self.is("namespaces")
     }
 
     /// Whether a PUT may do without a version.

@@ -21,12 +21,11 @@ enum Test {
 
 impl LabelSelector {
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
-        let terms = split(text).into_iter().map(str::trim);
-        let all: Vec<&str> = terms.collect();
-        if all.iter().all(|term| term.is_empty()) {
+        if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        all.into_iter().map(Requirement::parse).collect::<Result<_, _>>().map(Self)
+        let terms = split(text).into_iter().map(str::trim);
+        terms.map(Requirement::parse).collect::<Result<_, _>>().map(Self)
     }
 
     pub(crate) fn matches(&self, object: &Object) -> bool {

@@ -10,10 +10,10 @@ pub(crate) fn columns(kind: &str) -> Vec<Column> {
         "Event" => return events(),
         "Node" => return nodes(),
         "Namespace" => vec![Column::made("Status", 0, |namespace| text(&namespace["status"]["phase"]))],
-        "ConfigMap" => vec![Column::count("Data", |map| count(&[&map["data"], &map["binaryData"]]))],
+        "ConfigMap" => vec![Column::made("Data", 0, |map| count(&[&map["data"], &map["binaryData"]]))],
         "Secret" => vec![
             Column::made("Type", 0, |secret| text(&secret["type"])),
-            Column::count("Data", |secret| count(&[&secret["data"]])),
+            Column::made("Data", 0, |secret| count(&[&secret["data"]])),
         ],
         "Lease" => vec![Column::made("Holder", 0, |lease| text(&lease["spec"]["holderIdentity"]))],
         "Service" => services(),
