@@ -22,6 +22,16 @@ pub(crate) enum Command {
     /// Serve the Kubernetes API, with objects in memory, until SIGINT or SIGTERM
     #[command(after_help = EXAMPLES)]
     Serve(ServeArgs),
+    /// Show what danm-cleaner is for: a cluster loses a node, then everything, and gets its addresses back
+    Demo(DemoArgs),
+}
+
+/// How to show it.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DemoArgs {
+    /// Leave the cluster and danm-cleaner running at the end, until Ctrl-C
+    #[arg(long, env = "DANM_SANDBOX_KEEP")]
+    pub keep: bool,
 }
 
 /// How to serve.
@@ -49,8 +59,11 @@ Examples:
   A copy of what a real cluster holds, to try things on:
     kubectl get danmnets,danmeps,pods,nodes -A -o yaml | danm-sandbox serve --load -
 
+  What danm-cleaner is for, in half a minute:
+    danm-sandbox demo
+
 It knows no users and no rights: do not let it listen on an address that others reach.
 
 Exit codes:
-  0  ended by a signal
-  2  wrong usage, unreadable input, or an address that cannot be listened on";
+  0  ended by a signal, or the demo is done
+  2  wrong usage, unreadable input, an address that cannot be listened on, or a demo that failed";

@@ -35,6 +35,7 @@ mod call;
 mod catalog;
 mod cli;
 mod collection;
+mod demo;
 mod discovery;
 mod event;
 mod failure;

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     Cli, Options, Sandbox,
     cli::{Command, ServeArgs},
+    demo::demo,
     manifest,
 };
 
@@ -18,6 +19,7 @@ use crate::{
 pub async fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Serve(args) => serve(args).await,
+        Command::Demo(args) => demo(args.keep).await,
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod bench;
 mod control_plane;
+mod demo;
 mod generate;
 mod packages;
 mod test;
@@ -18,6 +19,12 @@ use clap::Parser;
 /// Builds, tests and checks this repository
 #[derive(Parser)]
 enum Xtask {
+    /// Show what danm-cleaner is for, on an API server in memory
+    Demo {
+        /// Leave the cluster and danm-cleaner running at the end
+        #[arg(long)]
+        keep: bool,
+    },
     /// Run every tier of tests, after setting up what they need
     Test,
     /// Measure against the bars of the project
@@ -49,6 +56,7 @@ fn main() -> ExitCode {
 
 fn run(xtask: Xtask) -> Result<()> {
     match xtask {
+        Xtask::Demo { keep } => demo::run(keep),
         Xtask::Test => test::run(),
         Xtask::Bench { which } => bench::run(&which),
         Xtask::Generate { check } => generate::run(check),

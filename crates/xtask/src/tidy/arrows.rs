@@ -13,7 +13,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("leak-judge", &["danm-api", "danm-ipam"]),
     ("operator-runtime", &["danm-api"]),
     ("cleaner", &["danm-api", "leak-judge", "operator-runtime"]),
-    ("sandbox", &["danm-api", "operator-runtime"]),
+    ("sandbox", &["danm-api", "danm-ipam", "operator-runtime"]),
     ("testkit", &["danm-api", "danm-ipam", "sandbox"]),
     ("xtask", &["danm-api"]),
 ];

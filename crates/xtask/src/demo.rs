@@ -1,0 +1,16 @@
+//! Builds what the demo needs, and runs it.
+
+use anyhow::Result;
+
+use crate::workspace::{cargo, succeed};
+
+/// Builds both programs, and shows them at work.
+pub fn run(keep: bool) -> Result<()> {
+    succeed(cargo().args(["build", "--quiet", "--package", "sandbox", "--package", "cleaner"]))?;
+    let mut demo = cargo();
+    demo.args(["run", "--quiet", "--package", "sandbox", "--", "demo"]);
+    if keep {
+        demo.arg("--keep");
+    }
+    succeed(&mut demo)
+}
