@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::Resource;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json, value::RawValue};
 
 /// An object, or what is left of one that does not have the shape of its type.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,18 +26,38 @@ pub struct Unreadable {
     pub object: Value,
 }
 
+/// The text of the object is taken first, and read then: nothing in it can spoil what stands around it, however
+/// wrong or deeply nested it is.
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Decoded<T> {
     fn deserialize<D: Deserializer<'de>>(object: D) -> Result<Self, D::Error> {
-        let object = Value::deserialize(object)?;
-        Ok(match T::deserialize(&object) {
+        let text = Box::<RawValue>::deserialize(object)?;
+        Ok(match serde_json::from_str(text.get()) {
             Ok(readable) => Self::Readable(readable),
-            Err(error) => Self::Unreadable(Unreadable {
-                metadata: identity(&object),
-                problem: error.to_string(),
-                object,
-            }),
+            Err(error) => {
+                let object = whatever_is_in(text.get());
+                Self::Unreadable(Unreadable {
+                    metadata: identity(&object),
+                    problem: error.to_string(),
+                    object,
+                })
+            }
         })
     }
+}
+
+/// An object, or of one that is nested too deeply its metadata.
+fn whatever_is_in(text: &str) -> Value {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        metadata: Option<&'a RawValue>,
+    }
+    if let Ok(object) = serde_json::from_str(text) {
+        return object;
+    }
+    let named = serde_json::from_str::<Named<'_>>(text).ok();
+    let metadata = named.and_then(|named| serde_json::from_str::<Value>(named.metadata?.get()).ok());
+    json!({"metadata": metadata})
 }
 
 impl<T: Resource> Resource for Decoded<T> {

@@ -12,6 +12,7 @@
 mod cluster;
 mod control_plane;
 mod gate;
+pub mod manifests;
 pub mod objects;
 pub mod samples;
 

@@ -3,9 +3,14 @@
 use danm_api::DanmKind;
 use http::Method;
 use serde_json::{Value, json};
-use testkit::Cluster;
+use testkit::{Cluster, collection_of, manifests};
 
-use crate::{access::fails_with, program::clean, shapes};
+use crate::{
+    access::fails_with,
+    program::clean,
+    running::{Running, eventually},
+    shapes,
+};
 
 const READ: [&str; 2] = ["list", "watch"];
 
@@ -95,26 +100,64 @@ async fn what_depends_on_networks_that_cannot_be_read_is_held_and_the_rest_goes(
     assert_eq!(run.lines().join("\n"), expected);
 }
 
-/// The table of the README.
+/// Gives the user `cleaner` the rights that the manifest gives to the service account.
+async fn deploy(cluster: &Cluster) {
+    for mut object in manifests::objects_in("cleaner/rbac.yaml") {
+        let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+        if kind == "ServiceAccount" {
+            continue;
+        }
+        if kind.ends_with("Binding") {
+            object["subjects"] =
+                json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "cleaner"}]);
+        }
+        let collection = collection_of(&object);
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        // Those of an earlier test may be there.
+        let _ = cluster.send(Method::DELETE, &format!("{collection}/{name}"), None).await;
+        cluster.send(Method::POST, &collection, Some(&object)).await.expect("it is taken");
+    }
+    // Nothing else.
+    let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+    let _ = cluster.send(Method::DELETE, &format!("{bindings}/cleaner"), None).await;
+    while !may_list_as_granted(cluster, &[("danm.io", "reservedips", &READ)]).await
+        || may_list_as_granted(cluster, &[("danm.io", "reservedips", &["delete"])]).await
+    {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
-async fn the_rights_that_the_readme_names_are_enough() {
+async fn the_rights_of_the_manifest_are_enough_for_a_pass() {
     let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
-    let mut rights: Vec<(&str, &str, &[&str])> =
-        vec![("", "pods", &["get", "list", "watch"]), ("", "nodes", &["get", "list", "watch"])];
-    for group in ["danm.k8s.io", "danm.io"] {
-        rights.push((group, "danmeps", &["list", "watch", "delete"]));
-        for networks in ["danmnets", "clusternetworks", "tenantnetworks"] {
-            rights.push((group, networks, &["get", "list", "watch", "patch"]));
-        }
-    }
-    rights.push(("danm.io", "reservedips", &READ));
-    grant(&cluster, &rights).await;
+    deploy(&cluster).await;
 
     let run = clean(&cluster.plane().kubeconfig_of("cleaner"), &[]).await;
 
     run.ends_with(0);
     assert_eq!(run.lines().join("\n"), shapes::REPORT);
+}
+
+#[tokio::test]
+async fn the_rights_of_the_manifest_are_enough_for_the_controller() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    let lease = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/danm-cleaner";
+    let _ = cluster.send(Method::DELETE, lease, None).await;
+    shapes::fill(&mut cluster).await;
+    deploy(&cluster).await;
+
+    let cleaner = Running::start(&cluster.plane().kubeconfig_of("cleaner"), &["--log-format", "text"]).await;
+
+    eventually("the dead are gone", async || cluster.names(DanmKind::DanmEp).await == shapes::survivors())
+        .await;
+    eventually("there is an Event", async || {
+        let events = cluster.send(Method::GET, "/api/v1/namespaces/ran/events", None).await.expect("events");
+        events["items"].to_string().contains("AddressesReleased")
+    })
+    .await;
+    assert!(cluster.send(Method::GET, lease, None).await.is_ok(), "it holds the Lease");
+    assert!(!cleaner.log().contains("forbidden"), "{}", cleaner.log());
 }
 
 #[tokio::test]

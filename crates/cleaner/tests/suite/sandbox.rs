@@ -6,6 +6,7 @@
 mod access;
 mod controller;
 mod crash;
+mod deployment;
 mod faults;
 mod pass;
 mod program;
