@@ -179,6 +179,7 @@ where
                     self.wait(until, &mut tell).await?;
                     self.rest(begun + rest, &mut tell).await?;
                 }
+                Step::WaitOn { until } => self.wait(until, &mut tell).await?,
                 Step::End(standing) => {
                     let rows = self.state.rows(&standing, self.clock.now());
                     rows.into_iter().for_each(|row| tell(Told::Row(row)));

@@ -28,8 +28,8 @@ const DEADLINE: Duration = Duration::from_secs(70);
 /// Requests under way at the same time. Beyond that a server is not faster, and others have to wait.
 const IN_FLIGHT: usize = 32;
 
-/// Objects in a page of a list.
-const PAGE: u32 = 500;
+/// Objects in a page of a list: a few megabytes.
+const PAGE: u32 = 2_000;
 
 /// The name under which the API server notes who changed which field.
 const FIELD_MANAGER: &str = "danm-cleaner";

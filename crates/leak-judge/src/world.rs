@@ -126,7 +126,7 @@ pub struct World {
 /// What has happened that may change verdicts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct News {
-    /// Endpoints that are new or changed, or whose Pod is gone. Some may be gone themselves.
+    /// Endpoints that are new or changed, whose Pod came or went, or that had a rival. Some may be gone themselves.
     pub endpoints: Vec<Slot>,
     /// Whether a Node came, went, or changed in a way that matters.
     pub nodes: bool,
@@ -148,9 +148,9 @@ impl World {
         }
         match observation {
             Observation::Pods(change) => {
-                let gone = self.pods.observe(change, &mut self.names, now);
-                let bereft = gone.iter().flat_map(|uid| self.endpoints.of_pod(uid));
-                self.news.endpoints.extend(bereft);
+                let turned = self.pods.observe(change, &mut self.names, now);
+                let concerned = turned.iter().flat_map(|uid| self.endpoints.of_pod(uid));
+                self.news.endpoints.extend(concerned);
             }
             Observation::Nodes(change) => {
                 self.news.nodes |= self.nodes.observe(change, &mut self.names, now);
@@ -161,7 +161,9 @@ impl World {
             Observation::EndpointsRead(group, began) => {
                 self.endpoints_read.insert(group, began);
             }
-            Observation::EndpointDeleted(id, uid) => self.endpoints.delete(&id, &uid, now),
+            Observation::EndpointDeleted(id, uid) => {
+                self.news.endpoints.extend(self.endpoints.delete(&id, &uid, now));
+            }
             Observation::Served(source) => self.coverage.expect(source),
             Observation::Unserved(source) => self.forget(source, now),
             Observation::Unavailable(source, reason) => self.coverage.unavailable(source, reason),
@@ -181,6 +183,11 @@ impl World {
             }
             self.coverage.forget(source);
         }
+    }
+
+    /// Whether something has happened since that was asked for last.
+    pub fn has_news(&self) -> bool {
+        self.news != News::default()
     }
 
     /// What has happened since the last call.
@@ -275,7 +282,7 @@ impl World {
                 let uid = Uid::from(object.meta().uid.as_deref().unwrap_or_default());
                 let object = self.object_ref(group, DanmKind::DanmEp, &object);
                 self.unpark(&object);
-                self.endpoints.delete(&EndpointId::from(&object), &uid, now);
+                self.news.endpoints.extend(self.endpoints.delete(&EndpointId::from(&object), &uid, now));
             }
             Change::Read(some) => {
                 some.into_iter().for_each(|object| self.apply_endpoint(group, &object, now, Seen::Found))
@@ -312,7 +319,7 @@ impl World {
                 self.news.endpoints.extend(self.endpoints.apply(endpoint, now, seen));
             }
             Err(parked) => {
-                self.endpoints.remove(&EndpointId::from(&id));
+                self.news.endpoints.extend(self.endpoints.remove(&EndpointId::from(&id)));
                 self.park(id, parked);
             }
         }

@@ -47,6 +47,14 @@ pub(crate) struct State {
     lead: Lead,
     is_stopping: bool,
     next_audit: Moment,
+    /// The last step, if it was to wait and nothing has happened since that could change it.
+    waiting: Option<Waiting>,
+}
+
+/// For how long there is nothing to be done.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    until: Option<Moment>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +90,7 @@ impl State {
             lead: Lead { is_leading: rules.cadence == Cadence::Once, brake_open_until: None },
             is_stopping: false,
             next_audit: now,
+            waiting: None,
         }
     }
 
@@ -114,23 +123,31 @@ impl State {
 
     /// Takes in what was seen.
     pub(crate) fn observe(&mut self, observation: Observation, now: Moment) {
+        let is_telling = tells_of_more_than_objects(&observation);
         self.world.observe(self.without_known_pods(observation), now);
+        if is_telling || self.world.has_news() {
+            self.waiting = None;
+        }
         for (object, parked) in self.world.newly_parked() {
             tracing::warn!(uid = parked.uid, "{object} cannot be used and is left alone: {}", parked.problem);
         }
         let world = &self.world;
-        self.setbacks.lift(|target| version_of(world, target));
+        if self.setbacks.lift(|target| version_of(world, target)) {
+            self.waiting = None;
+        }
     }
 
     pub(crate) fn lead(&mut self, lead: Lead) {
         self.lead = lead;
+        self.waiting = None;
         if let Some(until) = lead.brake_open_until {
             self.brake.open_until(until);
         }
     }
 
     /// Begins nothing more.
-    pub(crate) const fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
+        self.waiting = None;
         self.is_stopping = true;
     }
 
@@ -138,8 +155,22 @@ impl State {
         self.is_stopping
     }
 
-    /// Chooses the next step.
+    /// Chooses the next step. Nothing is looked at again where nothing has happened.
     pub(crate) fn decide(&mut self, now: Moment) -> Result<Step, CleanerError> {
+        if let Some(Waiting { until }) = self.waiting
+            && until.is_none_or(|until| now < until)
+        {
+            return Ok(Step::WaitOn { until });
+        }
+        let step = self.choose(now)?;
+        self.waiting = match &step {
+            Step::Wait { until, .. } => Some(Waiting { until: *until }),
+            _ => None,
+        };
+        Ok(step)
+    }
+
+    fn choose(&mut self, now: Moment) -> Result<Step, CleanerError> {
         if !self.is_settled()? || !self.world.coverage().allows_verdicts() {
             // What was seen before counts as nothing once everything can be seen again.
             self.lookout = Lookout::default();
@@ -172,6 +203,7 @@ impl State {
     /// A round of questions was answered. What they showed is judged before anything is made of it: whoever is
     /// not found dead then is not confirmed to be.
     pub(crate) fn answered(&mut self, answers: Answers, now: Moment) {
+        self.waiting = None;
         self.under_way.answered(&answers.questions);
         let one_by_one = answers.questions.is_one_by_one();
         for (question, error) in answers.outcome() {
@@ -200,6 +232,7 @@ impl State {
     /// A network was written, or not. Gives the rows of what is settled by it.
     pub(crate) fn written(&mut self, written: Written, now: Moment) -> Vec<Row> {
         let Written { network, version, result, left } = written;
+        self.waiting = None;
         self.under_way.wrote(&network);
         let left: Vec<(EndpointPlan, Option<Row>)> = left
             .into_iter()
@@ -241,6 +274,7 @@ impl State {
                 let kept = "its deletion waits for somebody's finalizer".to_owned();
                 let error =
                     ApiError { request: format!("delete {}", endpoint.id), failure: Failure::Conflict(kept) };
+                self.waiting = None;
                 self.setbacks.record(target, error, Some(endpoint.version), now);
                 None
             }
@@ -265,7 +299,8 @@ impl State {
     }
 
     /// A network's part of a plan is done.
-    pub(crate) const fn done(&mut self) {
+    pub(crate) fn done(&mut self) {
+        self.waiting = None;
         self.under_way.done();
     }
 
@@ -575,6 +610,7 @@ impl State {
             Failure::Conflict(_) | Failure::NotFound => tracing::debug!("{error}; it will be judged again"),
             Failure::Refused(_) | Failure::Unknown(_) => tracing::warn!("{error}"),
         }
+        self.waiting = None;
         self.single.obstacle = error.to_string();
         self.setbacks.record(target, error, version, now);
     }
@@ -596,6 +632,22 @@ impl State {
 
 fn failed(row: Row, error: &ApiError) -> Row {
     Row { action: Action::Failed, error: Some(error.to_string()), ..row }
+}
+
+/// Whether it may change what is to be done even if no endpoint and no Node is news: by networks, by what can be read.
+const fn tells_of_more_than_objects(observation: &Observation) -> bool {
+    !matches!(
+        observation,
+        Observation::Pods(_)
+            | Observation::Nodes(_)
+            | Observation::Endpoints(..)
+            | Observation::EndpointDeleted(..)
+    ) || matches!(
+        observation,
+        Observation::Pods(Change::ListEnds)
+            | Observation::Nodes(Change::ListEnds)
+            | Observation::Endpoints(_, Change::ListEnds)
+    )
 }
 
 fn source_status((source, words): (Source, String)) -> (String, SourceStatus) {

@@ -20,6 +20,11 @@ pub(crate) enum Step {
         /// For what, for people; empty where it is nothing in particular.
         why: String,
     },
+    /// Wait on: nothing has happened since that could change anything.
+    WaitOn {
+        /// The longest, as before.
+        until: Option<Moment>,
+    },
     /// Tell how things stand, and be done.
     End(Standing),
 }

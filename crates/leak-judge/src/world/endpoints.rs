@@ -127,21 +127,25 @@ impl Endpoints {
     }
 
     /// An endpoint is gone. A late delete of an earlier one must not take away its successor of the same name.
-    pub(super) fn delete(&mut self, id: &EndpointId, uid: &Uid, now: Moment) {
+    /// Gives those that claim an address that it claimed.
+    pub(super) fn delete(&mut self, id: &EndpointId, uid: &Uid, now: Moment) -> Vec<Slot> {
         self.gone.bury(uid.clone(), now);
-        if self.find(id).is_some_and(|endpoint| endpoint.uid == *uid) {
-            self.remove(id);
-        }
+        let is_it = self.find(id).is_some_and(|endpoint| endpoint.uid == *uid);
+        if is_it { self.remove(id) } else { Vec::new() }
     }
 
-    pub(super) fn remove(&mut self, id: &EndpointId) {
-        let Some(slot) = self.by_id.remove(id) else { return };
+    /// Takes an endpoint out. Gives those that claim an address that it claimed.
+    pub(super) fn remove(&mut self, id: &EndpointId) -> Vec<Slot> {
+        let mut rivals = Vec::new();
+        let Some(slot) = self.by_id.remove(id) else { return rivals };
         if let Some(endpoint) = self.slots.get_mut(slot.index()).and_then(Option::take) {
             self.uids.remove(&endpoint.uid);
             remove_from(&mut self.by_pod, &endpoint.pod_uid, slot);
             self.claims.remove(&endpoint, slot);
             self.free.push(slot);
+            rivals.extend(endpoint.held().flat_map(|address| self.claims.of(&endpoint.network, address)));
         }
+        rivals
     }
 
     /// Before all endpoints of a group are applied anew.
@@ -162,7 +166,9 @@ impl Endpoints {
             .filter_map(|(endpoint, stale)| endpoint.as_ref().filter(|one| stale && one.id.group == group))
             .map(|endpoint| endpoint.id.clone())
             .collect();
-        gone.iter().for_each(|id| self.remove(id));
+        gone.iter().for_each(|id| {
+            self.remove(id);
+        });
     }
 
     fn insert(&mut self, endpoint: Endpoint) -> Option<Slot> {

@@ -44,13 +44,13 @@ pub struct Pods {
 }
 
 impl Pods {
-    /// Takes in a change. Gives the uids that are gone by it.
+    /// Takes in a change. Gives the uids that came or went by it.
     pub(super) fn observe(&mut self, change: Change<Pod>, names: &mut Interner, now: Moment) -> Vec<Uid> {
         match change {
-            Change::Apply(pod) => self.apply_newer(&pod, names).into_iter().collect(),
-            Change::Listed(pod) => self.list(&pod, names).into_iter().collect(),
+            Change::Apply(pod) => self.apply_newer(&pod, names),
+            Change::Listed(pod) => self.list(&pod, names),
             Change::Delete(pod) => self.delete(&pod, now).into_iter().collect(),
-            Change::Read(some) => some.iter().filter_map(|pod| self.apply_newer(pod, names)).collect(),
+            Change::Read(some) => some.iter().flat_map(|pod| self.apply_newer(pod, names)).collect(),
             Change::ListBegins => {
                 self.stale = self.lives.keys().cloned().collect();
                 Vec::new()
@@ -58,9 +58,9 @@ impl Pods {
             Change::ListEnds => self.end_list(),
             Change::Reset(all) => {
                 self.stale = self.lives.keys().cloned().collect();
-                let mut gone: Vec<Uid> = all.iter().filter_map(|pod| self.list(pod, names)).collect();
-                gone.extend(self.end_list());
-                gone
+                let mut turned: Vec<Uid> = all.iter().flat_map(|pod| self.list(pod, names)).collect();
+                turned.extend(self.end_list());
+                turned
             }
         }
     }
@@ -91,20 +91,20 @@ impl Pods {
     }
 
     /// A list is right, also where versions go back: a data store was restored.
-    fn list(&mut self, pod: &Pod, names: &mut Interner) -> Option<Uid> {
+    fn list(&mut self, pod: &Pod, names: &mut Interner) -> Vec<Uid> {
         self.gone.rises(&uid(pod));
         self.apply(pod, names)
     }
 
     /// A read and an event may each be older than what the other has shown already.
-    fn apply_newer(&mut self, pod: &Pod, names: &mut Interner) -> Option<Uid> {
+    fn apply_newer(&mut self, pod: &Pod, names: &mut Interner) -> Vec<Uid> {
         let (namespace, name) = identity(pod);
         let known = self.get(namespace, name).is_some_and(|record| record.version > version(pod));
-        if known || self.gone.holds(&uid(pod)) { None } else { self.apply(pod, names) }
+        if known || self.gone.holds(&uid(pod)) { Vec::new() } else { self.apply(pod, names) }
     }
 
-    /// Gives the uid of the Pod that had the name before, if it was another.
-    fn apply(&mut self, pod: &Pod, names: &mut Interner) -> Option<Uid> {
+    /// Gives its uid if it is new, and that of the Pod that had the name before.
+    fn apply(&mut self, pod: &Pod, names: &mut Interner) -> Vec<Uid> {
         let (namespace, name) = identity(pod);
         let record = PodRecord {
             uid: uid(pod),
@@ -113,11 +113,13 @@ impl Pods {
             is_mirror: pod.is_mirror(),
         };
         self.stale.remove(&record.uid);
-        self.lives.insert(record.uid.clone(), life(pod));
+        let is_new = self.lives.insert(record.uid.clone(), life(pod)).is_none();
         let before = self.namespaces.entry(names.get(namespace)).or_default().insert(name.into(), record);
-        let before = before.filter(|before| before.uid != uid(pod))?;
-        self.lives.remove(&before.uid);
-        Some(before.uid)
+        let before = before.filter(|before| before.uid != uid(pod));
+        if let Some(before) = &before {
+            self.lives.remove(&before.uid);
+        }
+        is_new.then(|| uid(pod)).into_iter().chain(before.map(|before| before.uid)).collect()
     }
 
     /// A late delete of an earlier Pod must not take away its successor of the same name.
