@@ -7,10 +7,7 @@ use std::{
 };
 
 use danm_api::ApiType;
-use futures::{
-    Stream, StreamExt,
-    stream::{self, SelectAll},
-};
+use futures::{Stream, stream};
 use kube::Client;
 use leak_judge::{Observation, Source};
 use operator_runtime::{describe, served_kinds};
@@ -19,7 +16,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::feed::{QUEUE, sources, stream_of};
+use crate::feed::{QUEUE, Watches, sources};
 
 /// How soon a new definition is noticed.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -71,14 +68,14 @@ async fn forward(
     sender: mpsc::Sender<Observation>,
 ) {
     let mut served = Served::default();
-    let mut watches: SelectAll<_> =
-        [Source::Pods, Source::Nodes].map(|source| stream_of(client.clone(), source)).into_iter().collect();
+    let mut watches = Watches::new(client);
+    [Source::Pods, Source::Nodes].into_iter().for_each(|source| watches.begin(source));
     loop {
         let observations = tokio::select! {
             found = findings.recv() => match found {
                 Some(kinds) => {
                     let (begin, told) = served.found(&sources(&kinds).collect());
-                    watches.extend(begin.into_iter().map(|source| stream_of(client.clone(), source)));
+                    begin.into_iter().for_each(|source| watches.begin(source));
                     told
                 }
                 None => return,

@@ -1,10 +1,12 @@
 //! What is watched: every kind a verdict needs, as one stream of observations.
 
+use std::collections::BTreeSet;
+
 use danm_api::{ApiGroup, ApiType, Change, DanmEp, DanmKind, Decoded, Network, Node, Pod, ReservedIp};
 use futures::{
     Stream, StreamExt,
     future::ready,
-    stream::{self, BoxStream, select_all},
+    stream::{self, BoxStream, SelectAll},
 };
 use kube::{Api, Client};
 use leak_judge::{Observation, Source};
@@ -26,7 +28,8 @@ pub(crate) fn observations(
     client: Client,
     sources: impl Iterator<Item = Source>,
 ) -> impl Stream<Item = Observation> + Unpin {
-    let mut watches = select_all(sources.map(move |source| stream_of(client.clone(), source)));
+    let mut watches = Watches::new(client);
+    sources.for_each(|source| watches.begin(source));
     let (sender, mut receiver) = mpsc::channel(QUEUE);
     tokio::spawn(async move {
         while let Some(observation) = watches.next().await {
@@ -38,6 +41,52 @@ pub(crate) fn observations(
     stream::poll_fn(move |context| receiver.poll_recv(context))
 }
 
+/// Watches of several sources. Endpoints are listed after the networks they are on: a bit is set before its
+/// endpoint is made, so whoever holds a bit that was seen set shows in a list that is begun afterwards.
+pub(crate) struct Watches {
+    client: Client,
+    streams: SelectAll<BoxStream<'static, Observation>>,
+    /// Networks that were not listed yet, nor told to be out of reach.
+    unlisted: BTreeSet<Source>,
+    /// Endpoints that wait for that.
+    waiting: Vec<Source>,
+}
+
+impl Watches {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client, streams: SelectAll::new(), unlisted: BTreeSet::new(), waiting: Vec::new() }
+    }
+
+    /// Begins to watch a source, now or when it is its turn.
+    pub(crate) fn begin(&mut self, source: Source) {
+        match source {
+            Source::Danm(ApiType { kind: DanmKind::DanmEp, .. }) => return self.waiting.push(source),
+            Source::Danm(ApiType { kind: DanmKind::Network(_), .. }) => {
+                self.unlisted.insert(source);
+            }
+            _ => {}
+        }
+        self.streams.push(stream_of(self.client.clone(), source));
+    }
+
+    /// What is seen next; `None` if nothing is watched. Breaking off and asking again loses nothing.
+    pub(crate) async fn next(&mut self) -> Option<Observation> {
+        if self.unlisted.is_empty() {
+            let begun = self.waiting.drain(..).map(|source| stream_of(self.client.clone(), source));
+            self.streams.extend(begun);
+        }
+        let observation = self.streams.next().await?;
+        let settled = match &observation {
+            Observation::Unavailable(source, _) => Some(*source),
+            observation => Source::listed_by(observation),
+        };
+        if let Some(source) = settled {
+            self.unlisted.remove(&source);
+        }
+        Some(observation)
+    }
+}
+
 /// Verdicts need no tenant's configuration, and reservations in the one group that has them only.
 fn is_needed(api: ApiType) -> bool {
     match api.kind {
@@ -47,8 +96,7 @@ fn is_needed(api: ApiType) -> bool {
     }
 }
 
-/// One source.
-pub(crate) fn stream_of(client: Client, source: Source) -> BoxStream<'static, Observation> {
+fn stream_of(client: Client, source: Source) -> BoxStream<'static, Observation> {
     match source {
         Source::Pods => observe(source, watch::<Pod>(Api::all(client)), Observation::Pods),
         Source::Nodes => observe(source, watch::<Node>(Api::all(client)), Observation::Nodes),

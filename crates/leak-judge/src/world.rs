@@ -121,6 +121,8 @@ pub struct World {
     unread: UnreadAddresses,
     /// When the latest complete read of each group's endpoints began.
     endpoints_read: BTreeMap<ApiGroup, Moment>,
+    /// When the one that is under way began.
+    endpoints_begun: BTreeMap<ApiGroup, Moment>,
 }
 
 /// What has happened that may change verdicts.
@@ -142,6 +144,7 @@ impl World {
 
     /// Takes in what was seen at a moment. `now` must not go back.
     pub fn observe(&mut self, observation: Observation, now: Moment) {
+        self.note_reading(&observation, now);
         if let Some(source) = Source::listed_by(&observation) {
             self.coverage.synced(source);
             self.names.prune();
@@ -167,6 +170,21 @@ impl World {
             Observation::Served(source) => self.coverage.expect(source),
             Observation::Unserved(source) => self.forget(source, now),
             Observation::Unavailable(source, reason) => self.coverage.unavailable(source, reason),
+        }
+    }
+
+    /// The list with which a watch of endpoints begins is a complete read of them.
+    fn note_reading(&mut self, observation: &Observation, now: Moment) {
+        match observation {
+            Observation::Endpoints(group, Change::ListBegins) => {
+                self.endpoints_begun.insert(*group, now);
+            }
+            Observation::Endpoints(group, Change::ListEnds) => {
+                if let Some(began) = self.endpoints_begun.remove(group) {
+                    self.endpoints_read.insert(*group, began);
+                }
+            }
+            _ => {}
         }
     }
 

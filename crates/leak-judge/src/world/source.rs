@@ -58,7 +58,7 @@ impl Source {
     }
 
     /// The source that has been listed completely by this observation, if one has.
-    pub(super) fn listed_by(observation: &Observation) -> Option<Self> {
+    pub fn listed_by(observation: &Observation) -> Option<Self> {
         use Change::{ListEnds, Reset};
         match observation {
             Observation::Pods(Reset(_) | ListEnds) => Some(Self::Pods),
