@@ -21,6 +21,7 @@ pub fn run() -> Result<()> {
     }
     succeed(&mut tests)?;
     println!("pure tier: passed");
+    println!("sandbox tier: passed, against the API server in memory");
     match hindrance {
         None => println!("control plane tier: passed, against the real etcd and kube-apiserver"),
         Some(reason) => println!("control plane tier: SKIPPED, because {reason}"),
