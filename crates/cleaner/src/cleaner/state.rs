@@ -1,16 +1,18 @@
 //! What the Cleaner knows, and which step follows from it. Nothing here asks or waits: steps are values, and
 //! what came of them is handed back.
 
+mod outcome;
+mod standing;
+
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     time::Duration,
 };
 
-use danm_api::{ApiGroup, Change, Decoded, Network};
+use danm_api::{ApiGroup, Change};
 use leak_judge::{
-    Action, AddressAction, AddressPlan, Audit, Brake, Coverage, EndpointPlan, Finding, Held, Judgement,
-    Lookout, Moment, NetworkId, NetworkPlan, Observation, Plan, Reason, Reporter, Row, Rules, Slot, Source,
-    Uid, Version, World, plan,
+    Action, Audit, Brake, EndpointPlan, Finding, Held, Judgement, Lookout, Moment, NetworkPlan, Observation,
+    Plan, Reason, Reporter, Rules, Slot, Source, Uid, Version, World, plan,
 };
 
 use super::{
@@ -18,15 +20,10 @@ use super::{
     brake_state::{BrakeState, Passage},
     setbacks::{Setback, Setbacks, Target},
     single_pass::SinglePass,
-    status::{SourceStatus, Status, Trouble},
-    step::{Standing, Step},
+    step::Step,
     under_way::UnderWay,
 };
-use crate::{
-    ApiError, Deletion, Failure, Lead,
-    confirm::{Answers, Questions},
-    news::Written,
-};
+use crate::{Lead, confirm::Questions};
 
 /// A confirmation is believed for so long, so that not every write needs all reads again. Each write is
 /// guarded by the version it was judged at all the same.
@@ -197,162 +194,6 @@ impl State {
         match self.rules.cadence {
             Cadence::Every(_) => Ok(Step::Wait { until: self.next_look(&plan, now), why: String::new() }),
             Cadence::Once => Ok(self.wait_or_end(candidates, plan, now)),
-        }
-    }
-
-    /// A round of questions was answered. What they showed is judged before anything is made of it: whoever is
-    /// not found dead then is not confirmed to be.
-    pub(crate) fn answered(&mut self, answers: Answers, now: Moment) {
-        self.waiting = None;
-        self.under_way.answered(&answers.questions);
-        let one_by_one = answers.questions.is_one_by_one();
-        for (question, error) in answers.outcome() {
-            let target = Target::Endpoint(question.id.clone());
-            match error {
-                None => {
-                    let confirmation = Confirmation { at: now, version: question.version, one_by_one };
-                    self.confirmed.insert(question.uid.clone(), confirmation);
-                }
-                Some(error) => {
-                    tracing::debug!("cannot confirm that {} is dead: {error}", question.id);
-                    self.fail(target, error.clone(), None, now);
-                }
-            }
-        }
-        for observation in answers.seen {
-            self.observe(observation, now);
-        }
-    }
-
-    /// Not all endpoints of a group could be read.
-    pub(crate) fn unread_endpoints(&mut self, group: ApiGroup, error: ApiError, now: Moment) {
-        self.fail(Target::Endpoints(group), error, None, now);
-    }
-
-    /// A network was written, or not. Gives the rows of what is settled by it.
-    pub(crate) fn written(&mut self, written: Written, now: Moment) -> Vec<Row> {
-        let Written { network, version, result, left } = written;
-        self.waiting = None;
-        self.under_way.wrote(&network);
-        let left: Vec<(EndpointPlan, Option<Row>)> = left
-            .into_iter()
-            .map(|endpoint| {
-                let row = self.under_way.deleted(&endpoint.uid);
-                (endpoint, row)
-            })
-            .collect();
-        let target = Target::Network(network.clone());
-        match result {
-            Ok(object) => {
-                self.setbacks.clear(&target);
-                if let Some(object) = object {
-                    self.observe(observation_of(&network, object), now);
-                }
-                Vec::new()
-            }
-            Err(error) => {
-                self.fail(target, error.clone(), version, now);
-                let is_final = self.is_final(&error);
-                let left = left.into_iter().filter(|_| is_final);
-                left.filter_map(|(endpoint, row)| Some(self.tell(&endpoint, failed(row?, &error)))).collect()
-            }
-        }
-    }
-
-    /// An endpoint was deleted, or not. Gives its row if that settles it.
-    pub(crate) fn deleted(
-        &mut self,
-        endpoint: &EndpointPlan,
-        result: Result<Deletion, ApiError>,
-        now: Moment,
-    ) -> Option<Row> {
-        let row = self.under_way.deleted(&endpoint.uid);
-        let target = Target::Endpoint(endpoint.id.clone());
-        match result {
-            Ok(Deletion::Marked) => {
-                // It stays in the index: what happens to its address meanwhile must not be forgotten.
-                let kept = "its deletion waits for somebody's finalizer".to_owned();
-                let error =
-                    ApiError { request: format!("delete {}", endpoint.id), failure: Failure::Conflict(kept) };
-                self.waiting = None;
-                self.setbacks.record(target, error, Some(endpoint.version), now);
-                None
-            }
-            Ok(Deletion::Done) => {
-                let row = row.map(|row| self.tell(endpoint, row));
-                if Brake::concerns(endpoint.finding) {
-                    self.brake.believe();
-                }
-                self.confirmed.remove(&endpoint.uid);
-                self.setbacks.clear(&target);
-                let gone = Observation::EndpointDeleted(endpoint.id.clone(), endpoint.uid.clone());
-                self.world.observe(gone, now);
-                row
-            }
-            Err(error) => {
-                self.confirmed.remove(&endpoint.uid);
-                self.fail(target, error.clone(), Some(endpoint.version), now);
-                let row = row.filter(|_| self.is_final(&error))?;
-                Some(self.tell(endpoint, failed(row, &error)))
-            }
-        }
-    }
-
-    /// A network's part of a plan is done.
-    pub(crate) fn done(&mut self) {
-        self.waiting = None;
-        self.under_way.done();
-    }
-
-    /// Takes in what a dry run would have released. Gives the rows.
-    pub(crate) fn would_release(&mut self, networks: Vec<NetworkPlan>, now: Moment) -> Vec<Row> {
-        let endpoints = networks.into_iter().flat_map(|network| network.endpoints);
-        endpoints
-            .filter_map(|endpoint| {
-                self.single.would_go(&endpoint);
-                let hosts = &self.lookout.doubtful().hosts;
-                let reporter = Reporter::new(&self.world, hosts, &self.rules.judge, now);
-                let EndpointPlan { slot, finding, addresses, .. } = &endpoint;
-                let row = reporter.acted(*slot, *finding, addresses, Action::WouldRelease)?;
-                Some(self.tell(&endpoint, row))
-            })
-            .collect()
-    }
-
-    /// The rows of everything that has none yet.
-    pub(crate) fn rows(&self, standing: &Standing, now: Moment) -> Vec<Row> {
-        let reporter = Reporter::new(&self.world, &standing.audit.hosts, &self.rules.judge, now);
-        let failed = standing.failed.iter().filter_map(|(endpoint, error)| {
-            let addresses: Vec<AddressPlan> = endpoint.addresses.iter().map(not_freed).collect();
-            let row = reporter.acted(endpoint.slot, endpoint.finding, &addresses, Action::Failed)?;
-            Some(Row { error: Some(error.clone()), ..row })
-        });
-        failed.chain(reporter.rows(&standing.audit, &standing.held)).collect()
-    }
-
-    /// How things stand, in short.
-    pub(crate) fn status(&self, now: Moment) -> Status {
-        let mut doubtful: BTreeMap<_, usize> = BTreeMap::new();
-        for Judgement { finding, .. } in &self.lookout.doubtful().judgements {
-            *doubtful.entry((finding.verdict, finding.reason)).or_default() += 1;
-        }
-        let trouble = |(target, setback): (&Target, &Setback)| Trouble::new(target, setback, now);
-        Status {
-            is_leading: self.lead.is_leading,
-            sources: self.world.coverage().states().map(source_status).collect(),
-            can_judge: self.world.coverage().allows_verdicts(),
-            nodes: self.world.nodes().iter().count(),
-            pods: self.world.pods().len(),
-            endpoints: self.world.endpoints().len(),
-            networks: self.world.networks().iter().count(),
-            parked: self
-                .world
-                .parked()
-                .map(|(object, why)| (object.to_string(), why.problem.clone()))
-                .collect(),
-            doubtful,
-            brake: self.brake.passage(now),
-            troubles: self.setbacks.iter(now).map(trouble).collect(),
         }
     }
 
@@ -563,75 +404,6 @@ impl State {
         let audit = self.audit(now);
         Step::End(self.standing(audit, candidates, plan, now))
     }
-
-    fn standing(&self, mut audit: Audit, candidates: Candidates, plan: Plan, now: Moment) -> Standing {
-        let Candidates { mut held, failed, .. } = candidates;
-        held.extend(plan.held);
-        let errors: HashMap<Slot, String> =
-            failed.iter().map(|(judgement, error)| (judgement.slot, error.clone())).collect();
-        let unreleased = self.plan(failed.into_iter().map(|(judgement, _)| judgement).collect(), now);
-        held.extend(unreleased.held);
-        let mut failed: Vec<(EndpointPlan, String)> = Vec::new();
-        let endpoints = unreleased.networks.into_iter().flat_map(|network| network.endpoints);
-        for endpoint in endpoints.chain(unreleased.later) {
-            let error = errors.get(&endpoint.slot).cloned().unwrap_or_default();
-            failed.push((endpoint, error));
-        }
-        if self.rules.cadence == Cadence::Once {
-            let left = plan.networks.into_iter().flat_map(|network| network.endpoints).chain(plan.later);
-            let error = format!("given up: {}", self.single.obstacle);
-            failed.extend(left.map(|endpoint| (endpoint, error.clone())));
-        }
-        let failed_slots: HashSet<Slot> = failed.iter().map(|(endpoint, _)| endpoint.slot).collect();
-        let is_untold = |slot: Slot| !self.is_told(slot) && !failed_slots.contains(&slot);
-        audit.judgements.retain(|judgement| is_untold(judgement.slot));
-        Standing { audit, held, failed }
-    }
-
-    fn waiting_for(&self, candidates: &Candidates, plan: &Plan) -> String {
-        let judgements = self.lookout.doubtful().judgements.iter();
-        let once =
-            judgements.filter(|judgement| judgement.finding.reason == Reason::FirstObservation).count();
-        let window = plan.held.iter().filter(|held| held.reason == Reason::OwnershipWindow).count();
-        let conflicts = candidates.held.iter().filter(|held| held.reason == Reason::Conflict).count();
-        let reasons = [
-            (once, "endpoints that look dead and have to be seen so twice"),
-            (window, "dead endpoints that have to be seen as the owners of their addresses"),
-            (conflicts, "dead endpoints whose network or self somebody else has written meanwhile"),
-            (candidates.failed.len(), "dead endpoints about which the API server does not answer"),
-        ];
-        let reasons =
-            reasons.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
-        reasons.collect::<Vec<_>>().join(", ")
-    }
-
-    fn fail(&mut self, target: Target, error: ApiError, version: Option<Version>, now: Moment) {
-        match error.failure {
-            Failure::Conflict(_) | Failure::NotFound => tracing::debug!("{error}; it will be judged again"),
-            Failure::Refused(_) | Failure::Unknown(_) => tracing::warn!("{error}"),
-        }
-        self.waiting = None;
-        self.single.obstacle = error.to_string();
-        self.setbacks.record(target, error, version, now);
-    }
-
-    /// A single pass does not come back to what was refused.
-    fn is_final(&self, error: &ApiError) -> bool {
-        self.rules.cadence == Cadence::Once && matches!(error.failure, Failure::Refused(_))
-    }
-
-    /// An endpoint is settled: that is logged, and told once.
-    fn tell(&mut self, endpoint: &EndpointPlan, row: Row) -> Row {
-        if self.rules.cadence == Cadence::Once || self.rules.dry_run {
-            self.single.tell(endpoint.uid.clone());
-        }
-        log(endpoint, &row);
-        row
-    }
-}
-
-fn failed(row: Row, error: &ApiError) -> Row {
-    Row { action: Action::Failed, error: Some(error.to_string()), ..row }
 }
 
 /// Whether it may change what is to be done even if no endpoint and no Node is news: by networks, by what can be read.
@@ -650,47 +422,10 @@ const fn tells_of_more_than_objects(observation: &Observation) -> bool {
     )
 }
 
-fn source_status((source, words): (Source, String)) -> (String, SourceStatus) {
-    let is_synced = words == Coverage::SYNCED;
-    (source.to_string(), SourceStatus { is_synced, words })
-}
-
-/// What was to be freed and was not stays.
-fn not_freed(plan: &AddressPlan) -> AddressPlan {
-    let action = match plan.action {
-        AddressAction::Free => AddressAction::Keep,
-        action => action,
-    };
-    AddressPlan { action, ..plan.clone() }
-}
-
 fn version_of(world: &World, target: &Target) -> Option<Version> {
     match target {
         Target::Network(id) => world.networks().get(id).map(|network| network.version),
         Target::Endpoint(id) => world.endpoints().find(id).map(|endpoint| endpoint.version),
         Target::Endpoints(_) => None,
-    }
-}
-
-fn observation_of(id: &NetworkId, object: Decoded<Network>) -> Observation {
-    Observation::Networks(id.group, id.network.kind, Change::Apply(object))
-}
-
-fn log(endpoint: &EndpointPlan, row: &Row) {
-    let done = match row.action {
-        Action::Released => "released",
-        Action::WouldRelease => "would release",
-        Action::Held | Action::Kept | Action::Failed => "failed to release",
-    };
-    let Finding { reason, .. } = endpoint.finding;
-    let pod = format!("{}/{}", row.pod.namespace, row.pod.name);
-    let evidence = row.evidence.join("; ");
-    match &row.error {
-        None => {
-            tracing::info!(%reason, pod, host = row.host, uid = row.uid, evidence, "{done} {}", endpoint.id)
-        }
-        Some(error) => {
-            tracing::error!(%reason, pod, host = row.host, uid = row.uid, evidence, error, "{done} {}", endpoint.id)
-        }
     }
 }
