@@ -7,6 +7,7 @@ mod access;
 mod controller;
 mod crash;
 mod definitions;
+mod incidents;
 mod node_loss;
 mod pass;
 mod program;

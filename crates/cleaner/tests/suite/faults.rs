@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use danm_api::{ApiGroup, DanmKind, NetworkKind};
 use http::Method;
-use sandbox::{Effect, Fault, Match, Times};
+use sandbox::{Effect, Fault, Match, Options, Sandbox, Times};
 use serde_json::Value;
 use testkit::{Cluster, objects};
 
@@ -262,4 +262,74 @@ async fn a_lease_that_cannot_be_renewed_pauses_releasing_and_is_shown() {
     assert_eq!(endpoints(&cluster).await, ["c5", "d6"]);
     cluster.sandbox().heal();
     eventually("it goes on", async || endpoints(&cluster).await == ["c5"]).await;
+}
+
+/// Row 48.
+#[tokio::test]
+async fn watches_that_begin_anew_after_a_gap_lose_nothing() {
+    let mut cluster = filled().await;
+    let cleaner = Running::start(&cluster.kubeconfig(), &[]).await;
+    eventually("the dead are gone", async || endpoints(&cluster).await == ["c5"]).await;
+    let gap = cluster.sandbox().inject(fault(Match::watches(), status(500)));
+    cluster.sandbox().inject(fault(Match::any(), Effect::BreakWatches));
+    cluster.delete(&objects::pod("ran", "alive", "node-a")).await;
+    cluster.create([network("d", &[6]), objects::pod("ran", "new", "node-a")]).await;
+    cluster.create([endpoint("d6", "new", "d", "10.0.0.6")]).await;
+    cluster.sandbox().forget_history();
+    cluster.sandbox().lift(gap);
+
+    eventually("what died in the gap is gone", async || endpoints(&cluster).await == ["d6"]).await;
+    assert_eq!((bits(&cluster, "c").await, bits(&cluster, "d").await), (vec![], vec![6]));
+    cleaner.ready().await;
+}
+
+/// Row 7.
+#[tokio::test]
+async fn after_a_restore_of_the_data_store_an_address_is_watched_for_the_whole_window_again() {
+    const WINDOW: Duration = Duration::from_secs(4);
+    let dead = || {
+        let old =
+            |object: Value| objects::with(object, "/metadata/creationTimestamp", "2026-11-01T10:00:00Z");
+        [
+            objects::node("node-a", "True"),
+            old(network("a", &[5])),
+            old(endpoint("a5", "gone", "a", "10.0.0.5")),
+        ]
+    };
+    let before = Sandbox::start(Options::default()).expect("a loopback");
+    before
+        .load((0..50).map(|number| objects::pod("ran", &format!("pod-{number}"), "node-a")))
+        .expect("loaded");
+    before.load(dead()).expect("loaded");
+    let folder = tempfile::tempdir().expect("a folder");
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, before.kubeconfig()).expect("written");
+    let arguments = ["--ownership-window", "4s", "--leader-elect", "false", "--audit-interval", "500ms"];
+    let cleaner = Running::start(&kubeconfig, &arguments).await;
+    let held = "danm_cleaner_doubtful_endpoints{verdict=\"dangling\",reason=\"pod-gone\"}";
+    eventually("it is known to be dead", async || cleaner.metric(held).await == Some(1.0)).await;
+
+    let listen = before.url().trim_start_matches("http://").parse().expect("an address");
+    let revision = before.revision();
+    let restored_at = std::time::Instant::now();
+    drop(before);
+    let restored = restart(listen).await;
+    restored.load(dead()).expect("loaded");
+    assert!(restored.revision() < revision, "versions went back");
+    let write =
+        |requests: Vec<sandbox::Recorded>| requests.iter().any(|request| request.method == Method::PATCH);
+    eventually("it is freed", async || write(restored.requests())).await;
+    assert!(restored_at.elapsed() >= WINDOW, "{:?}", restored_at.elapsed());
+}
+
+/// The port is free once the connections of the server before are gone.
+async fn restart(listen: std::net::SocketAddr) -> Sandbox {
+    let begun = std::time::Instant::now();
+    loop {
+        match Sandbox::start(Options { listen, ..Options::default() }) {
+            Ok(sandbox) => return sandbox,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(10), "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -8,6 +8,7 @@ mod controller;
 mod crash;
 mod deployment;
 mod faults;
+mod incidents;
 mod pass;
 mod program;
 mod report;
