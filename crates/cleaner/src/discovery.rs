@@ -1,14 +1,17 @@
 //! Watches whatever of DANM's kinds a cluster serves, now or later: definitions are installed and removed while
 //! the Cleaner runs, and a cluster that is migrated serves two groups for a while.
+//!
+//! It also notices when the data store has gone back to an earlier state, as after a restore from a backup. Watches
+//! do not: they wait in silence for versions that were there before. Then everything is listed anew.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use danm_api::ApiType;
+use danm_api::{ApiType, Node};
 use futures::{Stream, stream};
-use kube::Client;
+use kube::{Api, Client, api::ListParams};
 use leak_judge::{Observation, Source};
 use operator_runtime::{describe, served_kinds};
 use tokio::{
@@ -42,15 +45,25 @@ pub(crate) fn discovered(client: Client) -> impl Stream<Item = Observation> + Un
     stream::poll_fn(move |context| receiver.poll_recv(context))
 }
 
-/// Asks what is served, again and again.
-async fn look(client: Client, found: mpsc::Sender<Vec<ApiType>>) {
+/// What was found out about the server.
+#[derive(Debug)]
+enum Finding {
+    /// It serves these kinds.
+    Serves(Vec<ApiType>),
+    /// Its data store is of an earlier version than was seen before.
+    WentBack { from: u64, to: u64 },
+}
+
+/// Asks what is served and how far the data store is, again and again.
+async fn look(client: Client, found: mpsc::Sender<Finding>) {
+    let mut latest = 0;
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         match served_kinds(&client).await {
             Ok(served) => {
-                if found.send(served).await.is_err() {
+                if found.send(Finding::Serves(served)).await.is_err() {
                     return;
                 }
             }
@@ -58,22 +71,35 @@ async fn look(client: Client, found: mpsc::Sender<Vec<ApiType>>) {
                 tracing::warn!("cannot ask the API server what it serves: {}", describe(&error));
             }
         }
+        let Some(version) = version_of_data_store(&client).await else { continue };
+        if version < latest && found.send(Finding::WentBack { from: latest, to: version }).await.is_err() {
+            return;
+        }
+        latest = version;
     }
 }
 
+/// The version that a consistent list of next to nothing is of.
+async fn version_of_data_store(client: &Client) -> Option<u64> {
+    let nodes: Api<Node> = Api::all(client.clone());
+    let list = nodes.list_metadata(&ListParams::default().limit(1)).await.ok()?;
+    list.metadata.resource_version?.parse().ok()
+}
+
 /// Passes on what the watches see, and begins those that are missing.
-async fn forward(
-    client: Client,
-    mut findings: mpsc::Receiver<Vec<ApiType>>,
-    sender: mpsc::Sender<Observation>,
-) {
+async fn forward(client: Client, mut findings: mpsc::Receiver<Finding>, sender: mpsc::Sender<Observation>) {
     let mut served = Served::default();
     let mut watches = Watches::new(client);
     [Source::Pods, Source::Nodes].into_iter().for_each(|source| watches.begin(source));
     loop {
         let observations = tokio::select! {
             found = findings.recv() => match found {
-                Some(kinds) => {
+                Some(Finding::WentBack { from, to }) => {
+                    let why = format!("the data store went back from version {from} to {to}");
+                    tracing::warn!("{why}: everything is listed anew, and what was seen before counts as nothing");
+                    watches.begin_anew(&why)
+                }
+                Some(Finding::Serves(kinds)) => {
                     let (begin, told) = served.found(&sources(&kinds).collect());
                     begin.into_iter().for_each(|source| watches.begin(source));
                     told

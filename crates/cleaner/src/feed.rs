@@ -50,15 +50,24 @@ pub(crate) struct Watches {
     unlisted: BTreeSet<Source>,
     /// Endpoints that wait for that.
     waiting: Vec<Source>,
+    /// All that are watched, or wait to be.
+    begun: Vec<Source>,
 }
 
 impl Watches {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client, streams: SelectAll::new(), unlisted: BTreeSet::new(), waiting: Vec::new() }
+        Self {
+            client,
+            streams: SelectAll::new(),
+            unlisted: BTreeSet::new(),
+            waiting: Vec::new(),
+            begun: Vec::new(),
+        }
     }
 
     /// Begins to watch a source, now or when it is its turn.
     pub(crate) fn begin(&mut self, source: Source) {
+        self.begun.push(source);
         match source {
             Source::Danm(ApiType { kind: DanmKind::DanmEp, .. }) => return self.waiting.push(source),
             Source::Danm(ApiType { kind: DanmKind::Network(_), .. }) => {
@@ -67,6 +76,16 @@ impl Watches {
             _ => {}
         }
         self.streams.push(stream_of(self.client.clone(), source));
+    }
+
+    /// Begins all watches anew, with lists. Gives what there is to tell until they have come in.
+    pub(crate) fn begin_anew(&mut self, why: &str) -> Vec<Observation> {
+        self.streams.clear();
+        self.waiting.clear();
+        let begun = std::mem::take(&mut self.begun);
+        let told = begun.iter().map(|source| Observation::Unavailable(*source, why.to_owned())).collect();
+        begun.into_iter().for_each(|source| self.begin(source));
+        told
     }
 
     /// What is seen next; `None` if nothing is watched. Breaking off and asking again loses nothing.

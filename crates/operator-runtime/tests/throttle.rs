@@ -14,7 +14,7 @@ use std::{
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Error};
-use operator_runtime::{ConnectArgs, Throttle, connect, connect_without_retries};
+use operator_runtime::{ConnectArgs, Throttle, connect};
 use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -68,7 +68,7 @@ async fn answer(mut stream: TcpStream, requests: Arc<AtomicUsize>) {
 #[tokio::test]
 async fn one_refusal_holds_back_all_that_share_a_throttle() {
     let (args, _file, requests) = busy().await;
-    let api: Api<Namespace> = Api::all(connect_without_retries(&args).await.expect("the file is good"));
+    let api: Api<Namespace> = Api::all(connect(&args).await.expect("the file is good"));
     let throttle = Throttle::default();
     let started = Instant::now();
     let refused = throttle.run(api.get("default")).await;
@@ -78,15 +78,4 @@ async fn one_refusal_holds_back_all_that_share_a_throttle() {
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!(requests.load(Ordering::SeqCst), 9);
-}
-
-/// What the throttle has to be used without. Should this fail after an update, read its documentation again.
-#[tokio::test]
-async fn the_client_of_kube_waits_by_itself_and_tells_nobody() {
-    let (args, _file, requests) = busy().await;
-    let api: Api<Namespace> = Api::all(connect(&args).await.expect("the file is good"));
-    let started = Instant::now();
-    api.get("default").await.expect("it is tried again");
-    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
-    assert_eq!(requests.load(Ordering::SeqCst), 2);
 }

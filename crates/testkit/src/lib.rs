@@ -16,6 +16,8 @@ pub mod manifests;
 pub mod objects;
 pub mod samples;
 
+pub use danm_ipam::{AllocBits, BitIndex};
+
 pub use cluster::{Cluster, Server, collection_of};
 pub use control_plane::{ControlPlane, Process, Unavailable};
 pub use gate::Gate;

@@ -3,12 +3,11 @@
 use std::{collections::HashMap, time::Duration};
 
 use danm_api::{ApiGroup, ApiType, Change, DanmKind, Network, NetworkKind};
-use danm_ipam::{AllocBits, BitIndex};
 use futures::StreamExt;
 use kube::Api;
 use operator_runtime::watch;
 use serde_json::Value;
-use testkit::{Cluster, objects};
+use testkit::{AllocBits, BitIndex, Cluster, objects};
 use tokio::{
     io::BufReader,
     process::Child,
@@ -47,13 +46,13 @@ pub async fn measure(cluster: &mut Cluster) -> Vec<Figure> {
     assert_eq!(seconds.len(), PODS as usize, "every address is freed");
     seconds.sort_by(f64::total_cmp);
     let grace = GRACE.as_secs_f64();
-    let at = |share: f64| seconds[((seconds.len() - 1) as f64 * share).round() as usize] - grace;
+    let at = |percent: usize| seconds[(seconds.len() - 1) * percent / 100] - grace;
     let figure = |name: &str, over: f64, bar: f64| Figure {
         what: format!("Pod deleted -> address free, {DELETIONS_PER_SECOND} a second, {name}"),
         value: format!("grace + {:.0} ms", over * 1e3),
         bar: Some((format!("grace + {:.0} ms", bar * 1e3), over < bar)),
     };
-    vec![figure("p50", at(0.5), 0.2), figure("p99", at(0.99), 1.0)]
+    vec![figure("p50", at(50), 0.2), figure("p99", at(99), 1.0)]
 }
 
 async fn fill(cluster: &mut Cluster) {
@@ -110,7 +109,7 @@ fn watch_networks(cluster: &Cluster) -> mpsc::UnboundedReceiver<(Freed, Instant)
     tokio::spawn(async move {
         let mut known: HashMap<u32, AllocBits> = HashMap::new();
         while let Some(change) = changes.next().await {
-            let (Ok(Change::Apply(network)) | Ok(Change::Listed(network))) = change else { continue };
+            let Ok(Change::Apply(network) | Change::Listed(network)) = change else { continue };
             let now = Instant::now();
             let name = network.metadata.name.as_deref().unwrap_or_default();
             let Some(number) = name.strip_prefix("net-").and_then(|number| number.parse().ok()) else {

@@ -4,12 +4,7 @@
 //! Prints a table and fails where a bar of the project is not held. Run by `cargo xtask bench cleaner`; one of them
 //! alone by `cargo bench --package cleaner --bench cleaner -- rate`, `latency` or `memory`.
 
-#![expect(
-    clippy::expect_used,
-    clippy::cast_precision_loss,
-    clippy::print_stdout,
-    reason = "figures for people"
-)]
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "figures for people")]
 
 mod latency;
 mod memory;

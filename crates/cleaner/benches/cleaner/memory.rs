@@ -3,10 +3,9 @@
 use std::{fs, time::Duration};
 
 use danm_api::{ApiGroup, NetworkKind};
-use danm_ipam::{AllocBits, BitIndex};
 use sandbox::{Options, Sandbox};
 use serde_json::Value;
-use testkit::objects;
+use testkit::{AllocBits, BitIndex, objects};
 use tokio::{io::BufReader, time::sleep};
 
 use crate::{Figure, program::program};
@@ -23,15 +22,13 @@ const MEGABYTES: f64 = 300.0;
 /// Measures: all that lives is in the sandbox, and the process is up until it has looked at everything.
 pub async fn measure() -> Vec<Figure> {
     let sandbox = Sandbox::start(Options { record: false, ..Options::default() }).expect("a loopback");
-    let parts: [(&str, Box<dyn Fn(usize) -> Value>, usize); 4] = [
-        ("nodes", Box::new(|number| objects::node(&format!("node-{number}"), "True")), NODES),
-        ("networks", Box::new(network), NETWORKS),
-        ("pods", Box::new(pod), PODS),
-        ("endpoints", Box::new(endpoint), PODS * ENDPOINTS_PER_POD),
-    ];
-    for (what, object, count) in parts {
-        sandbox.load((0..count).map(object)).unwrap_or_else(|error| panic!("{what}: {error}"));
-    }
+    let load = |count: usize, object: &dyn Fn(usize) -> Value| {
+        sandbox.load((0..count).map(object)).expect("it takes them");
+    };
+    load(NODES, &|number| objects::node(&format!("node-{number}"), "True"));
+    load(NETWORKS, &network);
+    load(PODS, &pod);
+    load(PODS * ENDPOINTS_PER_POD, &endpoint);
     let folder = tempfile::tempdir().expect("a folder");
     let kubeconfig = folder.path().join("kubeconfig");
     fs::write(&kubeconfig, sandbox.kubeconfig()).expect("written");

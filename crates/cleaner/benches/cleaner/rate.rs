@@ -4,7 +4,6 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use danm_api::{ApiGroup, ApiType, DanmEp, DanmKind, NetworkKind};
-use danm_ipam::{AllocBits, BitIndex};
 use futures::{StreamExt, stream};
 use http::Request;
 use kube::{
@@ -12,7 +11,7 @@ use kube::{
     api::{DeleteParams, ListParams, Preconditions},
 };
 use serde_json::Value;
-use testkit::{Cluster, objects};
+use testkit::{AllocBits, BitIndex, Cluster, objects};
 
 use crate::{
     Figure, median,

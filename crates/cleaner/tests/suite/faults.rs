@@ -316,9 +316,9 @@ async fn after_a_restore_of_the_data_store_an_address_is_watched_for_the_whole_w
     let restored = restart(listen).await;
     restored.load(dead()).expect("loaded");
     assert!(restored.revision() < revision, "versions went back");
-    let write =
-        |requests: Vec<sandbox::Recorded>| requests.iter().any(|request| request.method == Method::PATCH);
-    eventually("it is freed", async || write(restored.requests())).await;
+    let released = "danm_cleaner_released_endpoints_total{reason=\"pod-gone\"}";
+    eventually("it is freed", async || cleaner.metric(released).await == Some(1.0)).await;
+    assert!(cleaner.log().contains("went back from version"), "{}", cleaner.log());
     assert!(restored_at.elapsed() >= WINDOW, "{:?}", restored_at.elapsed());
 }
 

@@ -4,9 +4,8 @@
 use std::time::{Duration, Instant};
 
 use danm_api::{ApiGroup, DanmKind, NetworkKind};
-use danm_ipam::{AllocBits, BitIndex};
 use serde_json::{Value, json};
-use testkit::{Cluster, objects};
+use testkit::{AllocBits, BitIndex, Cluster, objects};
 
 use crate::{
     program::clean,

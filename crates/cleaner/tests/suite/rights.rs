@@ -36,8 +36,10 @@ async fn grant(cluster: &Cluster, rights: &[(&str, &str, &[&str])]) {
     cluster.send(Method::POST, roles, Some(&role)).await.expect("a role");
     let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
     let _ = cluster.send(Method::DELETE, &format!("{bindings}/cleaner"), None).await;
+    let _ = cluster.send(Method::DELETE, &format!("{bindings}/danm-cleaner"), None).await;
     cluster.send(Method::POST, bindings, Some(&binding)).await.expect("a binding");
-    while !may_list_as_granted(cluster, rights).await {
+    let no_right = [("", "events", &["create"][..])];
+    while !may_list_as_granted(cluster, rights).await || may_list_as_granted(cluster, &no_right).await {
         tokio::task::yield_now().await;
     }
 }

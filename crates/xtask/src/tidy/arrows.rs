@@ -6,7 +6,7 @@ use cargo_metadata::{DependencyKind, Metadata};
 
 use super::{Problems, members};
 
-/// What each crate may use besides itself. For tests every crate may use `testkit` too.
+/// What each crate may use besides itself. For tests every crate may use `testkit` and `sandbox` too.
 const ARROWS: [(&str, &[&str]); 8] = [
     ("danm-api", &[]),
     ("danm-ipam", &["danm-api"]),
@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that exist for tests.
-const FOR_TESTS: &str = "testkit";
+const FOR_TESTS: [&str; 2] = ["testkit", "sandbox"];
 
 pub fn check(metadata: &Metadata) -> Problems {
     let allowed: BTreeMap<&str, &[&str]> = ARROWS.into_iter().collect();
@@ -33,7 +33,8 @@ pub fn check(metadata: &Metadata) -> Problems {
             continue;
         };
         for dependency in package.dependencies.iter().filter(|one| names.contains(&one.name.as_str())) {
-            let is_for_tests = dependency.kind == DependencyKind::Development && dependency.name == FOR_TESTS;
+            let is_for_tests = dependency.kind == DependencyKind::Development
+                && FOR_TESTS.contains(&dependency.name.as_str());
             if !is_for_tests && !allowed.contains(&dependency.name.as_str()) {
                 problems.push(format!("{name} must not use {}", dependency.name));
             }
