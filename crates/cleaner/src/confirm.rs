@@ -17,7 +17,7 @@ use leak_judge::{
     Version, World,
 };
 
-use crate::{ApiError, ApiServer, api_server::EndpointsPage, news::News};
+use crate::{ApiError, ApiServer, Failure, api_server::EndpointsPage, news::News};
 
 /// Up to so many Pods of a namespace are read one by one; more of them in one list.
 const SINGLE_READS: usize = 8;
@@ -211,11 +211,21 @@ async fn perform(api: &impl ApiServer, read: &Read) -> Result<Option<Observation
             let pod = api.pod(namespace, name).await?;
             pod.map(|pod| Observation::Pods(Change::Read(vec![pod])))
         }
-        Read::Node(name) => api.node(name).await?.map(|node| Observation::Nodes(Change::Read(vec![node]))),
+        Read::Node(name) => match api.node(name).await? {
+            Some(node) => Some(Observation::Nodes(Change::Read(vec![node]))),
+            None => return Err(is_gone(name)),
+        },
         Read::Nodes => Some(Observation::Nodes(Change::Read(api.nodes().await?))),
         Read::Network(id) => {
             let network = api.network(id).await?;
             network.map(|it| Observation::Networks(id.group, id.network.kind, Change::Read(vec![it])))
         }
     })
+}
+
+/// A Node that should be Ready and is not there any more: that its watch has not told yet is no reason to believe
+/// that it stopped what it ran.
+fn is_gone(node: &str) -> ApiError {
+    let failure = Failure::Unknown("it is gone, and how has not been seen".to_owned());
+    ApiError { request: format!("find node {node} Ready"), failure }
 }

@@ -74,6 +74,28 @@ async fn a_pod_that_a_dead_watch_did_not_show_is_found_by_the_confirming_read() 
     drop(cleaner);
 }
 
+#[tokio::test]
+async fn a_node_that_is_gone_without_having_been_seen_to_go_confirms_nothing() {
+    let mut cluster = filled().await;
+    cluster.create([objects::node("node-b", "True")]).await;
+    let cleaner = Running::start(&cluster.kubeconfig(), &[]).await;
+    eventually("the dead are gone", async || endpoints(&cluster).await == ["c5"]).await;
+    cluster.sandbox().inject(fault(Match::watches().path("/api/v1/nodes"), Effect::HalfOpen));
+    cluster.delete(&objects::node("node-a", "True")).await;
+    cluster.create([network("d", &[6, 7]), endpoint("d6", "gone", "d", "10.0.0.6")]).await;
+    let elsewhere = objects::with(endpoint("d7", "gone", "d", "10.0.0.7"), "/spec/Host", "node-b");
+    eventually("it is asked for", async || {
+        let requests = cluster.sandbox().requests();
+        requests.iter().filter(|request| request.uri.path() == "/api/v1/nodes/node-a").count() >= 2
+    })
+    .await;
+    cluster.create([elsewhere]).await;
+
+    eventually("others go", async || endpoints(&cluster).await == ["c5", "d6"]).await;
+    assert_eq!(bits(&cluster, "d").await, [6]);
+    drop(cleaner);
+}
+
 /// Row 5.
 #[tokio::test]
 async fn nothing_is_released_before_pods_can_be_listed() {
@@ -218,6 +240,22 @@ async fn rights_that_are_lost_pause_what_needs_them_and_are_shown() {
     })
     .await;
     assert_eq!(cleaner.metric("danm_cleaner_paused").await, Some(1.0));
+    cluster.sandbox().heal();
+    cluster.create([network("d", &[6]), endpoint("d6", "gone", "d", "10.0.0.6")]).await;
+    eventually("it goes on", async || endpoints(&cluster).await == ["c5"]).await;
+    cleaner.ready().await;
+}
+
+#[tokio::test]
+async fn an_api_server_that_is_gone_pauses_everything_until_it_is_back() {
+    let mut cluster = filled().await;
+    let cleaner = Running::start(&cluster.kubeconfig(), &["--leader-elect", "false"]).await;
+    eventually("the dead are gone", async || endpoints(&cluster).await == ["c5"]).await;
+    cluster.sandbox().inject(fault(Match::any(), Effect::DropBefore));
+    cluster.sandbox().inject(fault(Match::any(), Effect::BreakWatches));
+    eventually("it is not ready", async || cleaner.ask("/ready").await.0 == 503).await;
+    eventually("it pauses", async || cleaner.metric("danm_cleaner_paused").await == Some(1.0)).await;
+    assert_eq!(cleaner.ask("/live").await.0, 200, "a restart would not help");
     cluster.sandbox().heal();
     cluster.create([network("d", &[6]), endpoint("d6", "gone", "d", "10.0.0.6")]).await;
     eventually("it goes on", async || endpoints(&cluster).await == ["c5"]).await;

@@ -129,6 +129,15 @@ async fn deploy(cluster: &Cluster) {
     }
 }
 
+/// Every field of it is one that the API server knows.
+#[tokio::test]
+async fn the_deployment_of_the_manifest_is_valid() {
+    let Ok(cluster) = crate::cluster().await else { return };
+    let deployment = manifests::objects_in("cleaner/deployment.yaml").remove(0);
+    let path = format!("{}?dryRun=All&fieldValidation=Strict", collection_of(&deployment));
+    cluster.send(Method::POST, &path, Some(&deployment)).await.expect("it is taken");
+}
+
 #[tokio::test]
 async fn the_rights_of_the_manifest_are_enough_for_a_pass() {
     let Ok(mut cluster) = crate::cluster().await else { return };

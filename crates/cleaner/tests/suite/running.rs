@@ -17,7 +17,7 @@ use tokio::{
 use crate::program::program;
 
 /// How long anything may take that takes no time worth mentioning.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A controller. It is killed when this is dropped.
 pub struct Running {
