@@ -49,8 +49,6 @@ impl Hosts {
         let links = Links::new(world.nodes());
         let mut inhabited = HashSet::new();
         let mut linked: HashMap<Arc<str>, Option<Arc<str>>> = HashMap::new();
-        let mut known: HashSet<Arc<str>> = HashSet::new();
-        let mut convention = Convention::Unseen;
         for (_, endpoint) in world.endpoints().iter() {
             let node = match linked.get(&endpoint.host) {
                 Some(node) => node,
@@ -61,29 +59,16 @@ impl Hosts {
             if node.is_none() && has_living_pod(endpoint, world) {
                 inhabited.insert(Arc::clone(&endpoint.host));
             }
-            let Some(home) = node_of_pod(endpoint, world) else { continue };
-            match node {
-                Some(node) if **node == *home => {
-                    known.insert(Arc::clone(node));
-                    convention.holds();
-                }
-                _ => convention = Convention::Broken,
-            }
         }
-        let mut silent: Vec<&Arc<str>> = world
-            .nodes()
-            .iter()
-            .filter(|node| node.ready_since.is_none() && !known.contains(&node.name))
-            .filter(|_| convention != Convention::Kept)
-            .map(|node| &node.name)
-            .collect();
-        silent.sort();
+        // Nearly always every host is a Node, and who does not answer is nobody else.
+        let is_all_linked = linked.values().all(Option::is_some);
+        let silent = if is_all_linked { None } else { silent_stranger(world, &linked) };
         let states = linked
             .iter()
             .map(|(host, node)| {
                 let state = match node {
                     Some(node) => node_state(world.nodes(), node),
-                    None => unlinked_state(host, inhabited.contains(host), &links, silent.first().copied()),
+                    None => unlinked_state(host, inhabited.contains(host), &links, silent.as_ref()),
                 };
                 (Arc::clone(host), state)
             })
@@ -180,6 +165,28 @@ impl Convention {
             *self = Self::Kept;
         }
     }
+}
+
+/// A Node that does not answer and may call itself anything, if there is one.
+fn silent_stranger(world: &World, linked: &HashMap<Arc<str>, Option<Arc<str>>>) -> Option<Arc<str>> {
+    let mut silent = world.nodes().iter().filter(|node| node.ready_since.is_none()).peekable();
+    silent.peek()?;
+    let mut known: HashSet<&str> = HashSet::new();
+    let mut convention = Convention::Unseen;
+    for (_, endpoint) in world.endpoints().iter() {
+        let Some(home) = node_of_pod(endpoint, world) else { continue };
+        match linked.get(&endpoint.host) {
+            Some(Some(node)) if **node == *home => {
+                known.insert(home);
+                convention.holds();
+            }
+            _ => convention = Convention::Broken,
+        }
+    }
+    if convention == Convention::Kept {
+        return None;
+    }
+    silent.filter(|node| !known.contains(&*node.name)).map(|node| Arc::clone(&node.name)).min()
 }
 
 /// The Node that an endpoint's Pod was bound to, if the Pod is there.
