@@ -312,8 +312,8 @@ impl State {
 
     /// What may be released of what is confirmed: nobody else may hold an address without having been seen.
     fn shown_only(&self, confirmed: Vec<Judgement>, now: Moment) -> Vec<NetworkPlan> {
-        let networks = self.plan(confirmed.clone(), now).networks;
-        let endpoints = networks.iter().flat_map(|network| &network.endpoints);
+        let Plan { networks, later, .. } = self.plan(confirmed.clone(), now);
+        let endpoints = networks.iter().flat_map(|network| &network.endpoints).chain(&later);
         let hidden: HashSet<Slot> =
             endpoints.filter(|endpoint| !self.is_shown(endpoint)).map(|endpoint| endpoint.slot).collect();
         if hidden.is_empty() {
