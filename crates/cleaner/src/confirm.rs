@@ -48,7 +48,7 @@ pub(crate) struct Question {
     pub(crate) version: Version,
     /// The Pod that should not be there.
     pod: String,
-    /// The Node that should be Ready; `None` where none should be its host.
+    /// The Node that should be Ready or out of service; `None` where none should be its host.
     node: Option<String>,
     /// The network, if it should not be there.
     network: Option<NetworkId>,
@@ -117,7 +117,7 @@ impl Question {
     fn about(world: &World, hosts: &Hosts, plan: &EndpointPlan) -> Option<Self> {
         let endpoint = world.endpoints().get(plan.slot)?;
         let node = match hosts.state(&endpoint.host) {
-            Some(HostState::Ready { node, .. }) => Some(node.to_string()),
+            Some(HostState::Ready { node, .. } | HostState::OutOfService { node }) => Some(node.to_string()),
             _ => None,
         };
         let is_network_gone = matches!(world.network_of(endpoint), NetworkLookup::Gone);
@@ -223,9 +223,9 @@ async fn perform(api: &impl ApiServer, read: &Read) -> Result<Option<Observation
     })
 }
 
-/// A Node that should be Ready and is not there any more: that its watch has not told yet is no reason to believe
+/// A Node that should be there and is not any more: that its watch has not told yet is no reason to believe
 /// that it stopped what it ran.
 fn is_gone(node: &str) -> ApiError {
     let failure = Failure::Unknown("it is gone, and how has not been seen".to_owned());
-    ApiError { request: format!("find node {node} Ready"), failure }
+    ApiError { request: format!("find node {node}"), failure }
 }

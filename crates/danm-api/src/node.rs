@@ -8,9 +8,28 @@ use serde::Deserialize;
 pub struct Node {
     /// Its metadata, whole.
     pub metadata: ObjectMeta,
+    /// What is wanted of it.
+    #[serde(default)]
+    pub spec: NodeSpec,
     /// What its kubelet reports.
     #[serde(default)]
     pub status: NodeStatus,
+}
+
+/// The part of a Node's `spec` that we read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct NodeSpec {
+    /// What keeps Pods away from it.
+    pub taints: Vec<Taint>,
+}
+
+/// One item of a Node's `spec.taints`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Taint {
+    /// Its key.
+    pub key: String,
 }
 
 /// The part of a Node's `status` that we read.
@@ -34,7 +53,15 @@ pub struct NodeCondition {
 /// The label that holds the host name of the machine, which may differ from the Node's name.
 const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
 
+/// The taint by which an operator says that the machine is shut down and runs nothing any more.
+const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+
 impl Node {
+    /// Whether an operator has said that the machine is shut down.
+    pub fn is_out_of_service(&self) -> bool {
+        self.spec.taints.iter().any(|taint| taint.key == OUT_OF_SERVICE)
+    }
+
     /// Whether its kubelet answers and calls the machine fit.
     pub fn is_ready(&self) -> bool {
         self.status

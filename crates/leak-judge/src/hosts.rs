@@ -13,7 +13,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::{
     Moment,
-    world::{Endpoint, Nodes, World},
+    world::{Endpoint, NodeRecord, Nodes, World},
 };
 
 /// What is known of the machine behind a host name.
@@ -28,6 +28,11 @@ pub enum HostState {
     },
     /// Its Node does not answer, or calls itself unfit.
     NotReady {
+        /// The Node's name.
+        node: Arc<str>,
+    },
+    /// Its Node does not answer, and an operator has said that the machine is shut down.
+    OutOfService {
         /// The Node's name.
         node: Arc<str>,
     },
@@ -78,7 +83,8 @@ impl Hosts {
 
     /// Whether a host was known to be that of a Node when they were surveyed.
     pub fn is_linked(&self, host: &str) -> bool {
-        matches!(self.state(host), Some(HostState::Ready { .. } | HostState::NotReady { .. }))
+        use HostState::{NotReady, OutOfService, Ready};
+        matches!(self.state(host), Some(Ready { .. } | NotReady { .. } | OutOfService { .. }))
     }
 
     /// The state of a host, if some endpoint named it when they were surveyed.
@@ -119,9 +125,11 @@ impl<'a> Links<'a> {
 }
 
 fn node_state(nodes: &Nodes, name: &Arc<str>) -> HostState {
-    match nodes.get(name).and_then(|node| node.ready_since) {
-        Some(since) => HostState::Ready { node: Arc::clone(name), since },
-        None => HostState::NotReady { node: Arc::clone(name) },
+    let node = Arc::clone(name);
+    match nodes.get(name) {
+        Some(NodeRecord { ready_since: Some(since), .. }) => HostState::Ready { node, since: *since },
+        Some(NodeRecord { is_out_of_service: true, .. }) => HostState::OutOfService { node },
+        _ => HostState::NotReady { node },
     }
 }
 
@@ -169,7 +177,8 @@ impl Convention {
 
 /// A Node that does not answer and may call itself anything, if there is one.
 fn silent_stranger(world: &World, linked: &HashMap<Arc<str>, Option<Arc<str>>>) -> Option<Arc<str>> {
-    let mut silent = world.nodes().iter().filter(|node| node.ready_since.is_none()).peekable();
+    let is_silent = |node: &&NodeRecord| node.ready_since.is_none() && !node.is_out_of_service;
+    let mut silent = world.nodes().iter().filter(is_silent).peekable();
     silent.peek()?;
     let mut known: HashSet<&str> = HashSet::new();
     let mut convention = Convention::Unseen;

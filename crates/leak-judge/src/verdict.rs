@@ -57,6 +57,8 @@ reasons! {
     PodGone = "pod-gone",
     /// Dangling: its Pod and its Node are gone.
     NodeGone = "node-gone",
+    /// Dangling: its Pod is gone, and an operator has said that its Node is shut down.
+    NodeOutOfService = "node-out-of-service",
     /// Unknown: its Pod has ended but is still there.
     PodFinished = "pod-finished",
     /// Unknown: the name of its Pod is that of a static Pod of its Node, which runs without the API server.

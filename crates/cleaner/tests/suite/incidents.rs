@@ -100,6 +100,22 @@ async fn a_pod_that_was_force_deleted_on_a_lost_node_keeps_its_address_until_the
     eventually("it is free", async || bits(&cluster).await == [6]).await;
 }
 
+/// Row 12: an operator says that the machine is shut down.
+#[tokio::test]
+async fn the_addresses_of_a_node_that_is_out_of_service_go_at_once() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    ready(&mut cluster, "Unknown").await;
+    cluster.create([endpoint("ep5", "gone", "10.0.0.5")]).await;
+    let cleaner = start(&cluster, &["--max-release", "0", "--max-release-min", "0"]).await;
+    let held = "danm_cleaner_doubtful_endpoints{verdict=\"unknown\",reason=\"node-not-ready\"}";
+    eventually("it is held", async || cleaner.metric(held).await == Some(1.0)).await;
+
+    let taint =
+        json!([{"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}]);
+    cluster.patch(&objects::node("node-a", "Unknown"), &json!({"spec": {"taints": taint}})).await;
+    eventually("it is free, whatever the brake", async || bits(&cluster).await == [6]).await;
+}
+
 /// Row 20.
 #[tokio::test]
 async fn a_pod_that_is_seen_after_its_endpoint_saves_it() {

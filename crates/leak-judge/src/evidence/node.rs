@@ -16,6 +16,7 @@ impl Evidence for NodeEvidence {
                 Finding::new(Verdict::Unknown, Reason::StaticPod)
             }
             Some(HostState::Ready { .. }) => Finding::new(Verdict::Dangling, Reason::PodGone),
+            Some(HostState::OutOfService { .. }) => Finding::new(Verdict::Dangling, Reason::NodeOutOfService),
             Some(HostState::Gone) => Finding::new(Verdict::Dangling, Reason::NodeGone),
             Some(HostState::NotReady { .. }) => Finding::new(Verdict::Unknown, Reason::NodeNotReady),
             Some(HostState::Doubtful(_)) | None => Finding::new(Verdict::Unknown, Reason::HostUnknown),
@@ -27,6 +28,9 @@ impl Evidence for NodeEvidence {
         Some(match case.hosts.state(host)? {
             HostState::Ready { node, .. } => format!("Node {node} is Ready"),
             HostState::NotReady { node } => format!("Node {node} is not Ready and may still run the Pod"),
+            HostState::OutOfService { node } => {
+                format!("Node {node} is not Ready, and its taint says that it is out of service")
+            }
             HostState::Gone => format!("no Node is host {host}"),
             HostState::Doubtful(why) => why.clone(),
         })

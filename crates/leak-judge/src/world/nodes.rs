@@ -20,6 +20,8 @@ pub struct NodeRecord {
     pub version: Version,
     /// The host name its label gives; its name if it has no such label.
     pub hostname: Arc<str>,
+    /// Whether an operator has said that it is shut down.
+    pub is_out_of_service: bool,
     /// Since when it has been seen Ready without a break, if it is Ready.
     pub ready_since: Option<Moment>,
 }
@@ -104,6 +106,7 @@ impl Nodes {
         let ready_before = before.and_then(|before| before.ready_since);
         let record = NodeRecord {
             hostname: node.hostname().map_or_else(|| Arc::clone(&name), |hostname| names.get(hostname)),
+            is_out_of_service: node.is_out_of_service(),
             ready_since: node.is_ready().then(|| ready_before.unwrap_or(now)),
             name: Arc::clone(&name),
             uid,

@@ -1,6 +1,6 @@
 //! Life and death of Pods and of the machines under them.
 
-use leak_judge::{AddressAction::Free, Reason, Verdict};
+use leak_judge::{AddressAction::Free, Brake, Reason, Verdict};
 use serde_json::{Value, json};
 use testkit::objects::{self, with};
 
@@ -173,4 +173,17 @@ fn clocks_that_disagree_by_ten_minutes_change_no_verdict() {
         round.releases("dead", &[("10.0.0.5", Free)]);
         round.spares("alive", Verdict::Live, Reason::PodExists);
     }
+}
+
+/// Rows 11 and 12: an operator says that the machine is shut down.
+#[test]
+fn a_node_that_is_out_of_service_runs_nothing_any_more() {
+    let mut cluster = left_behind("node-x", &[objects::node("node-x", "Unknown")]);
+    cluster.settle().spares("e", Verdict::Unknown, Reason::NodeNotReady);
+    let taint = json!([{"key": "node.kubernetes.io/out-of-service", "effect": "NoExecute"}]);
+    cluster.apply(with(objects::node("node-x", "Unknown"), "/spec/taints", taint));
+    cluster.look_and_wait(GRACE);
+    let round = cluster.round();
+    round.releases("e", &[("10.0.0.5", Free)]);
+    assert!(!Brake::concerns(round.plan.networks[0].endpoints[0].finding), "it goes at once");
 }
