@@ -15,7 +15,8 @@
 //!
 //! Responsible for every decision of the Cleaner: all of it is a pure function of what was observed and of our
 //! own clock. Not responsible for reading or writing anything; that is the Cleaner's loop, which asks again
-//! after each fresh read. Showalloc shows the same verdicts.
+//! after each fresh read. [`Lookout`] looks again at what is news, and now and then at everything. Showalloc shows
+//! the same verdicts.
 //!
 //! The rule behind all rules: without positive proof that the holder is dead, and that the address is still
 //! its own, nothing is released.

@@ -1,7 +1,7 @@
 //! Looks again and again at a world that changes, and at no more of it than has changed.
 //!
-//! A verdict on a living endpoint can change only with its Pod, which is told by name; whoever was not found
-//! alive is looked at each time. A complete audit looks at everything all the same, now and then: memory of what
+//! A verdict on a living endpoint can change only with its Pod or with itself, and both are news; whoever was not
+//! found alive is looked at each time. A complete audit looks at everything all the same, now and then: memory of what
 //! need not be looked at is not to be trusted for ever.
 
 use crate::{

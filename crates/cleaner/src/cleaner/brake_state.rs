@@ -36,7 +36,10 @@ pub enum Passage {
 #[derive(Debug)]
 pub struct BrakeState {
     rules: BrakeRules,
-    open_until: Moment,
+    /// Until when it is overridden from the start.
+    overridden_until: Moment,
+    /// Until when the operator lets it be, as far as is said now.
+    let_be_until: Option<Moment>,
     tripped: Option<Tripped>,
     /// Releases of this audit interval that rested on the absence of a Pod alone.
     believed: usize,
@@ -53,14 +56,14 @@ struct Tripped {
 impl BrakeState {
     /// A brake that has not tripped.
     pub fn new(rules: BrakeRules, now: Moment) -> Self {
-        Self { open_until: now + rules.open_for, rules, tripped: None, believed: 0 }
+        Self { overridden_until: now + rules.open_for, let_be_until: None, rules, tripped: None, believed: 0 }
     }
 
     /// Takes in how many of the judged endpoints look dead for want of their Pod alone. Tells why it trips, if
     /// it does by that.
     pub fn look(&mut self, judged: usize, doubtful: usize, now: Moment) -> Option<&str> {
         let brake = self.rules.brake?;
-        if now < self.open_until {
+        if self.is_open(now) {
             self.tripped = None;
             return None;
         }
@@ -83,7 +86,7 @@ impl BrakeState {
 
     /// What may pass.
     pub fn passage(&self, now: Moment) -> Passage {
-        let Some(Tripped { at, why }) = self.tripped.as_ref().filter(|_| now >= self.open_until) else {
+        let Some(Tripped { at, why }) = self.tripped.as_ref().filter(|_| !self.is_open(now)) else {
             return Passage::Free;
         };
         let until = self.rules.hold.map(|hold| *at + hold);
@@ -103,9 +106,13 @@ impl BrakeState {
         self.believed = 0;
     }
 
-    /// The operator lets it be until a moment.
-    pub fn open_until(&mut self, until: Moment) {
-        self.open_until = self.open_until.max(until);
+    /// The operator lets it be until a moment, or not any more: what was said before is taken back.
+    pub const fn let_be_until(&mut self, until: Option<Moment>) {
+        self.let_be_until = until;
+    }
+
+    fn is_open(&self, now: Moment) -> bool {
+        now < self.overridden_until || self.let_be_until.is_some_and(|until| now < until)
     }
 }
 
@@ -159,9 +166,13 @@ mod tests {
         let mut brake = brake(600);
         assert_eq!(brake.look(100, 100, at(599)), None);
         assert!(brake.look(100, 100, at(600)).is_some());
-        brake.open_until(at(700));
+        brake.let_be_until(Some(at(700)));
         assert_eq!(brake.passage(at(601)), Passage::Free);
         brake.look(100, 100, at(602));
         assert!(brake.look(100, 100, at(700)).is_some(), "it trips anew");
+        brake.let_be_until(Some(at(9000)));
+        assert_eq!(brake.look(100, 100, at(701)), None);
+        brake.let_be_until(None);
+        assert!(brake.look(100, 100, at(702)).is_some(), "the operator has taken it back");
     }
 }

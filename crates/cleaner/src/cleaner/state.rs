@@ -137,9 +137,7 @@ impl State {
     pub(crate) fn lead(&mut self, lead: Lead) {
         self.lead = lead;
         self.waiting = None;
-        if let Some(until) = lead.brake_open_until {
-            self.brake.open_until(until);
-        }
+        self.brake.let_be_until(lead.brake_open_until);
     }
 
     /// Begins nothing more.

@@ -57,7 +57,7 @@ fn pods() -> Match {
     Match::any().path("/api/v1/pods")
 }
 
-/// Row 4.
+/// Rows 4 and 20.
 #[tokio::test]
 async fn a_pod_that_a_dead_watch_did_not_show_is_found_by_the_confirming_read() {
     let mut cluster = filled().await;

@@ -1,8 +1,6 @@
 //! What happens to clusters in their worst hours, one incident a test: the controller acts, and the state of the
 //! cluster is what counts. Rows that are shapes rather than incidents are in `shapes.rs`.
 
-use std::time::{Duration, Instant};
-
 use danm_api::{ApiGroup, DanmKind, NetworkKind};
 use serde_json::{Value, json};
 use testkit::{AllocBits, BitIndex, Cluster, objects};
@@ -50,16 +48,6 @@ async fn start(cluster: &Cluster, arguments: &[&str]) -> Running {
     let cleaner = Running::start(&cluster.kubeconfig(), &arguments).await;
     cleaner.idle().await;
     cleaner
-}
-
-/// Waits until everything that was done before has been seen and judged: a canary that is dead is gone.
-async fn canary(cluster: &mut Cluster, name: &str) {
-    let canary = objects::with(endpoint(name, "no-such-pod", ""), "/spec/Interface/Address", "none");
-    cluster.create([canary]).await;
-    eventually("the canary is gone", async || {
-        !cluster.names(DanmKind::DanmEp).await.iter().any(|endpoint| endpoint == name)
-    })
-    .await;
 }
 
 /// Row 10.
@@ -114,24 +102,6 @@ async fn the_addresses_of_a_node_that_is_out_of_service_go_at_once() {
         json!([{"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}]);
     cluster.patch(&objects::node("node-a", "Unknown"), &json!({"spec": {"taints": taint}})).await;
     eventually("it is free, whatever the brake", async || bits(&cluster).await == [6]).await;
-}
-
-/// Row 20.
-#[tokio::test]
-async fn a_pod_that_is_seen_after_its_endpoint_saves_it() {
-    let Ok(mut cluster) = crate::cluster().await else { return };
-    ready(&mut cluster, "True").await;
-    let _cleaner = start(&cluster, &["--grace", "2s"]).await;
-    // The Pod has another uid than the endpoint will be told before it is there.
-    let uid = objects::uid("ran/p5");
-    cluster.create([pod("p5")]).await;
-    let given = cluster.uid_of(&uid).expect("it was created").to_owned();
-    cluster.create([objects::with(endpoint("ep5", "p5", "10.0.0.5"), "/spec/PodUID", given)]).await;
-    canary(&mut cluster, "canary").await;
-    assert_eq!(
-        (cluster.names(DanmKind::DanmEp).await, bits(&cluster).await),
-        (vec!["ep5".to_owned()], vec![5, 6])
-    );
 }
 
 /// Row 21: the address is another's already, whose endpoint is not there yet.
@@ -199,13 +169,16 @@ async fn in_a_network_that_was_made_anew_no_bit_is_touched() {
     let Ok(mut cluster) = crate::cluster().await else { return };
     cluster.create([objects::node("node-a", "True"), network(&[5])]).await;
     cluster.create([endpoint("ep5", "gone", "10.0.0.5")]).await;
-    // Creation times are in whole seconds.
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_millis(1100) {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    // Creation times are in whole seconds: it is made anew until it is the younger one.
+    let created = async |object: &Value| {
+        let object = cluster.get(object).await.expect("it is there");
+        object["metadata"]["creationTimestamp"].as_str().expect("a time").to_owned()
+    };
+    let endpoint_created = created(&endpoint("ep5", "gone", "10.0.0.5")).await;
+    while created(&network(&[])).await <= endpoint_created {
+        cluster.delete(&network(&[])).await;
+        cluster.create_at_once([network(&[5, 6])]).await;
     }
-    cluster.delete(&network(&[])).await;
-    cluster.create([network(&[5, 6])]).await;
     cluster.create([endpoint("outside", "gone", "192.168.1.5")]).await;
 
     clean(&cluster.kubeconfig(), &["--override-brake"]).await.ends_with(0);
@@ -269,4 +242,113 @@ async fn clocks_that_are_wrong_change_nothing() {
         eventually("the dead one is gone", async || cluster.names(DanmKind::DanmEp).await == ["ep6"]).await;
         assert_eq!(bits(&cluster).await, [6]);
     }
+}
+
+/// Row 33.
+#[tokio::test]
+async fn arrays_that_cannot_be_read_hold_their_endpoints_and_nobody_else() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    cluster
+        .create([objects::node("node-a", "True"), network(&[5]), endpoint("sound", "gone", "10.0.0.5")])
+        .await;
+    let arrays = [("empty", ""), ("noise", "not base64!"), ("short", "gA=="), ("missing", "-")];
+    for (name, array) in arrays {
+        let object = objects::network(GROUP, NetworkKind::DanmNet, "ran", name);
+        let object = objects::with(object, "/spec/Options/cidr", "10.0.0.0/24");
+        let object = if array == "-" { object } else { objects::with(object, "/spec/Options/alloc", array) };
+        let dead = objects::with(endpoint(name, "gone", "10.0.0.5"), "/spec/NetworkName", name);
+        cluster.create([object, dead]).await;
+    }
+
+    let run = clean(&cluster.kubeconfig(), &["--override-brake"]).await;
+
+    run.ends_with(0);
+    let held = |name: &str| format!("{name} dangling network-unreadable held 10.0.0.5=danm:keep");
+    let mut expected: Vec<String> = arrays.iter().map(|(name, _)| held(name)).collect();
+    expected.push("sound dangling pod-gone released 10.0.0.5=danm:free".to_owned());
+    expected.sort();
+    assert_eq!(run.lines(), expected);
+}
+
+/// Row 36.
+#[tokio::test]
+async fn an_address_is_the_same_however_it_is_spelt() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    cluster.create([objects::node("node-a", "True"), network(&[5, 6, 7, 8])]).await;
+    for (name, address) in
+        [("bare", "10.0.0.5"), ("zeros", "010.000.000.006/24"), ("mapped", "::FFFF:10.0.0.7")]
+    {
+        let dead = endpoint(name, "gone", "");
+        cluster.create([objects::with(dead, "/spec/Interface/Address", address)]).await;
+    }
+    clean(&cluster.kubeconfig(), &["--override-brake"]).await.ends_with(0);
+    assert_eq!(bits(&cluster).await, [8]);
+}
+
+/// Row 37.
+#[tokio::test]
+async fn the_ends_of_a_subnet_are_never_freed() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    cluster.create([objects::node("node-a", "True"), network(&[5])]).await;
+    cluster.create([endpoint("first", "gone", "10.0.0.0"), endpoint("last", "gone", "10.0.0.255")]).await;
+    clean(&cluster.kubeconfig(), &["--override-brake"]).await.ends_with(0);
+    let network = cluster.get(&network(&[])).await.expect("it is there");
+    assert_eq!(network["spec"]["Options"]["alloc"], objects::alloc(&[5]));
+    assert_eq!(cluster.names(DanmKind::DanmEp).await, Vec::<String>::new());
+}
+
+/// Row 40.
+#[tokio::test]
+async fn an_address_that_lives_in_one_group_is_kept_in_both() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    let other = ApiGroup::DanmIo;
+    let network_there =
+        objects::with_bits(objects::network(other, NetworkKind::DanmNet, "ran", "n"), &[5, 6]);
+    let there = |name: &str, pod: &str, address: &str| {
+        let endpoint = objects::endpoint(other, "ran", name, pod, "n");
+        objects::with(endpoint, "/spec/Interface/Address", format!("{address}/24"))
+    };
+    ready(&mut cluster, "True").await;
+    cluster.create([network_there.clone(), pod("p5")]).await;
+    cluster.create([endpoint("left-behind", "gone", "10.0.0.5"), there("alive", "p5", "10.0.0.5")]).await;
+    // Migrated, and dead in both.
+    cluster.create([endpoint("dead", "gone", "10.0.0.6"), there("dead", "gone", "10.0.0.6")]).await;
+
+    clean(&cluster.kubeconfig(), &["--override-brake"]).await.ends_with(0);
+
+    assert_eq!(cluster.names(DanmKind::DanmEp).await, ["alive"]);
+    let there = cluster.get(&network_there).await.expect("it is there");
+    let there = objects::set_bits(there["spec"]["Options"]["alloc"].as_str().expect("an array"));
+    assert_eq!((bits(&cluster).await, there), (vec![5], vec![5]));
+}
+
+/// Row 42.
+#[tokio::test]
+async fn a_mirror_pod_that_came_back_under_another_uid_keeps_its_address() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    ready(&mut cluster, "True").await;
+    let mirror = objects::with(pod("proxy"), "/metadata/annotations/kubernetes.io~1config.mirror", "hash");
+    cluster.create([mirror]).await;
+    let before = objects::with(endpoint("ep5", "proxy", "10.0.0.5"), "/spec/PodUID", objects::uid("before"));
+    cluster.create([before, endpoint("ep6", "gone", "10.0.0.6")]).await;
+    clean(&cluster.kubeconfig(), &["--override-brake"]).await.ends_with(0);
+    assert_eq!(
+        (cluster.names(DanmKind::DanmEp).await, bits(&cluster).await),
+        (vec!["ep5".to_owned()], vec![5])
+    );
+}
+
+/// Row 59.
+#[tokio::test]
+async fn of_two_living_holders_of_an_address_one_may_die() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    ready(&mut cluster, "True").await;
+    cluster.create([pod("one"), pod("other")]).await;
+    cluster.create([endpoint("ep-one", "one", "10.0.0.5"), endpoint("ep-other", "other", "10.0.0.5")]).await;
+    let _cleaner = start(&cluster, &[]).await;
+    cluster.delete(&pod("one")).await;
+    eventually("one is gone", async || cluster.names(DanmKind::DanmEp).await == ["ep-other"]).await;
+    assert_eq!(bits(&cluster).await, [5, 6]);
+    cluster.delete(&pod("other")).await;
+    eventually("now it is free", async || bits(&cluster).await == [6]).await;
 }
