@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use operator_runtime::{ConnectArgs, connect};
 use tokio::signal;
 
@@ -42,8 +42,13 @@ pub(crate) async fn demo(keep: bool) -> anyhow::Result<()> {
     show(&stage, "Four nodes, three networks, some hundred Pods. Every address that is taken is used:")
         .await?;
 
-    let cleaner = play(&stage, &kubeconfig).await?;
-    check(&stage).await?;
+    let cleaner = tokio::select! {
+        played = play(&stage, &kubeconfig) => played?,
+        interrupted = signal::ctrl_c() => {
+            interrupted.context("cannot listen for Ctrl-C")?;
+            bail!("interrupted");
+        }
+    };
     if keep {
         say("The cluster and danm-cleaner go on. Ctrl-C ends them.")?;
         signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
@@ -81,6 +86,7 @@ async fn play(stage: &Stage, kubeconfig: &Path) -> anyhow::Result<RunningCleaner
     let mut progress = Progress::new("freeing what the crash left behind", dead);
     stage.until_dead(0, |left| progress.show(dead - left)).await?;
     progress.end();
+    check(stage).await?;
     Ok(cleaner)
 }
 

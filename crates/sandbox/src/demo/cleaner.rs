@@ -45,6 +45,8 @@ impl RunningCleaner {
             .args(&flags)
             .stdin(Stdio::null())
             .stderr(Stdio::null())
+            // Ctrl-C is for us: we end it in order.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {NAME}"))?;
