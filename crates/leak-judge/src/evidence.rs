@@ -43,6 +43,12 @@ impl Case<'_> {
         self.world.pods().life(uid).filter(|_| !uid.is_empty())
     }
 
+    /// Whether the endpoint's Pod is there, and was bound to this Node.
+    fn pod_ran_on(&self, node: &str) -> bool {
+        let pod = self.world.pods().get(&self.endpoint.id.namespace, &self.endpoint.pod);
+        pod.is_some_and(|pod| pod.uid == self.endpoint.pod_uid && *pod.node == *node)
+    }
+
     /// How the endpoint stands to the boot that its machine is in.
     fn boot_age(&self) -> BootAge {
         let node = self.hosts.node(&self.endpoint.host);

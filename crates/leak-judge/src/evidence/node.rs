@@ -20,7 +20,13 @@ impl Evidence for NodeEvidence {
             {
                 unknown(Reason::StaticPod)
             }
-            Some(HostState::Ready { .. }) if is_finished => dangling(Reason::PodFinished),
+            Some(HostState::Ready { node, .. }) if is_finished => {
+                if case.pod_ran_on(node) {
+                    dangling(Reason::PodFinished)
+                } else {
+                    unknown(Reason::HostUnknown)
+                }
+            }
             // Its kubelet answers: that the endpoint was there before the boot showed is a second witness only.
             Some(HostState::Ready { .. }) if age > BootAge::Unknown => dangling(Reason::NodeRebooted),
             Some(HostState::Ready { .. }) => dangling(Reason::PodGone),

@@ -109,11 +109,16 @@ impl Endpoint {
         NetworkId { group: self.id.group, network: self.network.clone() }
     }
 
-    /// Whether another endpoint is of the same interface of the same Pod, in a sandbox that was made later.
+    /// Whether another endpoint is of the same interface of the same Pod, in a sandbox that was made later. What a
+    /// tenant writes into another namespace says nothing about the Pods of this one.
     pub fn is_followed_by(&self, other: &Self) -> bool {
-        let is_same_place =
-            self.pod_uid == other.pod_uid && self.host == other.host && self.interface == other.interface;
-        is_same_place && self.sandbox.differs(other.sandbox) && self.first_version < other.first_version
+        let is_same_pod =
+            self.pod_uid == other.pod_uid && self.id.namespace == other.id.namespace && self.pod == other.pod;
+        let is_same_place = self.host == other.host && self.interface == other.interface;
+        is_same_pod
+            && is_same_place
+            && self.sandbox.differs(other.sandbox)
+            && self.first_version < other.first_version
     }
 
     /// The addresses it names.

@@ -136,6 +136,8 @@ fn two_endpoints_of_a_living_pod_are_both_alive_unless_one_is_of_an_earlier_boot
         ("second", in_sandbox(new(), "")),
         ("second", with(new(), "/spec/Interface/Name", "eth2")),
         ("second", with(new(), "/spec/Host", "node-b")),
+        ("second", with(new(), "/metadata/namespace", "hostile")),
+        ("second", with(new(), "/spec/Pod", "another")),
     ];
     for (boot, new) in cases {
         let mut cluster = before_reboot();

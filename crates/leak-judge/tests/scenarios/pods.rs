@@ -206,6 +206,14 @@ fn a_pod_that_has_ended_on_a_node_that_does_not_answer_keeps_its_addresses() {
     cluster.settle().releases("e", &[("10.0.0.5", Free)]);
 }
 
+/// Row 43: a host that is a Ready Node says nothing about the Node that the Pod is bound to.
+#[test]
+fn a_pod_that_has_ended_on_another_node_than_its_endpoint_names_keeps_its_addresses() {
+    let mut cluster = with_ended(with(ended("Succeeded", "Never"), "/spec/nodeName", "node-b"));
+    cluster.apply(objects::node("node-b", "Unknown"));
+    cluster.settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
+}
+
 /// Row 43: a kubelet starts a static Pod again, whatever its mirror says.
 #[test]
 fn a_static_pod_whose_mirror_has_ended_keeps_its_addresses() {

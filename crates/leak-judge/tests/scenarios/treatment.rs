@@ -10,8 +10,10 @@ use crate::cluster::{Cluster, ep, net};
 fn with_words(network: Option<&str>, namespace: Option<&str>) -> Cluster {
     let annotated = |object: Value, word: &str| with(object, "/metadata/annotations/danm.io~1cleaner", word);
     let mut cluster = Cluster::new();
-    let object = net("n", &[5]);
-    cluster.apply(network.map_or(object.clone(), |word| annotated(object, word)));
+    cluster.apply(match network {
+        Some(word) => annotated(net("n", &[5]), word),
+        None => net("n", &[5]),
+    });
     if let Some(word) = namespace {
         cluster.apply(objects::namespace("ran", word));
     }
