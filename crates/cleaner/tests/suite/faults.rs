@@ -10,7 +10,7 @@ use testkit::{Cluster, objects};
 
 use crate::{
     program::clean,
-    running::{Running, eventually},
+    running::{PATIENCE, Running, eventually, within},
 };
 
 const GROUP: ApiGroup = ApiGroup::DanmK8sIo;
@@ -136,6 +136,27 @@ async fn a_list_of_pods_that_comes_back_empty_kills_nobody() {
     let run = clean(&cluster.kubeconfig(), &["--override-brake"]).await;
     run.ends_with(0);
     assert_eq!(endpoints(&cluster).await, ["c5"], "the living one was asked for by name");
+    assert_eq!(bits(&cluster, "c").await, [5]);
+}
+
+/// Rows 8 and 17: Nodes that are not in a list are asked for by name before Pods are given up that are bound to them.
+#[tokio::test]
+async fn a_list_of_nodes_that_comes_back_empty_kills_nobody() {
+    let cluster = filled().await;
+    cluster.sandbox().inject(fault(Match::no_watches().path("/api/v1/nodes"), Effect::Truncate(0)));
+    let cleaner = Running::start(&cluster.kubeconfig(), &["--leader-elect", "false"]).await;
+    cleaner.idle().await;
+    let lost = "danm_cleaner_doubtful_endpoints{verdict=\"unknown\",reason=\"first-observation\"}";
+    eventually("they look lost", async || cleaner.metric(lost).await == Some(1.0)).await;
+    cluster.sandbox().clear_requests();
+    // As long as the quarantine lasts there is nothing to ask.
+    within(PATIENCE * 2, "it is asked for by name", async || {
+        let requests = cluster.sandbox().requests();
+        requests.iter().any(|request| request.uri.path() == "/api/v1/nodes/node-a")
+    })
+    .await;
+    eventually("it lives", async || cleaner.metric(lost).await.is_none()).await;
+    assert!(endpoints(&cluster).await.contains(&"c5".to_owned()));
     assert_eq!(bits(&cluster, "c").await, [5]);
 }
 
