@@ -57,7 +57,7 @@ fn pods() -> Match {
     Match::any().path("/api/v1/pods")
 }
 
-/// Rows 4 and 20.
+/// Scenarios 4 and 20.
 #[tokio::test]
 async fn a_pod_that_a_dead_watch_did_not_show_is_found_by_the_confirming_read() {
     let mut cluster = filled().await;
@@ -71,7 +71,20 @@ async fn a_pod_that_a_dead_watch_did_not_show_is_found_by_the_confirming_read() 
 
     eventually("the dead one is gone", async || endpoints(&cluster).await == ["c5", "d6"]).await;
     assert_eq!(bits(&cluster, "d").await, [6]);
-    drop(cleaner);
+    let silent = async |source: &str| {
+        let name = format!("danm_cleaner_source_silent_seconds{{source=\"{source}\"}}");
+        cleaner.metric(&name).await.expect("it was heard once")
+    };
+    eventually("the silence of the dead watch rises, and not that of others", async || {
+        let endpoint = endpoint("noise", "unseen", "d", "10.0.0.6");
+        cluster.create_at_once([endpoint.clone()]).await;
+        cluster.delete(&endpoint).await;
+        silent("pods").await > 2.0 && silent("danmeps.danm.k8s.io").await < 1.0
+    })
+    .await;
+    let state = cleaner.state().await["sources"]["pods"].clone();
+    assert_eq!(state["state"], "synced");
+    assert!(state["silentSeconds"].as_u64() >= Some(2), "{state}");
 }
 
 #[tokio::test]
