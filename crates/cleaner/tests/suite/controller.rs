@@ -42,7 +42,7 @@ async fn inhabited(cluster: &mut Cluster, numbers: &[u32]) {
     }
 }
 
-/// Row 3.
+/// Scenario 3.
 #[tokio::test]
 async fn the_address_of_a_deleted_pod_is_free_a_second_after_the_grace() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -65,7 +65,7 @@ async fn the_address_of_a_deleted_pod_is_free_a_second_after_the_grace() {
     .await;
 }
 
-/// Rows 1 and 2: the same name again, once with another address and once with the same.
+/// Scenarios 1 and 2: the same name again, once with another address and once with the same.
 #[tokio::test]
 async fn of_a_pod_that_is_made_again_only_the_old_endpoint_goes() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -84,7 +84,7 @@ async fn of_a_pod_that_is_made_again_only_the_old_endpoint_goes() {
     eventually("only the lost address is free", async || bits(&cluster).await == [6, 7]).await;
 }
 
-/// Rows 30 to 42, 46, 58 and 59 by the shapes they have, acted on by the controller.
+/// Scenarios 30, 32, 33, 35, 36, 37, 39, 40, 41, 42, 46 and 58 by the shapes they have, acted on by the controller.
 #[tokio::test]
 async fn a_controller_frees_what_a_single_pass_frees() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -128,7 +128,7 @@ async fn a_dry_run_writes_nothing_no_lease_and_no_event() {
     assert!(cluster.send(Method::GET, &format!("{LEASES}/danm-cleaner"), None).await.is_err(), "no Lease");
 }
 
-/// Row 65.
+/// Scenario 65.
 #[tokio::test]
 async fn a_leader_that_is_told_to_stop_makes_way_at_once() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -262,7 +262,7 @@ async fn only_the_leader_tells_of_the_brake() {
     assert_eq!(bits(&cluster).await, [5, 6]);
 }
 
-/// Row 29.
+/// Scenario 29.
 #[tokio::test]
 async fn an_endpoint_with_a_foreign_finalizer_is_freed_once_and_holds_up_nobody() {
     let Ok(mut cluster) = crate::cluster().await else { return };

@@ -109,7 +109,7 @@ async fn a_node_that_is_gone_without_having_been_seen_to_go_confirms_nothing() {
     drop(cleaner);
 }
 
-/// Row 5.
+/// Scenario 5.
 #[tokio::test]
 async fn nothing_is_released_before_pods_can_be_listed() {
     let cluster = filled().await;
@@ -125,7 +125,7 @@ async fn nothing_is_released_before_pods_can_be_listed() {
     cleaner.ready().await;
 }
 
-/// Row 6.
+/// Scenario 6.
 #[tokio::test]
 async fn what_a_cache_serves_is_not_judged() {
     let cluster = filled().await;
@@ -141,7 +141,7 @@ async fn what_a_cache_serves_is_not_judged() {
     assert!(requests.len() > 10, "it was at work");
 }
 
-/// Row 8.
+/// Scenario 8.
 #[tokio::test]
 async fn a_list_of_pods_that_comes_back_empty_kills_nobody() {
     let cluster = filled().await;
@@ -152,7 +152,7 @@ async fn a_list_of_pods_that_comes_back_empty_kills_nobody() {
     assert_eq!(bits(&cluster, "c").await, [5]);
 }
 
-/// Row 9.
+/// Scenario 9.
 #[tokio::test]
 async fn a_list_that_breaks_off_is_begun_anew_and_judged_when_it_is_complete() {
     let mut cluster = filled().await;
@@ -168,7 +168,7 @@ async fn a_list_that_breaks_off_is_begun_anew_and_judged_when_it_is_complete() {
     assert_eq!(endpoints(&cluster).await, ["c5", "d6"]);
 }
 
-/// Row 25.
+/// Scenario 25.
 #[tokio::test]
 async fn a_write_whose_answer_is_lost_is_not_made_twice() {
     let cluster = filled().await;
@@ -223,7 +223,7 @@ async fn a_network_that_does_not_answer_holds_up_nobody_else() {
     assert!(success && took < Duration::from_secs(2), "{took:?}");
 }
 
-/// Row 62.
+/// Scenario 62.
 #[tokio::test]
 async fn a_busy_server_is_left_alone_for_as_long_as_it_asks_for() {
     let cluster = filled().await;
@@ -239,7 +239,7 @@ async fn a_busy_server_is_left_alone_for_as_long_as_it_asks_for() {
     assert_eq!(endpoints(&cluster).await, ["c5"]);
 }
 
-/// Row 64.
+/// Scenario 64.
 #[tokio::test]
 async fn rights_that_are_lost_pause_what_needs_them_and_are_shown() {
     let mut cluster = filled().await;
@@ -275,7 +275,7 @@ async fn an_api_server_that_is_gone_pauses_everything_until_it_is_back() {
     cleaner.ready().await;
 }
 
-/// Row 63.
+/// Scenario 63.
 #[tokio::test]
 async fn a_namespace_that_is_being_deleted_is_cleaned_without_making_anything_in_it() {
     let cluster = filled().await;
@@ -315,7 +315,7 @@ async fn a_lease_that_cannot_be_renewed_pauses_releasing_and_is_shown() {
     eventually("it goes on", async || endpoints(&cluster).await == ["c5"]).await;
 }
 
-/// Row 48.
+/// Scenario 48.
 #[tokio::test]
 async fn watches_that_begin_anew_after_a_gap_lose_nothing() {
     let mut cluster = filled().await;
@@ -334,7 +334,7 @@ async fn watches_that_begin_anew_after_a_gap_lose_nothing() {
     cleaner.ready().await;
 }
 
-/// Row 7.
+/// Scenario 7.
 #[tokio::test]
 async fn after_a_restore_of_the_data_store_an_address_is_watched_for_the_whole_window_again() {
     const WINDOW: Duration = Duration::from_secs(4);

@@ -74,7 +74,7 @@ async fn without_rights_nothing_is_judged() {
     assert_eq!(run.out, "", "no verdict");
 }
 
-/// Row 64.
+/// Scenario 64.
 #[tokio::test]
 async fn what_depends_on_networks_that_cannot_be_read_is_held_and_the_rest_goes() {
     let Ok(mut cluster) = crate::cluster().await else { return };

@@ -15,7 +15,7 @@ fn left_behind(host: &str, nodes: &[Value]) -> Cluster {
     cluster
 }
 
-/// Row 10.
+/// Scenario 10.
 #[test]
 fn a_node_that_does_not_answer_changes_nothing_for_pods_that_are_there() {
     let mut cluster = left_behind("node-b", &[objects::node("node-b", "Unknown")]);
@@ -23,7 +23,7 @@ fn a_node_that_does_not_answer_changes_nothing_for_pods_that_are_there() {
     cluster.settle().spares("e", Verdict::Live, Reason::PodExists);
 }
 
-/// Row 12.
+/// Scenario 12.
 #[test]
 fn a_pod_deleted_by_force_is_held_while_its_node_does_not_answer() {
     for status in ["Unknown", "False"] {
@@ -37,7 +37,7 @@ fn a_pod_deleted_by_force_is_held_while_its_node_does_not_answer() {
     }
 }
 
-/// Row 12: a kubelet that has just come back gets the grace to stop what it should not run.
+/// Scenario 12: a kubelet that has just come back gets the grace to stop what it should not run.
 #[test]
 fn a_node_that_flaps_starts_the_grace_again() {
     let mut cluster = left_behind("node-b", &[objects::node("node-b", "True")]);
@@ -49,7 +49,7 @@ fn a_node_that_flaps_starts_the_grace_again() {
     cluster.round().releases("e", &[("10.0.0.5", Free)]);
 }
 
-/// Rows 12 and 17, as far as Nodes are known: the machine is no Node any more.
+/// Scenarios 12 and 17, as far as Nodes are known: the machine is no Node any more.
 #[test]
 fn a_pod_that_is_gone_with_its_node_is_dangling() {
     let mut cluster = left_behind("node-b", &[]);
@@ -58,7 +58,7 @@ fn a_pod_that_is_gone_with_its_node_is_dangling() {
     assert_eq!(round.row("e").reason, Reason::NodeGone);
 }
 
-/// Row 19.
+/// Scenario 19.
 #[test]
 fn a_host_that_may_be_another_name_of_a_node_is_unknown_not_gone() {
     for (host, node) in [("node-b.example.com", "node-b"), ("node-b", "node-b.example.com")] {
@@ -67,7 +67,7 @@ fn a_host_that_may_be_another_name_of_a_node_is_unknown_not_gone() {
     }
 }
 
-/// Row 19.
+/// Scenario 19.
 #[test]
 fn a_host_is_mapped_by_its_label_before_its_name() {
     let labelled =
@@ -80,7 +80,7 @@ fn a_host_is_mapped_by_its_label_before_its_name() {
     left_behind("ip-10-1-1-7", &two).settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
 }
 
-/// Row 19: a Node that no endpoint names may call itself anything.
+/// Scenario 19: a Node that no endpoint names may call itself anything.
 #[test]
 fn an_unknown_host_may_be_a_silent_node_that_no_endpoint_names() {
     let mut cluster = left_behind("ip-10-1-1-7", &[objects::node("worker-7", "Unknown")]);
@@ -94,7 +94,7 @@ fn an_unknown_host_may_be_a_silent_node_that_no_endpoint_names() {
     known.settle().releases("e", &[("10.0.0.5", Free)]);
 }
 
-/// Row 19: as all living Pods show, hosts go by the names of their Nodes, or not.
+/// Scenario 19: as all living Pods show, hosts go by the names of their Nodes, or not.
 #[test]
 fn an_unknown_host_is_no_silent_node_where_hosts_go_by_their_nodes_names() {
     let mut cluster = left_behind("ip-10-1-1-7", &[objects::node("worker-7", "Unknown")]);
@@ -109,7 +109,7 @@ fn an_unknown_host_is_no_silent_node_where_hosts_go_by_their_nodes_names() {
     exception.settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
 }
 
-/// Row 19.
+/// Scenario 19.
 #[test]
 fn an_unknown_host_on_which_pods_live_is_no_machine_that_is_gone() {
     let mut cluster = left_behind("ip-10-1-1-7", &[]);
@@ -123,7 +123,7 @@ fn an_endpoint_that_names_no_host_is_unknown() {
     left_behind("", &[]).settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
 }
 
-/// Row 46.
+/// Scenario 46.
 #[test]
 fn a_terminating_pod_holds_its_addresses_until_it_is_gone() {
     let mut cluster = Cluster::new();
@@ -136,7 +136,7 @@ fn a_terminating_pod_holds_its_addresses_until_it_is_gone() {
     cluster.settle().releases("e", &[("10.0.0.5", Free)]);
 }
 
-/// Rows 43 and 44 belong to a later time: until then a Pod that has ended is not judged.
+/// Scenarios 43 and 44 belong to a later time: until then a Pod that has ended is not judged.
 #[test]
 fn a_pod_that_has_ended_but_is_there_is_not_released() {
     for phase in ["Succeeded", "Failed"] {
@@ -148,7 +148,7 @@ fn a_pod_that_has_ended_but_is_there_is_not_released() {
     }
 }
 
-/// Row 45.
+/// Scenario 45.
 #[test]
 fn no_phase_of_a_pod_that_is_there_is_a_proof_of_death() {
     for phase in [json!("Pending"), json!("Unknown"), json!(null)] {
@@ -160,7 +160,7 @@ fn no_phase_of_a_pod_that_is_there_is_a_proof_of_death() {
     }
 }
 
-/// Row 47: times in objects are other machines' clocks.
+/// Scenario 47: times in objects are other machines' clocks.
 #[test]
 fn clocks_that_disagree_by_ten_minutes_change_no_verdict() {
     for created in ["2026-11-01T10:50:00Z", "2026-11-01T11:10:00Z", "2030-01-01T00:00:00Z"] {
@@ -175,7 +175,7 @@ fn clocks_that_disagree_by_ten_minutes_change_no_verdict() {
     }
 }
 
-/// Rows 11 and 12: an operator says that the machine is shut down.
+/// Scenarios 11 and 12: an operator says that the machine is shut down.
 #[test]
 fn a_node_that_is_out_of_service_runs_nothing_any_more() {
     let mut cluster = left_behind("node-x", &[objects::node("node-x", "Unknown")]);
