@@ -5,6 +5,7 @@
 //! step follows from that, and from what came of the steps before, is decided in `cleaner/state.rs`. Requests
 //! are under way while it waits, so that none holds up the others.
 
+mod boot_memory;
 mod brake_state;
 mod setbacks;
 mod single_pass;
@@ -18,16 +19,16 @@ use std::{fmt, pin::pin, time::Duration};
 use futures::{
     FutureExt, Stream, StreamExt,
     future::{Either, select},
-    stream::{LocalBoxStream, SelectAll},
+    stream::{self, LocalBoxStream, SelectAll},
 };
 use leak_judge::{Moment, NetworkPlan, Row, Rules, Source};
 use thiserror::Error;
 
+use self::{boot_memory::BootWork, state::State, step::Step};
 pub use self::{
     brake_state::{BrakeRules, Passage},
     status::{SourceStatus, Status, Trouble},
 };
-use self::{state::State, step::Step};
 use crate::{
     ApiServer, Clock, Input,
     confirm::ask,
@@ -152,6 +153,7 @@ where
             self.state.brake_news(begun).into_iter().for_each(|passage| tell(Told::Brake(passage)));
             let rest = self.clock.now().since(begun).saturating_mul(REST).min(LONGEST_REST);
             match step {
+                Step::KeepBoots(work) => self.work.push(keep_boots(self.api.clone(), work)),
                 Step::Confirm(questions) => {
                     tracing::debug!("confirming that {} endpoints are dead", questions.endpoints.len());
                     self.work.push(ask(self.api.clone(), questions, begun));
@@ -272,6 +274,7 @@ where
             News::Deleted(endpoint, result) => {
                 self.state.deleted(&endpoint, result, now).into_iter().for_each(|row| tell(Told::Row(row)));
             }
+            News::Boots(result) => self.state.boots(result, now),
             News::Done(round) => {
                 self.state.done();
                 tell(Told::Round(round));
@@ -304,4 +307,15 @@ where
             }
         }
     }
+}
+
+/// Reads or stores what is known of boots.
+fn keep_boots<A: ApiServer + 'static>(api: A, work: BootWork) -> LocalBoxStream<'static, News> {
+    let kept = async move {
+        News::Boots(match work {
+            BootWork::Read => api.boots().await,
+            BootWork::Store(before, entries) => api.store_boots(&before, &entries).await,
+        })
+    };
+    stream::once(kept).boxed_local()
 }

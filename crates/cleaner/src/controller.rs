@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use kube::Client;
-use leak_judge::{Action, Row, Source};
+use leak_judge::{Action, Row};
 use operator_runtime::{
     EventKind, EventPublisher, Leadership, LeaseConfig, LeaseState, LeaseTimings, Role, identity, lead,
     serve, shutdown_signal,
@@ -30,7 +30,7 @@ use self::{
 };
 use crate::{
     Clock, Config, Input, Lead, Passage, SystemClock, Told, cleaner::Cleaner, config::ReportTarget,
-    discovery::discovered, kube_api_server::KubeApiServer, report::Report,
+    discovery::discovered, feed::CORE, kube_api_server::KubeApiServer, report::Report,
 };
 
 /// The name under which Events are published.
@@ -67,8 +67,8 @@ pub(crate) async fn control(config: &Config, client: Client) -> anyhow::Result<(
         discovered(client.clone()).inspect(move |seen| silence.hear(seen)).map(Input::Seen),
         stream::select(lead_inputs(lease, clock), stream::once(Box::pin(stop)).map(|_| Input::Stop)),
     );
-    let sources = [Source::Pods, Source::Nodes];
-    let cleaner = Cleaner::new(KubeApiServer::new(client), clock, inputs, sources, config.rules);
+    let api = KubeApiServer::new(client, &config.namespace);
+    let cleaner = Cleaner::new(api, clock, inputs, CORE, config.rules);
     let ended = cleaner.run(|told| teller.tell(told)).await;
     if let Some(leadership) = leadership {
         leadership.release().await;

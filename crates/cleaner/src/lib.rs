@@ -34,7 +34,7 @@ mod report;
 mod run;
 mod summary;
 
-pub use api_server::{ApiError, ApiServer, Deletion, EndpointsPage, Failure};
+pub use api_server::{ApiError, ApiServer, Deletion, EndpointsPage, Failure, StoredBoots};
 pub use cleaner::{
     BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Passage, SourceStatus, Status, Told, Trouble,
 };

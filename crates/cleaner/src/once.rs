@@ -23,7 +23,7 @@ pub(crate) async fn clean_once(config: &Config, client: Client) -> anyhow::Resul
     let served = danm_kinds(&client).await?;
     let mut report = Report::begin(config.report.as_ref())?;
     let inputs = observations(client.clone(), sources(&served)).map(Input::Seen);
-    let api = KubeApiServer::new(client);
+    let api = KubeApiServer::new(client, &config.namespace);
     let cleaner = Cleaner::new(api, SystemClock::new(), inputs, sources(&served), config.rules);
     let mut summary = Summary::default();
     let ended = cleaner

@@ -33,6 +33,7 @@ mod owner;
 mod plan;
 mod report;
 mod suspects;
+mod treatment;
 mod uid;
 mod verdict;
 mod world;
@@ -45,15 +46,16 @@ pub use lookout::Lookout;
 pub use moment::Moment;
 pub use orphans::{Orphans, orphans};
 pub use owner::{AddressCase, AddressOwner, Owner, Settlement};
-pub use plan::{AddressPlan, EndpointPlan, Held, NetworkPlan, NetworkWrite, Plan, plan};
+pub use plan::{AddressPlan, EndpointPlan, Held, NetworkPlan, NetworkWrite, Plan, is_report_only, plan};
 pub use report::{Action, AddressAction, AddressRow, NetworkRow, PodRow, Reporter, Row};
 pub use suspects::Suspects;
+pub use treatment::{TREATMENT_ANNOTATION, Treatment, Treatments};
 pub use uid::Uid;
 pub use verdict::{Finding, Reason, Verdict};
 pub use world::{
-    AddressSpace, Bits, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, NetworkId, NetworkLookup,
-    NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef, Observation, Parked, PodRecord, Pods,
-    Reservations, Rise, Slot, Source, Version, World,
+    AddressSpace, Bits, BootAge, Boots, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, Namespaces,
+    NetworkId, NetworkLookup, NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef, Observation,
+    Parked, PodRecord, Pods, Reservations, Rise, Slot, Source, Version, World,
 };
 
 /// The annotation of a network that names, separated by commas, the uids of endpoints whose addresses were

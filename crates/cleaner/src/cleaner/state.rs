@@ -12,11 +12,12 @@ use std::{
 use danm_api::{ApiGroup, Change};
 use leak_judge::{
     Action, Audit, Brake, EndpointPlan, Finding, Held, Judgement, Lookout, Moment, NetworkPlan, Observation,
-    Plan, Reason, Reporter, Rules, Slot, Source, Uid, Version, World, plan,
+    Plan, Reason, Reporter, Rules, Slot, Source, Uid, Version, World, is_report_only, plan,
 };
 
 use super::{
     Cadence, CleanerError, CleanerRules,
+    boot_memory::BootMemory,
     brake_state::{BrakeState, Passage},
     setbacks::{Setback, Setbacks, Target},
     single_pass::SinglePass,
@@ -36,6 +37,7 @@ pub(crate) struct State {
     world: World,
     lookout: Lookout,
     brake: BrakeState,
+    boots: BootMemory,
     setbacks: Setbacks,
     under_way: UnderWay,
     single: SinglePass,
@@ -82,6 +84,7 @@ impl State {
             world: World::expecting(sources),
             lookout: Lookout::default(),
             brake: BrakeState::new(rules.brake, now),
+            boots: BootMemory::default(),
             setbacks: Setbacks::default(),
             under_way: UnderWay::default(),
             single: SinglePass::default(),
@@ -185,6 +188,12 @@ impl State {
             self.lookout = Lookout::default();
             return Ok(Step::Wait { until: None, why: String::new() });
         }
+        if let Some(work) = self.boots.due(self.world.nodes().boots(), self.may_store_boots(), now) {
+            return Ok(Step::KeepBoots(work));
+        }
+        if !self.boots.has_answer() {
+            return Ok(Step::Wait { until: None, why: String::new() });
+        }
         let audit = self.is_audit_due(now).then(|| self.audit(now));
         if audit.is_none() {
             self.lookout.look(&mut self.world, &self.rules.judge, now);
@@ -207,6 +216,12 @@ impl State {
             Cadence::Every(_) => Ok(Step::Wait { until: self.next_look(&plan, now), why: String::new() }),
             Cadence::Once => Ok(self.wait_or_end(candidates, plan, now)),
         }
+    }
+
+    /// A single pass leaves no memory behind, and whoever does not lead leaves that to whoever does.
+    fn may_store_boots(&self) -> bool {
+        let is_controller = matches!(self.rules.cadence, Cadence::Every(_));
+        is_controller && self.lead.is_leading && !self.rules.dry_run && !self.is_stopping
     }
 
     /// The confirming read of Pods carries metadata only. Of a Pod that is known it says less than is known.
@@ -249,7 +264,13 @@ impl State {
 
     fn check_brake(&mut self, now: Moment) {
         let doubtful = self.lookout.doubtful().judgements.iter();
-        let doubtful = doubtful.filter(|judgement| Brake::concerns(judgement.proof)).count();
+        let is_concerned = |judgement: &&Judgement| {
+            let endpoint = self.world.endpoints().get(judgement.slot);
+            let rules = &self.rules.judge;
+            Brake::concerns(judgement.proof)
+                && endpoint.is_some_and(|it| !is_report_only(it, judgement.proof, &self.world, rules))
+        };
+        let doubtful = doubtful.filter(is_concerned).count();
         let judged = self.world.endpoints().len();
         self.brake.look(judged, doubtful, now);
     }
@@ -394,7 +415,9 @@ impl State {
             Passage::Free | Passage::OneByOne => None,
         };
         let all = proofs.into_iter().flatten().chain(brake).chain([self.next_audit]);
-        all.filter(|next| *next > now).min()
+        all.chain(self.boots.next(self.world.nodes().boots(), self.may_store_boots()))
+            .filter(|next| *next > now)
+            .min()
     }
 
     /// A single pass waits for proofs that come in time, for what is under way and for what may yet work.

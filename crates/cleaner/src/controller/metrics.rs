@@ -83,7 +83,7 @@ impl Metrics {
             brake: metric!("brake", "0 open, 1 holding, 2 releasing what is proved one by one"),
             held_by_brake: metric!(
                 "brake_held_endpoints",
-                "Endpoints that are proved dead and would be released if the brake did not hold"
+                "Endpoints that are proved dead and held by the brake"
             ),
             parked: metric!("parked_objects", "Objects that cannot be used"),
             troubles: metric!("troubles", "Objects left alone for a while because a request failed"),

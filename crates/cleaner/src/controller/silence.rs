@@ -82,10 +82,16 @@ fn told_by(observation: &Observation) -> Option<Source> {
     let (source, is_heard) = match observation {
         Observation::Pods(change) => (Source::Pods, is_heard(change)),
         Observation::Nodes(change) => (Source::Nodes, is_heard(change)),
+        Observation::Namespaces(change) => (Source::Namespaces, is_heard(change)),
         Observation::Endpoints(group, change) => (Source::endpoints(*group), is_heard(change)),
         Observation::Networks(group, kind, change) => (Source::networks(*group, *kind), is_heard(change)),
         Observation::Reservations(change) => (Source::reservations(), is_heard(change)),
-        _ => return None,
+        Observation::BootsStored(_)
+        | Observation::EndpointsRead(..)
+        | Observation::EndpointDeleted(..)
+        | Observation::Served(_)
+        | Observation::Unserved(_)
+        | Observation::Unavailable(..) => return None,
     };
     is_heard.then_some(source)
 }

@@ -104,6 +104,143 @@ async fn the_addresses_of_a_node_that_is_out_of_service_go_at_once() {
     eventually("it is free, whatever the brake", async || bits(&cluster).await == [6]).await;
 }
 
+/// What is counted as not alive, by verdict and reason.
+fn doubtful(verdict: &str, reason: &str) -> String {
+    format!("danm_cleaner_doubtful_endpoints{{verdict=\"{verdict}\",reason=\"{reason}\"}}")
+}
+
+/// A kubelet tells that its machine was started anew.
+async fn set_boot(cluster: &Cluster, ready: &str, boot: &str) {
+    let status = json!({"status": objects::booted(objects::node("node-a", ready), boot, 9)["status"]});
+    cluster
+        .send(http::Method::PATCH, "/api/v1/nodes/node-a/status", Some(&status))
+        .await
+        .expect("it is taken");
+}
+
+/// Scenario 16: the power fails, every Cleaner's too; Pods are replaced, and more endpoints than the brake lets pass are
+/// dead. That the machine was started anew since is known from what the Cleaners before have stored.
+#[tokio::test]
+async fn after_a_power_loss_boots_open_the_brake() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    forget_boots(&cluster).await;
+    cluster.create([objects::booted(objects::node("node-a", "True"), "first", 1), network(&[5, 6])]).await;
+    cluster.create([pod("p5"), pod("p6")]).await;
+    cluster.create([endpoint("ep5", "p5", "10.0.0.5"), endpoint("ep6", "p6", "10.0.0.6")]).await;
+    let brake = ["--max-release", "0", "--max-release-min", "0", "--audit-interval", "1s"];
+    let before = start(&cluster, &brake).await;
+    eventually("the boot is stored", async || boots(&cluster).await.is_some()).await;
+    drop(before);
+
+    cluster.delete(&pod("p5")).await;
+    let after = start(&cluster, &brake).await;
+    eventually("the brake holds", async || after.metric("danm_cleaner_brake").await == Some(1.0)).await;
+    drop(after);
+    assert_eq!(bits(&cluster).await, [5, 6], "the machine was not started anew");
+
+    set_boot(&cluster, "True", "second").await;
+    let _after = start(&cluster, &brake).await;
+    eventually("it is free", async || bits(&cluster).await == [6]).await;
+    eventually("what lives stays", async || cluster.names(DanmKind::DanmEp).await == ["ep6"]).await;
+}
+
+/// What is stored about boots, by which tests are told apart.
+async fn boots(cluster: &Cluster) -> Option<Value> {
+    cluster.send(http::Method::GET, BOOTS, None).await.ok()
+}
+
+const BOOTS: &str = "/api/v1/namespaces/kube-system/configmaps/danm-cleaner-boots";
+
+async fn forget_boots(cluster: &Cluster) {
+    // One of an earlier test may be there.
+    let _ = cluster.send(http::Method::DELETE, BOOTS, None).await;
+}
+
+/// Scenario 16: where nothing was stored nothing is believed, and the brake holds.
+#[tokio::test]
+async fn after_a_power_loss_without_memory_the_brake_holds() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    forget_boots(&cluster).await;
+    cluster.create([objects::booted(objects::node("node-a", "True"), "second", 1), network(&[5])]).await;
+    cluster.create([endpoint("ep5", "gone", "10.0.0.5")]).await;
+    let cleaner = start(&cluster, &["--max-release", "0", "--max-release-min", "0"]).await;
+    eventually("the brake holds", async || cleaner.metric("danm_cleaner_brake").await == Some(1.0)).await;
+    assert_eq!(bits(&cluster).await, [5]);
+}
+
+/// Scenario 15: the same Pods, new sandboxes; an endpoint of an old one was left behind.
+#[tokio::test]
+async fn what_is_left_of_a_sandbox_that_did_not_outlive_a_reboot_goes() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    forget_boots(&cluster).await;
+    cluster.create([objects::booted(objects::node("node-a", "True"), "first", 1), network(&[5, 6])]).await;
+    let in_sandbox = |name: &str, address: &str, sandbox: &str| {
+        objects::with(endpoint(name, "p", address), "/spec/CID", sandbox)
+    };
+    cluster.create([pod("p"), in_sandbox("old", "10.0.0.5", "one")]).await;
+    let _cleaner = start(&cluster, &[]).await;
+    set_boot(&cluster, "True", "second").await;
+    cluster.create([in_sandbox("new", "10.0.0.6", "two")]).await;
+
+    eventually("the old one is gone", async || cluster.names(DanmKind::DanmEp).await == ["new"]).await;
+    assert_eq!(bits(&cluster).await, [6]);
+}
+
+/// Scenario 12 and I9: the machine was started anew, and does not call itself fit.
+#[tokio::test]
+async fn a_new_boot_is_proof_also_where_the_node_is_not_ready() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    forget_boots(&cluster).await;
+    let node = |ready| objects::booted(objects::node("node-a", ready), "first", 1);
+    cluster.create([node("True"), network(&[5]), pod("p5"), endpoint("ep5", "p5", "10.0.0.5")]).await;
+    let cleaner = start(&cluster, &[]).await;
+    set_boot(&cluster, "Unknown", "first").await;
+    cluster.delete(&pod("p5")).await;
+    let held = doubtful("unknown", "node-not-ready");
+    eventually("it is held", async || cleaner.metric(&held).await == Some(1.0)).await;
+
+    set_boot(&cluster, "False", "second").await;
+    eventually("it is free", async || bits(&cluster).await.is_empty()).await;
+}
+
+/// Scenarios 10 and 12: time alone, because the operator says so.
+#[tokio::test]
+async fn a_node_that_is_silent_for_long_enough_is_given_up_if_the_operator_says_so() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    ready(&mut cluster, "Unknown").await;
+    cluster.create([pod("p6"), endpoint("ep6", "p6", "10.0.0.6"), endpoint("ep5", "gone", "10.0.0.5")]).await;
+    let _cleaner = start(&cluster, &["--unreachable-grace", "300ms"]).await;
+    eventually("it is free", async || bits(&cluster).await == [6]).await;
+    eventually("a Pod that is there keeps its own", async || {
+        cluster.names(DanmKind::DanmEp).await == ["ep6"]
+    })
+    .await;
+}
+
+/// An operator keeps the Cleaner out of a network, then out of a namespace, then lets it.
+#[tokio::test]
+async fn annotations_say_how_far_the_cleaner_may_go() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    ready(&mut cluster, "True").await;
+    let word = |word: &str| json!({"metadata": {"annotations": {"danm.io/cleaner": word}}});
+    cluster.patch(&network(&[]), &word("report")).await;
+    cluster.create([endpoint("ep5", "gone", "10.0.0.5")]).await;
+    let cleaner = start(&cluster, &[]).await;
+    let reported = doubtful("dangling", "pod-gone");
+    eventually("it is reported", async || cleaner.metric(&reported).await == Some(1.0)).await;
+    let namespace = "/api/v1/namespaces/ran";
+    cluster.send(http::Method::PATCH, namespace, Some(&word("off"))).await.expect("it is taken");
+    let off = doubtful("unknown", "switched-off");
+    eventually("it is left alone", async || cleaner.metric(&off).await == Some(1.0)).await;
+    assert_eq!(bits(&cluster).await, [5, 6]);
+
+    cluster.send(http::Method::PATCH, namespace, Some(&word("release"))).await.expect("it is taken");
+    cluster.patch(&network(&[]), &word("release")).await;
+    eventually("it is free", async || bits(&cluster).await == [6]).await;
+    let nothing = json!({"metadata": {"annotations": {"danm.io/cleaner": null}}});
+    cluster.send(http::Method::PATCH, namespace, Some(&nothing)).await.expect("it is taken");
+}
+
 /// Scenario 21: the address is another's already, whose endpoint is not there yet.
 #[tokio::test]
 async fn an_address_that_was_given_to_another_meanwhile_stays_the_others() {

@@ -66,7 +66,16 @@ async fn may_list_as_granted(cluster: &Cluster, rights: &[(&str, &str, &[&str])]
 async fn without_rights_nothing_is_judged() {
     let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
-    grant(&cluster, &[("", "nodes", &READ), ("danm.k8s.io", "*", &READ), ("danm.io", "*", &READ)]).await;
+    grant(
+        &cluster,
+        &[
+            ("", "nodes", &READ),
+            ("", "namespaces", &READ),
+            ("danm.k8s.io", "*", &READ),
+            ("danm.io", "*", &READ),
+        ],
+    )
+    .await;
 
     let run = clean(&cluster.plane().kubeconfig_of("cleaner"), &[]).await;
 
@@ -84,6 +93,7 @@ async fn what_depends_on_networks_that_cannot_be_read_is_held_and_the_rest_goes(
         &[
             ("", "pods", &["list", "watch", "get"]),
             ("", "nodes", &["list", "watch", "get"]),
+            ("", "namespaces", &READ),
             ("danm.k8s.io", "danmeps", &["list", "watch", "delete"]),
             ("danm.k8s.io", "danmnets", &["list", "watch", "get", "patch"]),
             ("danm.k8s.io", "clusternetworks", &["list", "watch", "get", "patch"]),

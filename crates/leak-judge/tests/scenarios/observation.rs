@@ -203,7 +203,7 @@ fn a_late_event_does_not_bring_back_the_bits_that_a_write_cleared() {
 
 #[test]
 fn an_empty_world_is_judged_as_nothing() {
-    let rules = leak_judge::Rules { grace: GRACE, ownership_window: WINDOW };
+    let rules = leak_judge::Rules { grace: GRACE, ownership_window: WINDOW, ..leak_judge::Rules::default() };
     let audit = judge(
         &leak_judge::World::default(),
         &leak_judge::Suspects::default(),
