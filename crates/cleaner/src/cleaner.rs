@@ -85,6 +85,8 @@ pub enum Told {
     Round(Round),
     /// Everything was looked at; these are the rows that were not told since the last time, if they are wanted.
     Audit(Vec<Row>),
+    /// What the brake lets pass from now on, which is something else than before.
+    Brake(Passage),
     /// How things stand.
     Status(Status),
 }
@@ -111,18 +113,6 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 // === impl Cadence ===
-
-impl Cadence {
-    /// What an operator does who believes what the brake does not.
-    pub(crate) const fn how_to_go_on(self) -> &'static str {
-        match self {
-            Self::Once => "say --override-brake",
-            Self::Every(_) => {
-                "set the annotation danm.io/cleaner-brake: go-on-until=TIME on the Lease, or wait for --brake-hold"
-            }
-        }
-    }
-}
 
 impl fmt::Display for Cadence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -160,6 +150,7 @@ where
         while self.is_going() {
             let begun = self.clock.now();
             let step = self.state.decide(begun)?;
+            self.state.brake_news(begun).into_iter().for_each(|passage| tell(Told::Brake(passage)));
             let rest = self.clock.now().since(begun).saturating_mul(REST).min(LONGEST_REST);
             match step {
                 Step::KeepBoots(work) => self.work.push(keep_boots(self.api.clone(), work)),

@@ -44,6 +44,8 @@ pub(crate) struct State {
     /// The endpoints whose death was confirmed.
     confirmed: HashMap<Uid, Confirmation>,
     lead: Lead,
+    /// What the brake let pass when that was last told.
+    brake_told: Passage,
     is_stopping: bool,
     next_audit: Moment,
     /// The last step, if it was to wait and nothing has happened since that could change it.
@@ -88,6 +90,7 @@ impl State {
             single: SinglePass::default(),
             confirmed: HashMap::new(),
             lead: Lead { is_leading: rules.cadence == Cadence::Once, brake_open_until: None },
+            brake_told: Passage::Free,
             is_stopping: false,
             next_audit: now,
             waiting: None,
@@ -151,6 +154,17 @@ impl State {
 
     pub(crate) const fn is_stopping(&self) -> bool {
         self.is_stopping
+    }
+
+    /// What the brake lets pass, if that is something else than when it was last told. A standby holds up nothing
+    /// and tells nothing; whoever comes to lead tells what it finds.
+    pub(crate) fn brake_news(&mut self, now: Moment) -> Option<Passage> {
+        let passage = self.brake.passage(now);
+        if !self.lead.is_leading || passage == self.brake_told {
+            return None;
+        }
+        self.brake_told.clone_from(&passage);
+        Some(passage)
     }
 
     /// Chooses the next step. Nothing is looked at again where nothing has happened.
@@ -258,9 +272,7 @@ impl State {
         };
         let doubtful = doubtful.filter(is_concerned).count();
         let judged = self.world.endpoints().len();
-        if let Some(why) = self.brake.look(judged, doubtful, now) {
-            tracing::warn!("the brake holds: {why}; if that is true, {}", self.rules.cadence.how_to_go_on());
-        }
+        self.brake.look(judged, doubtful, now);
     }
 
     fn candidates(&self, now: Moment) -> Candidates {
@@ -279,7 +291,7 @@ impl State {
                 addresses: Vec::new(),
             };
             if let Passage::Closed { why, until } = &passage
-                && Brake::concerns(judgement.finding)
+                && passage.holds(judgement.finding)
             {
                 candidates.held.push(hold(Reason::Brake, *until, why.clone()));
                 continue;

@@ -50,7 +50,7 @@ async fn start(cluster: &Cluster, arguments: &[&str]) -> Running {
     cleaner
 }
 
-/// Row 10.
+/// Scenario 10.
 #[tokio::test]
 async fn pods_on_a_node_that_does_not_answer_keep_their_addresses() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -72,7 +72,7 @@ async fn set_ready(cluster: &Cluster, node: &str, ready: &str) {
     cluster.send(http::Method::PATCH, &path, Some(&status)).await.expect("it is taken");
 }
 
-/// Row 12.
+/// Scenario 12.
 #[tokio::test]
 async fn a_pod_that_was_force_deleted_on_a_lost_node_keeps_its_address_until_the_node_is_back() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -88,7 +88,7 @@ async fn a_pod_that_was_force_deleted_on_a_lost_node_keeps_its_address_until_the
     eventually("it is free", async || bits(&cluster).await == [6]).await;
 }
 
-/// Row 12: an operator says that the machine is shut down.
+/// Scenario 12: an operator says that the machine is shut down.
 #[tokio::test]
 async fn the_addresses_of_a_node_that_is_out_of_service_go_at_once() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -118,7 +118,7 @@ async fn set_boot(cluster: &Cluster, ready: &str, boot: &str) {
         .expect("it is taken");
 }
 
-/// Row 16: the power fails, every Cleaner's too; Pods are replaced, and more endpoints than the brake lets pass are
+/// Scenario 16: the power fails, every Cleaner's too; Pods are replaced, and more endpoints than the brake lets pass are
 /// dead. That the machine was started anew since is known from what the Cleaners before have stored.
 #[tokio::test]
 async fn after_a_power_loss_boots_open_the_brake() {
@@ -156,7 +156,7 @@ async fn forget_boots(cluster: &Cluster) {
     let _ = cluster.send(http::Method::DELETE, BOOTS, None).await;
 }
 
-/// Row 16: where nothing was stored nothing is believed, and the brake holds.
+/// Scenario 16: where nothing was stored nothing is believed, and the brake holds.
 #[tokio::test]
 async fn after_a_power_loss_without_memory_the_brake_holds() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -168,7 +168,7 @@ async fn after_a_power_loss_without_memory_the_brake_holds() {
     assert_eq!(bits(&cluster).await, [5]);
 }
 
-/// Row 15: the same Pods, new sandboxes; an endpoint of an old one was left behind.
+/// Scenario 15: the same Pods, new sandboxes; an endpoint of an old one was left behind.
 #[tokio::test]
 async fn what_is_left_of_a_sandbox_that_did_not_outlive_a_reboot_goes() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -186,7 +186,7 @@ async fn what_is_left_of_a_sandbox_that_did_not_outlive_a_reboot_goes() {
     assert_eq!(bits(&cluster).await, [6]);
 }
 
-/// Row 12 and I9: the machine was started anew, and does not call itself fit.
+/// Scenario 12 and I9: the machine was started anew, and does not call itself fit.
 #[tokio::test]
 async fn a_new_boot_is_proof_also_where_the_node_is_not_ready() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -203,7 +203,7 @@ async fn a_new_boot_is_proof_also_where_the_node_is_not_ready() {
     eventually("it is free", async || bits(&cluster).await.is_empty()).await;
 }
 
-/// Rows 10 and 12: time alone, because the operator says so.
+/// Scenarios 10 and 12: time alone, because the operator says so.
 #[tokio::test]
 async fn a_node_that_is_silent_for_long_enough_is_given_up_if_the_operator_says_so() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -241,7 +241,7 @@ async fn annotations_say_how_far_the_cleaner_may_go() {
     cluster.send(http::Method::PATCH, namespace, Some(&nothing)).await.expect("it is taken");
 }
 
-/// Row 21: the address is another's already, whose endpoint is not there yet.
+/// Scenario 21: the address is another's already, whose endpoint is not there yet.
 #[tokio::test]
 async fn an_address_that_was_given_to_another_meanwhile_stays_the_others() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -256,7 +256,7 @@ async fn an_address_that_was_given_to_another_meanwhile_stays_the_others() {
     assert_eq!(bits(&cluster).await, [5, 6]);
 }
 
-/// Row 23.
+/// Scenario 23.
 #[tokio::test]
 async fn an_address_that_a_dying_cni_freed_and_gave_to_another_stays_with_the_other() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -272,7 +272,7 @@ async fn an_address_that_a_dying_cni_freed_and_gave_to_another_stays_with_the_ot
     assert_eq!(bits(&cluster).await, [5, 6]);
 }
 
-/// Row 24.
+/// Scenario 24.
 #[tokio::test]
 async fn an_endpoint_whose_release_is_recorded_is_only_deleted() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -289,7 +289,7 @@ async fn an_endpoint_whose_release_is_recorded_is_only_deleted() {
     assert_eq!(bits(&cluster).await, [5]);
 }
 
-/// Row 30.
+/// Scenario 30.
 #[tokio::test]
 async fn endpoints_of_a_network_that_is_deleted_go_with_it() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -300,7 +300,7 @@ async fn endpoints_of_a_network_that_is_deleted_go_with_it() {
     eventually("the dead one is gone", async || cluster.names(DanmKind::DanmEp).await == ["ep6"]).await;
 }
 
-/// Rows 31 and 32: another network under the same name, and another subnet.
+/// Scenarios 31 and 32: another network under the same name, and another subnet.
 #[tokio::test]
 async fn in_a_network_that_was_made_anew_no_bit_is_touched() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -324,7 +324,7 @@ async fn in_a_network_that_was_made_anew_no_bit_is_touched() {
     assert_eq!(bits(&cluster).await, [5, 6]);
 }
 
-/// Row 38.
+/// Scenario 38.
 #[tokio::test]
 async fn the_smallest_and_the_largest_networks_are_freed_by_the_bit() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -360,7 +360,7 @@ async fn the_smallest_and_the_largest_networks_are_freed_by_the_bit() {
     }
 }
 
-/// Row 47: times of objects are hours wrong, in both directions.
+/// Scenario 47: times of objects are hours wrong, in both directions.
 #[tokio::test]
 async fn clocks_that_are_wrong_change_nothing() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -381,7 +381,7 @@ async fn clocks_that_are_wrong_change_nothing() {
     }
 }
 
-/// Row 33.
+/// Scenario 33.
 #[tokio::test]
 async fn arrays_that_cannot_be_read_hold_their_endpoints_and_nobody_else() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -407,7 +407,7 @@ async fn arrays_that_cannot_be_read_hold_their_endpoints_and_nobody_else() {
     assert_eq!(run.lines(), expected);
 }
 
-/// Row 36.
+/// Scenario 36.
 #[tokio::test]
 async fn an_address_is_the_same_however_it_is_spelt() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -422,7 +422,7 @@ async fn an_address_is_the_same_however_it_is_spelt() {
     assert_eq!(bits(&cluster).await, [8]);
 }
 
-/// Row 37.
+/// Scenario 37.
 #[tokio::test]
 async fn the_ends_of_a_subnet_are_never_freed() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -434,7 +434,7 @@ async fn the_ends_of_a_subnet_are_never_freed() {
     assert_eq!(cluster.names(DanmKind::DanmEp).await, Vec::<String>::new());
 }
 
-/// Row 40.
+/// Scenario 40.
 #[tokio::test]
 async fn an_address_that_lives_in_one_group_is_kept_in_both() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -459,7 +459,7 @@ async fn an_address_that_lives_in_one_group_is_kept_in_both() {
     assert_eq!((bits(&cluster).await, there), (vec![5], vec![5]));
 }
 
-/// Row 42.
+/// Scenario 42.
 #[tokio::test]
 async fn a_mirror_pod_that_came_back_under_another_uid_keeps_its_address() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -475,7 +475,7 @@ async fn a_mirror_pod_that_came_back_under_another_uid_keeps_its_address() {
     );
 }
 
-/// Row 59.
+/// Scenario 59.
 #[tokio::test]
 async fn of_two_living_holders_of_an_address_one_may_die() {
     let Ok(mut cluster) = crate::cluster().await else { return };

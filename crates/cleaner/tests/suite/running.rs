@@ -95,6 +95,11 @@ impl Running {
             .await;
     }
 
+    /// Kills it, without a word and without waiting for anything: as a Node that loses power.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+
     /// Tells it to stop, and waits for that: how long it took, and whether it called that success.
     pub async fn stop(mut self) -> (Duration, bool) {
         let begun = Instant::now();

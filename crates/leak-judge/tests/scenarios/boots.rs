@@ -26,7 +26,7 @@ fn before_reboot() -> Cluster {
     cluster
 }
 
-/// Rows 16 and 18.
+/// Scenarios 16 and 18.
 #[test]
 fn a_pod_that_is_gone_with_its_boot_needs_no_other_witness() {
     let mut cluster = before_reboot();
@@ -39,7 +39,7 @@ fn a_pod_that_is_gone_with_its_boot_needs_no_other_witness() {
     assert!(!Brake::concerns(finding), "it goes at once");
 }
 
-/// Row 12 and I9: a machine that was started anew has not kept the sandbox, whether or not it answers now.
+/// Scenario 12 and I9: a machine that was started anew has not kept the sandbox, whether or not it answers now.
 #[test]
 fn a_sandbox_does_not_outlive_a_boot_of_a_node_that_is_not_ready() {
     let mut cluster = before_reboot();
@@ -52,7 +52,7 @@ fn a_sandbox_does_not_outlive_a_boot_of_a_node_that_is_not_ready() {
     assert_eq!(round.row("old").reason, Reason::NodeRebooted);
 }
 
-/// Row 12: an endpoint may be made before its kubelet tells of the boot that it was made in.
+/// Scenario 12: an endpoint may be made before its kubelet tells of the boot that it was made in.
 #[test]
 fn an_endpoint_that_the_boot_before_did_not_outlive_is_held_while_its_node_does_not_answer() {
     let mut cluster = before_reboot();
@@ -60,7 +60,7 @@ fn an_endpoint_that_the_boot_before_did_not_outlive_is_held_while_its_node_does_
     cluster.settle().spares("old", Verdict::Unknown, Reason::NodeNotReady);
 }
 
-/// Rows 10 and 47: heartbeats come and go within one boot.
+/// Scenarios 10 and 47: heartbeats come and go within one boot.
 #[test]
 fn a_node_that_comes_back_in_the_same_boot_proves_nothing() {
     let mut cluster = before_reboot();
@@ -69,7 +69,7 @@ fn a_node_that_comes_back_in_the_same_boot_proves_nothing() {
     cluster.settle().spares("old", Verdict::Unknown, Reason::NodeNotReady);
 }
 
-/// Row 16: after a power loss nobody remembers; what was stored does.
+/// Scenario 16: after a power loss nobody remembers; what was stored does.
 #[test]
 fn a_cleaner_that_was_away_during_the_reboot_knows_by_what_was_stored() {
     let mut before = before_reboot();
@@ -87,7 +87,7 @@ fn a_cleaner_that_was_away_during_the_reboot_knows_by_what_was_stored() {
     assert_eq!(round.row("old").reason, Reason::NodeRebooted);
 }
 
-/// Row 7: versions that are older than what was seen before are of another history.
+/// Scenario 7: versions that are older than what was seen before are of another history.
 #[test]
 fn boots_are_forgotten_when_the_data_store_goes_back() {
     let mut cluster = before_reboot();
@@ -98,7 +98,7 @@ fn boots_are_forgotten_when_the_data_store_goes_back() {
     cluster.settle().spares("old", Verdict::Unknown, Reason::NodeNotReady);
 }
 
-/// Row 15.
+/// Scenario 15.
 #[test]
 fn what_is_left_of_the_sandbox_before_the_boot_is_released_and_the_new_one_is_not() {
     let mut cluster = before_reboot();
@@ -114,7 +114,7 @@ fn what_is_left_of_the_sandbox_before_the_boot_is_released_and_the_new_one_is_no
     assert_eq!(round.set_bits("n"), Some(vec![0, 6, 255]));
 }
 
-/// Rows 2 and 15: the same static address in both sandboxes.
+/// Scenarios 2 and 15: the same static address in both sandboxes.
 #[test]
 fn an_address_that_the_new_sandbox_has_too_stays() {
     let mut cluster = before_reboot();
@@ -126,7 +126,7 @@ fn an_address_that_the_new_sandbox_has_too_stays() {
     round.spares("new", Verdict::Live, Reason::PodExists);
 }
 
-/// Row 15: without a boot in between, with the same sandbox, on another interface, on another machine.
+/// Scenario 15: without a boot in between, with the same sandbox, on another interface, on another machine.
 #[test]
 fn two_endpoints_of_a_living_pod_are_both_alive_unless_one_is_of_an_earlier_boot() {
     let new = || in_sandbox(ep("new", "p", "10.0.0.6/24"), "two");

@@ -35,7 +35,10 @@ impl State {
             *doubtful.entry((finding.verdict, finding.reason)).or_default() += 1;
         }
         let trouble = |(target, setback): (&Target, &Setback)| Trouble::new(target, setback, now);
+        let brake = self.brake.passage(now);
+        let is_held = |judgement: &&Judgement| brake.holds(judgement.finding);
         Status {
+            held_by_brake: self.lookout.doubtful().dangling().filter(is_held).count(),
             is_leading: self.lead.is_leading,
             sources: self.world.coverage().states().map(source_status).collect(),
             can_judge: self.world.coverage().allows_verdicts(),
@@ -49,7 +52,7 @@ impl State {
                 .map(|(object, why)| (object.to_string(), why.problem.clone()))
                 .collect(),
             doubtful,
-            brake: self.brake.passage(now),
+            brake,
             troubles: self.setbacks.iter(now).map(trouble).collect(),
         }
     }
