@@ -5,6 +5,7 @@
 #![expect(clippy::unchecked_time_subtraction, reason = "the times of a test are known")]
 
 mod boots;
+mod churn;
 mod cluster;
 mod identity;
 mod lookout;
