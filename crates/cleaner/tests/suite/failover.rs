@@ -61,8 +61,8 @@ async fn pair(cluster: &Cluster) -> (Running, Running) {
     sorted(one, other).await
 }
 
-/// Scenario 28 with a standby, and scenarios 24 and 25: what the dead leader freed is given to others before the
-/// next one leads, whether or not the endpoint is gone or the leader knew of its success.
+/// Scenarios 24, 25 and 28 with a standby: what the dead leader freed is given to others before the next one leads,
+/// whether or not the endpoint is gone, or the dead one knew what came of its requests.
 #[tokio::test]
 async fn a_leader_killed_in_the_middle_of_a_batch_is_replaced_in_under_five_seconds_and_nothing_is_done_twice()
  {

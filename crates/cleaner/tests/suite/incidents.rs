@@ -241,6 +241,92 @@ async fn annotations_say_how_far_the_cleaner_may_go() {
     cluster.send(http::Method::PATCH, namespace, Some(&nothing)).await.expect("it is taken");
 }
 
+/// An endpoint of a sandbox that is named like its address.
+fn in_sandbox(name: &str, pod: &str, bit: u32) -> Value {
+    objects::with(endpoint(name, pod, &format!("10.0.0.{bit}")), "/spec/CID", format!("sandbox-{bit}"))
+}
+
+/// Changes the array as DANM does: conditional on the version that was read, until nobody comes between.
+async fn allocate(cluster: &Cluster, change: impl Fn(&mut Vec<u32>)) {
+    let path = "/apis/danm.k8s.io/v1/namespaces/ran/danmnets/n";
+    loop {
+        let read = cluster.get(&network(&[])).await.expect("it is there");
+        let mut set = objects::set_bits(read["spec"]["Options"]["alloc"].as_str().expect("an array"));
+        change(&mut set);
+        let version = &read["metadata"]["resourceVersion"];
+        let patch = json!({
+            "metadata": {"resourceVersion": version},
+            "spec": {"Options": {"alloc": objects::alloc(&set)}},
+        });
+        if cluster.send(http::Method::PATCH, path, Some(&patch)).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// What DANM does for a new Pod.
+async fn cni_add(cluster: &mut Cluster, name: &str, bit: u32) {
+    cluster.create([pod(name)]).await;
+    allocate(cluster, |set| set.push(bit)).await;
+    cluster.create([endpoint(name, name, &format!("10.0.0.{bit}"))]).await;
+}
+
+/// What DANM does when a sandbox ends: it finds the endpoints by it, frees their addresses, and deletes them,
+/// whatever has become of either meanwhile. Tells how many it found.
+async fn cni_del(cluster: &Cluster, bit: u32) -> usize {
+    let all = cluster.all(DanmKind::DanmEp).await;
+    let found: Vec<&Value> =
+        all.iter().filter(|endpoint| endpoint["spec"]["CID"] == format!("sandbox-{bit}")).collect();
+    for endpoint in &found {
+        allocate(cluster, |set| set.retain(|other| *other != bit)).await;
+        let name = endpoint["metadata"]["name"].as_str().expect("a name");
+        let path = format!("/apis/danm.k8s.io/v1/namespaces/ran/danmeps/{name}");
+        // The Cleaner may have been faster.
+        let _ = cluster.send(http::Method::DELETE, &path, None).await;
+    }
+    found.len()
+}
+
+/// Scenario 13: each address that the returning kubelet frees is another's at once, under the Cleaner's hands.
+#[tokio::test]
+async fn a_node_that_is_back_and_the_cleaner_free_the_same_addresses_at_once() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    let lost: Vec<u32> = (10..40).collect();
+    cluster.create([objects::node("node-a", "Unknown"), network(&lost)]).await;
+    cluster.create(lost.iter().map(|bit| in_sandbox(&format!("lost{bit}"), "gone", *bit))).await;
+    let cleaner = start(&cluster, &[]).await;
+    let held = doubtful("unknown", "node-not-ready");
+    eventually("they are held", async || cleaner.metric(&held).await == Some(30.0)).await;
+
+    set_ready(&cluster, "node-a", "True").await;
+    for bit in lost.iter().rev() {
+        cni_del(&cluster, *bit).await;
+        cni_add(&mut cluster, &format!("new{bit}"), *bit).await;
+    }
+
+    let expected: Vec<String> = lost.iter().map(|bit| format!("new{bit}")).collect();
+    eventually("the old are gone", async || cluster.names(DanmKind::DanmEp).await == expected).await;
+    assert_eq!(bits(&cluster).await, lost, "each is another's by now");
+}
+
+/// Scenario 14, where the endpoint is gone as it should be.
+#[tokio::test]
+async fn the_late_end_of_a_lost_sandbox_takes_no_address_from_its_next_owner() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    ready(&mut cluster, "Unknown").await;
+    cluster.create([in_sandbox("ep5", "gone", 5)]).await;
+    let _cleaner = start(&cluster, &[]).await;
+    let taint = json!([{"key": "node.kubernetes.io/out-of-service", "effect": "NoExecute"}]);
+    cluster.patch(&objects::node("node-a", "Unknown"), &json!({"spec": {"taints": taint}})).await;
+    eventually("the endpoint is gone", async || cluster.names(DanmKind::DanmEp).await.is_empty()).await;
+    cni_add(&mut cluster, "q", 5).await;
+
+    set_ready(&cluster, "node-a", "True").await;
+    assert_eq!(cni_del(&cluster, 5).await, 0, "there is nothing by which to find the address");
+    assert_eq!(bits(&cluster).await, [5, 6]);
+    assert_eq!(cluster.names(DanmKind::DanmEp).await, ["q"]);
+}
+
 /// Scenario 21: the address is another's already, whose endpoint is not there yet.
 #[tokio::test]
 async fn an_address_that_was_given_to_another_meanwhile_stays_the_others() {
