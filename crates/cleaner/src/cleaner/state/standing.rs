@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use leak_judge::{
     Action, AddressAction, AddressPlan, Audit, Coverage, EndpointPlan, Judgement, Moment, Plan, Reason,
-    Reporter, Row, Slot, Source,
+    Remark, Reporter, Row, Slot, Source, anomalies,
 };
 
 use super::{Candidates, State};
@@ -25,7 +25,9 @@ impl State {
             let row = reporter.acted(endpoint.slot, endpoint.finding, &addresses, Action::Failed)?;
             Some(Row { error: Some(error.clone()), ..row })
         });
-        failed.chain(reporter.rows(&standing.audit, &standing.held)).collect()
+        let found = anomalies(&self.world, &self.lookout.doubtful().judgements);
+        let remarks: Vec<Remark> = found.into_iter().map(Remark::of).collect();
+        failed.chain(reporter.rows(&standing.audit, &standing.held, &remarks)).collect()
     }
 
     /// How things stand, in short.
