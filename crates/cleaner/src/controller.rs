@@ -19,7 +19,11 @@ use operator_runtime::{
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
-use self::{events::note_of, inspect::Inspection, metrics::Metrics};
+use self::{
+    events::{note_of, note_of_inconsistency, note_of_mend},
+    inspect::Inspection,
+    metrics::Metrics,
+};
 use crate::{
     Clock, Config, Input, Lead, SystemClock, Told, cleaner::Cleaner, config::ReportTarget,
     discovery::discovered, kube_api_server::KubeApiServer, report::Report,
@@ -120,6 +124,11 @@ impl Teller<'_> {
                 self.metrics.count_round(&round);
                 note_of(&round).into_iter().for_each(|note| self.events.publish(note));
             }
+            Told::Mended(mend) => {
+                self.metrics.count_mend(&mend);
+                note_of_mend(&mend).into_iter().for_each(|note| self.events.publish(note));
+            }
+            Told::Inconsistent(news) => self.events.publish(note_of_inconsistency(&news)),
             Told::Audit(rows) => {
                 self.metrics.count_audit();
                 self.report(&rows);

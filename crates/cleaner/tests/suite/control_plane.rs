@@ -15,6 +15,7 @@ mod report;
 mod rights;
 mod running;
 mod shapes;
+mod upkeep;
 
 use testkit::{Cluster, Server, Unavailable};
 

@@ -14,6 +14,7 @@ mod program;
 mod report;
 mod running;
 mod shapes;
+mod upkeep;
 
 use testkit::{Cluster, Server, Unavailable};
 

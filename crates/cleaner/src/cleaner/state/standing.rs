@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use leak_judge::{
     Action, AddressAction, AddressPlan, Audit, Coverage, EndpointPlan, Judgement, Moment, Plan, Reason,
-    Remark, Reporter, Row, Slot, Source, anomalies,
+    Reporter, Row, Slot, Source,
 };
 
 use super::{Candidates, State};
@@ -25,9 +25,7 @@ impl State {
             let row = reporter.acted(endpoint.slot, endpoint.finding, &addresses, Action::Failed)?;
             Some(Row { error: Some(error.clone()), ..row })
         });
-        let found = anomalies(&self.world, &self.lookout.doubtful().judgements);
-        let remarks: Vec<Remark> = found.into_iter().map(Remark::of).collect();
-        failed.chain(reporter.rows(&standing.audit, &standing.held, &remarks)).collect()
+        failed.chain(reporter.rows(&standing.audit, &standing.held, &self.remarks(now))).collect()
     }
 
     /// How things stand, in short.
@@ -51,6 +49,8 @@ impl State {
                 .map(|(object, why)| (object.to_string(), why.problem.clone()))
                 .collect(),
             doubtful,
+            anomalies: self.upkeep.status(),
+            orphan_brake: self.orphan_brake(now),
             brake: self.brake.passage(now),
             troubles: self.setbacks.iter(now).map(trouble).collect(),
         }
