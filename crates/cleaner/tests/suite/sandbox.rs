@@ -16,6 +16,7 @@ mod program;
 mod report;
 mod running;
 mod shapes;
+mod upkeep;
 
 use testkit::{Cluster, Server, Unavailable};
 

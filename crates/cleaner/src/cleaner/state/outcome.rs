@@ -17,6 +17,7 @@ impl State {
     pub(crate) fn answered(&mut self, answers: Answers, now: Moment) {
         self.waiting = None;
         self.under_way.answered(&answers.questions);
+        self.upkeep.is_listing &= !answers.questions.endpoints.is_empty();
         let one_by_one = answers.questions.is_one_by_one();
         for (question, error) in answers.outcome() {
             let target = Target::Endpoint(question.id.clone());
@@ -139,7 +140,7 @@ impl State {
             .collect()
     }
 
-    fn fail(&mut self, target: Target, error: ApiError, version: Option<Version>, now: Moment) {
+    pub(super) fn fail(&mut self, target: Target, error: ApiError, version: Option<Version>, now: Moment) {
         match error.failure {
             Failure::Conflict(_) | Failure::NotFound => tracing::debug!("{error}; it will be judged again"),
             Failure::Refused(_) | Failure::Unknown(_) => tracing::warn!("{error}"),
@@ -168,7 +169,7 @@ fn failed(row: Row, error: &ApiError) -> Row {
     Row { action: Action::Failed, error: Some(error.to_string()), ..row }
 }
 
-fn observation_of(id: &NetworkId, object: Decoded<Network>) -> Observation {
+pub(super) fn observation_of(id: &NetworkId, object: Decoded<Network>) -> Observation {
     Observation::Networks(id.group, id.network.kind, Change::Apply(object))
 }
 
