@@ -15,6 +15,7 @@ mod report;
 mod running;
 mod shapes;
 mod upkeep;
+mod upkeep_faults;
 
 use testkit::{Cluster, Server, Unavailable};
 
