@@ -141,6 +141,11 @@ impl State {
         for (object, parked) in self.world.newly_parked() {
             tracing::warn!(uid = parked.uid, "{object} cannot be used and is left alone: {}", parked.problem);
         }
+        self.lift_setbacks();
+    }
+
+    /// What a conflict was about may be seen before the conflict is answered, or after.
+    fn lift_setbacks(&mut self) {
         let world = &self.world;
         if self.setbacks.lift(|target| version_of(world, target)) {
             self.waiting = None;

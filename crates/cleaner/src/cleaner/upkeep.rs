@@ -41,6 +41,8 @@ pub(super) struct Upkeep {
     /// Whether all endpoints are being read, and when that may be done again.
     pub(super) is_listing: bool,
     pub(super) may_list_at: Option<Moment>,
+    /// Networks that refused to be written, and why: a single pass does not come back to them.
+    pub(super) refused: HashMap<NetworkId, String>,
     /// Bits set again since the last report.
     pub(super) mended: Vec<MissingBit>,
     /// What the last Event of each network was about.

@@ -17,6 +17,7 @@ mod report;
 mod running;
 mod shapes;
 mod upkeep;
+mod upkeep_faults;
 
 use testkit::{Cluster, Server, Unavailable};
 

@@ -148,10 +148,11 @@ impl State {
         self.waiting = None;
         self.single.obstacle = error.to_string();
         self.setbacks.record(target, error, version, now);
+        self.lift_setbacks();
     }
 
     /// A single pass does not come back to what was refused.
-    fn is_final(&self, error: &ApiError) -> bool {
+    pub(super) fn is_final(&self, error: &ApiError) -> bool {
         self.rules.cadence == Cadence::Once && matches!(error.failure, Failure::Refused(_))
     }
 

@@ -60,6 +60,14 @@ impl State {
         let is_braked = self.orphan_brake(now).is_some();
         let mut mendings = Vec::new();
         for id in self.upkeep.ripe.clone() {
+            if self.upkeep.refused.contains_key(&id) {
+                self.upkeep.ripe.remove(&id);
+                continue;
+            }
+            let is_held_up = self.setbacks.of(&Target::Network(id.clone()), now).is_some();
+            if is_held_up || self.under_way.is_written(&id) {
+                continue;
+            }
             let book = AddressBook::of(&self.world, &id);
             let ripe = |book| Mending::of(book, &self.upkeep.sightings, &self.rules.mend, now);
             let mut mending = book.map_or_else(Mending::default, ripe);
@@ -67,16 +75,12 @@ impl State {
                 self.upkeep.ripe.remove(&id);
                 continue;
             }
-            let is_open =
-                |holder: &Holder| self.setbacks.of(&Target::Endpoint(holder.id.clone()), now).is_none();
-            mending.missing.retain(|missing| is_open(&missing.holder));
+            let target = |holder: &Holder| Target::Endpoint(holder.id.clone());
+            mending.missing.retain(|missing| self.setbacks.of(&target(&missing.holder), now).is_none());
             if is_braked {
                 mending.orphans.clear();
             }
-            let target = Target::Network(id.clone());
-            if !self.under_way.is_written(&id) && self.setbacks.of(&target, now).is_none() {
-                mendings.push((id, mending));
-            }
+            mendings.push((id, mending));
         }
         mendings
     }
@@ -165,6 +169,11 @@ impl State {
         let target = Target::Network(network.clone());
         let object = match result {
             Ok(object) => object,
+            Err(error) if self.is_final(&error) => {
+                tracing::error!("{error}");
+                self.upkeep.refused.insert(network, error.to_string());
+                return (told, Vec::new());
+            }
             Err(error) => {
                 self.fail(target, error, Some(write.version), now);
                 return (told, Vec::new());
@@ -231,27 +240,36 @@ impl State {
 
     fn remark_on_orphans(&self, ripe: RipeOrphans, now: Moment) -> Remark {
         let wait = self.rules.mend.orphan_for.unwrap_or_default();
-        let refused = self.setbacks.of(&Target::Network(ripe.bits.network.clone()), now);
-        let refused = refused.filter(|setback| matches!(setback.error.failure, Failure::Refused(_)));
         let seen = seen_for(ripe.since, now);
         let (fate, note) = if ripe.shown_since > now {
             (Fate::Told, format!("{seen} of {wait:?}"))
         } else if let Some(why) = self.orphan_brake(now) {
             (Fate::Braked, why)
-        } else if let Some(setback) = refused {
-            (Fate::Failed, setback.error.to_string())
         } else if self.rules.dry_run && self.has_shown(&ripe) {
             (Fate::WouldBeMended, seen)
+        } else if let Some(error) = self.failure_in(&ripe.bits.network, now) {
+            (Fate::Failed, error)
         } else {
             (Fate::Told, seen)
         };
         Remark { anomaly: Anomaly::OrphanBits(ripe.bits), fate, note: Some(note) }
     }
 
+    /// Why a network could not be mended. What a single pass ends without having mended it has given up.
+    fn failure_in(&self, network: &NetworkId, now: Moment) -> Option<String> {
+        if self.rules.cadence == Cadence::Once {
+            let given_up = || format!("given up: {}", self.single.obstacle);
+            return Some(self.upkeep.refused.get(network).cloned().unwrap_or_else(given_up));
+        }
+        let setback = self.setbacks.of(&Target::Network(network.clone()), now)?;
+        matches!(setback.error.failure, Failure::Refused(_)).then(|| setback.error.to_string())
+    }
+
     fn setback_of(&self, network: &NetworkId, holder: &Holder, now: Moment) -> Option<String> {
         let targets = [Target::Network(network.clone()), Target::Endpoint(holder.id.clone())];
-        let setback = targets.iter().find_map(|target| self.setbacks.of(target, now))?;
-        Some(setback.error.to_string())
+        let setback = targets.iter().find_map(|target| self.setbacks.of(target, now));
+        let error = setback.map(|setback| setback.error.to_string());
+        error.or_else(|| self.upkeep.refused.get(network).cloned())
     }
 }
 
