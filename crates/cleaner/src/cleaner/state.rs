@@ -134,6 +134,9 @@ impl State {
     /// Takes in what was seen.
     pub(crate) fn observe(&mut self, observation: Observation, now: Moment) {
         let is_telling = tells_of_more_than_objects(&observation);
+        if Source::listed_by(&observation).is_some() {
+            self.upkeep.look_again();
+        }
         self.world.observe(self.without_known_pods(observation), now);
         if is_telling || self.world.has_news() {
             self.waiting = None;

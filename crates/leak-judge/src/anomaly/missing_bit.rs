@@ -55,8 +55,7 @@ impl MissingBit {
 fn has_address_of_danm(book: AddressBook<'_>, endpoint: &Endpoint) -> bool {
     let lives =
         !endpoint.pod_uid.is_empty() && book.world.pods().life(&endpoint.pod_uid) == Some(Life::Lives);
-    let is_latest = book.world.endpoints().successor(endpoint).is_none();
-    lives && is_latest && !endpoint.is_deleting && is_dynamic_type(&endpoint.network_type)
+    lives && !endpoint.is_deleting && is_dynamic_type(&endpoint.network_type)
 }
 
 fn obstacle(book: AddressBook<'_>, address: IpAddr, endpoint: &Endpoint) -> Option<String> {
