@@ -14,6 +14,9 @@ pub trait ApiServer {
     /// All endpoints of a group, page by page: whole, they would not fit into memory. An error ends it.
     fn endpoints(&self, group: ApiGroup) -> LocalBoxStream<'static, Result<EndpointsPage, ApiError>>;
 
+    /// An endpoint.
+    fn endpoint(&self, id: &EndpointId) -> impl Future<Output = Result<Option<Decoded<DanmEp>>, ApiError>>;
+
     /// The Pods of a namespace, metadata only.
     fn pods(&self, namespace: &str) -> impl Future<Output = Result<Vec<Pod>, ApiError>>;
 

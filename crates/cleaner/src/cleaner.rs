@@ -13,6 +13,7 @@ mod state;
 mod status;
 mod step;
 mod under_way;
+mod upkeep;
 
 use std::{fmt, pin::pin, time::Duration};
 
@@ -21,18 +22,21 @@ use futures::{
     future::{Either, select},
     stream::{self, LocalBoxStream, SelectAll},
 };
-use leak_judge::{Moment, NetworkPlan, Row, Rules, Source};
+use leak_judge::{MendingRules, Moment, NetworkPlan, Row, Rules, Source};
 use thiserror::Error;
 
 use self::{boot_memory::BootWork, state::State, step::Step};
 pub use self::{
     brake_state::{BrakeRules, Passage},
-    status::{SourceStatus, Status, Trouble},
+    status::{AnomalyStatus, SourceStatus, Status, Trouble},
+    upkeep::Inconsistency,
 };
 use crate::{
     ApiServer, Clock, Input,
     confirm::ask,
+    mend::{Mend, mend},
     news::{News, Round},
+    recheck::recheck,
     release::release,
 };
 
@@ -41,6 +45,8 @@ use crate::{
 pub struct CleanerRules {
     /// What the verdicts go by.
     pub judge: Rules,
+    /// How the address books of networks are mended.
+    pub mend: MendingRules,
     /// The brake on mass release.
     pub brake: BrakeRules,
     /// Whether nothing may be written.
@@ -83,6 +89,10 @@ pub enum Told {
     Row(Row),
     /// What was done about one network.
     Round(Round),
+    /// What was mended in the address book of a network.
+    Mended(Mend),
+    /// What does not agree in that of a network, or that all agrees again.
+    Inconsistent(Inconsistency),
     /// Everything was looked at; these are the rows that were not told since the last time, if they are wanted.
     Audit(Vec<Row>),
     /// What the brake lets pass from now on, which is something else than before.
@@ -160,9 +170,14 @@ where
                     self.work.push(ask(self.api.clone(), questions, begun));
                 }
                 Step::Release(networks) => self.release(networks, &mut tell),
+                Step::Recheck(holders) => self.work.push(recheck(self.api.clone(), holders)),
+                Step::Mend(plans) => {
+                    plans.into_iter().for_each(|plan| self.work.push(mend(self.api.clone(), plan)));
+                }
                 Step::Report(standing) => {
                     let is_wanted = self.state.rules().report;
                     tell(Told::Audit(if is_wanted { self.state.rows(&standing, begun) } else { Vec::new() }));
+                    self.state.reported().into_iter().for_each(|news| tell(Told::Inconsistent(news)));
                 }
                 Step::Wait { until, why } => {
                     tell(Told::Status(self.state.status(begun)));
@@ -276,6 +291,12 @@ where
                 self.state.deleted(&endpoint, result, now).into_iter().for_each(|row| tell(Told::Row(row)));
             }
             News::Boots(result) => self.state.boots(result, now),
+            News::Rechecked(all) => self.state.rechecked(all, now),
+            News::Mended(mended) => {
+                let (told, rows) = self.state.mended(mended, now);
+                rows.into_iter().for_each(|row| tell(Told::Row(row)));
+                tell(Told::Mended(told));
+            }
             News::Done(round) => {
                 self.state.done();
                 tell(Told::Round(round));

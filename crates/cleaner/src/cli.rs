@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use leak_judge::{Limit, Reason, Treatment};
 use operator_runtime::{ConnectArgs, LogArgs, parse_duration};
 
@@ -56,6 +56,21 @@ pub(crate) struct RunArgs {
         env = "DANM_CLEANER_OWNERSHIP_WINDOW"
     )]
     pub ownership_window: Duration,
+
+    /// How long a bit must have been seen set and claimed by no endpoint before it is released
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = parse_duration, env = "DANM_CLEANER_ORPHAN_GRACE")]
+    pub orphan_grace: Duration,
+
+    /// What becomes of set bits that no endpoint claims
+    #[arg(
+        long,
+        value_name = "report|release",
+        default_value = "report",
+        value_enum,
+        hide_possible_values = true,
+        env = "DANM_CLEANER_ORPHANS"
+    )]
+    pub orphans: Orphans,
 
     /// Believe at most so many releases at once, a percentage of the endpoints judged or a count
     #[arg(long, value_name = "N%|N", default_value = "50%", env = "DANM_CLEANER_MAX_RELEASE")]
@@ -115,6 +130,15 @@ pub(crate) struct ControllerArgs {
     /// Where /live, /ready, /metrics and /debug/state.json are served
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8080", env = "DANM_CLEANER_ADMIN_LISTEN")]
     pub admin_listen: SocketAddr,
+}
+
+/// What becomes of set bits that no endpoint claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Orphans {
+    /// They are told of.
+    Report,
+    /// They are released.
+    Release,
 }
 
 /// How long the brake holds.

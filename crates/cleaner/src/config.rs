@@ -2,11 +2,11 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use leak_judge::{Brake, Rules, Treatments};
+use leak_judge::{Brake, MendingRules, Rules, Treatments};
 
 use crate::{
     cleaner::{BrakeRules, Cadence, CleanerRules},
-    cli::{Cli, Hold, RunArgs, Unreachable},
+    cli::{Cli, Hold, Orphans, RunArgs, Unreachable},
 };
 
 /// How long a controller overrides the brake that was told to: it cannot stay so in a manifest.
@@ -62,6 +62,7 @@ impl Config {
         );
         let rules = CleanerRules {
             judge: judge_rules(args),
+            mend: mend(args),
             brake: brake(args, cadence),
             dry_run: args.dry_run,
             cadence,
@@ -82,6 +83,15 @@ fn judge_rules(args: &RunArgs) -> Rules {
             Unreachable::Never => None,
         },
         treatments: args.policy.iter().fold(Treatments::default(), set),
+    }
+}
+
+/// Whoever has set a bit shows after the ownership window; nobody's is cleared sooner.
+fn mend(args: &RunArgs) -> MendingRules {
+    let orphan_for = args.orphan_grace.max(args.ownership_window);
+    MendingRules {
+        missing_for: args.grace,
+        orphan_for: (args.orphans == Orphans::Release).then_some(orphan_for),
     }
 }
 
@@ -109,9 +119,12 @@ fn controller(args: &RunArgs) -> ControllerConfig {
 
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CleanerRules { judge, brake, dry_run, cadence, .. } = &self.rules;
+        let CleanerRules { judge, mend, brake, dry_run, cadence, .. } = &self.rules;
         let mode = if *dry_run { "dry run, " } else { "" };
         write!(f, "{mode}{cadence}, grace {:?}, ownership window {:?}", judge.grace, judge.ownership_window)?;
+        if let Some(grace) = mend.orphan_for {
+            write!(f, ", bits without endpoints released after {grace:?}")?;
+        }
         match brake.brake {
             Some(_) if !brake.open_for.is_zero() => write!(f, ", brake overridden for {:?}", brake.open_for),
             Some(limit) => write!(f, ", brake above {limit}"),

@@ -89,12 +89,18 @@ impl Questions {
                 by_name <= BY_NAME
             })
             .collect();
-        let is_served = |group: &ApiGroup| world.coverage().serves(Source::endpoints(*group));
         let since = plans.iter().filter_map(|plan| plan.shown_since).max();
         let is_unread =
             |group: &ApiGroup| since.is_some_and(|since| !world.has_read_endpoints(*group, since));
-        let groups = ApiGroup::ALL.into_iter().filter(is_served).filter(is_unread).collect();
+        let groups = served_groups(world).filter(is_unread).collect();
         Self { endpoints, groups, one_by_one }
+    }
+
+    /// No question but which endpoints there are.
+    pub(crate) fn about_endpoints(world: &World, since: Moment) -> Self {
+        let is_unread = |group: &ApiGroup| !world.has_read_endpoints(*group, since);
+        let groups = served_groups(world).filter(is_unread).collect();
+        Self { endpoints: Vec::new(), groups, one_by_one: false }
     }
 
     /// Whether each Pod was asked for by name.
@@ -121,6 +127,10 @@ impl Questions {
         let networks = self.endpoints.iter().filter_map(|question| question.network.clone());
         pods.chain(by_name).chain(nodes).chain(networks.map(Read::Network)).collect()
     }
+}
+
+fn served_groups(world: &World) -> impl Iterator<Item = ApiGroup> {
+    ApiGroup::ALL.into_iter().filter(|group| world.coverage().serves(Source::endpoints(*group)))
 }
 
 impl Question {

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 use self::{
     brake_note::{BrakeNote, LeaseName},
-    events::note_of,
+    events::{note_of, note_of_inconsistency, note_of_mend},
     inspect::Inspection,
     metrics::Metrics,
     silence::Silence,
@@ -133,6 +133,11 @@ impl Teller<'_> {
                 self.metrics.count_round(&round);
                 note_of(&round).into_iter().for_each(|note| self.events.publish(note));
             }
+            Told::Mended(mend) => {
+                self.metrics.count_mend(&mend);
+                note_of_mend(&mend).into_iter().for_each(|note| self.events.publish(note));
+            }
+            Told::Inconsistent(news) => self.events.publish(note_of_inconsistency(&news)),
             Told::Audit(rows) => {
                 self.metrics.count_audit();
                 self.report(&rows);

@@ -100,6 +100,13 @@ impl ApiServer for KubeApiServer {
         pages.boxed_local()
     }
 
+    async fn endpoint(&self, id: &EndpointId) -> Result<Option<Decoded<DanmEp>>, ApiError> {
+        let api: Api<Decoded<DanmEp>> =
+            self.danm(ApiType { group: id.group, kind: DanmKind::DanmEp }, &id.namespace);
+        let name = id.name.to_string();
+        self.channel.request(format!("get {id}"), || api.get_opt(&name)).await
+    }
+
     async fn pods(&self, namespace: &str) -> Result<Vec<Pod>, ApiError> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let what = format!("list pods of namespace {namespace}");

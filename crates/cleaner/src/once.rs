@@ -35,7 +35,12 @@ pub(crate) async fn clean_once(config: &Config, client: Client) -> anyhow::Resul
             Told::Brake(Passage::Closed { why, .. }) => {
                 tracing::warn!("the brake holds: {why}; if that is true, say --override-brake");
             }
-            Told::Brake(_) | Told::Round(_) | Told::Audit(_) | Told::Status(_) => {}
+            Told::Brake(_)
+            | Told::Round(_)
+            | Told::Mended(_)
+            | Told::Inconsistent(_)
+            | Told::Audit(_)
+            | Told::Status(_) => {}
         })
         .await;
     // What was released has to be on record, whatever came later. Where nothing was judged there is no report.

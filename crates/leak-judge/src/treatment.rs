@@ -39,6 +39,16 @@ impl Treatment {
         Some(word.parse().unwrap_or(Self::Report))
     }
 
+    /// Why nothing may be written about what is treated so, for people; `None` where it may.
+    pub(crate) fn forbids(self) -> Option<String> {
+        let word = match self {
+            Self::Off => "off",
+            Self::Report => "report",
+            Self::Release => return None,
+        };
+        Some(format!("the annotation {TREATMENT_ANNOTATION} says {word}"))
+    }
+
     /// How an endpoint is treated whose death is proved for this reason: as its namespace or its network says, the
     /// stricter of the two, or else as is usual for that proof.
     pub fn of(endpoint: &Endpoint, reason: Reason, world: &World, usual: &Treatments) -> Self {

@@ -102,8 +102,14 @@ reasons! {
     DeadRival = "dead-rival",
     /// Held: its addresses are settled and it was deleted, but somebody's finalizer keeps it.
     Finalizer = "finalizer",
-    /// Unknown: a set bit that no endpoint claims.
+    /// Unknown, or dangling once it was seen so for long enough: a set bit that no endpoint claims.
     NoEndpoint = "no-endpoint",
+    /// Live: its bit is clear, and DANM may give its address to somebody else.
+    MissingBit = "missing-bit",
+    /// Live: a living endpoint of another Pod holds its address too.
+    DuplicateAddress = "duplicate-address",
+    /// Live: its address is in no subnet of its network.
+    OutsideNetwork = "outside-network",
 }
 
 impl Reason {

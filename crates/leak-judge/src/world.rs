@@ -29,6 +29,7 @@ use danm_api::{
     ApiGroup, Change, DanmEp, DanmKind, Decoded, Namespace, Network, NetworkKind, NetworkRef, Node, Pod,
     ReservedIp, Unreadable,
 };
+use danm_ipam::{BitIndex, Family};
 use kube_core::Resource;
 
 pub use boots::{BootAge, Boots};
@@ -66,8 +67,10 @@ pub enum Observation {
     Reservations(Change<Decoded<ReservedIp>>),
     /// All endpoints of a group that were there at this moment have been observed by now.
     EndpointsRead(ApiGroup, Moment),
-    /// An endpoint that is gone, as the API server answered to our delete.
+    /// An endpoint that is gone, as the API server answered to our delete, or to a read.
     EndpointDeleted(EndpointId, Uid),
+    /// Bits that we have set for endpoints that were there before, by the write that made this version.
+    BitsRestored(NetworkId, Vec<(Family, BitIndex)>, Version),
     /// A source that the cluster has from now on: nothing is judged until it was read.
     Served(Source),
     /// A source that the cluster does not have any more, and nothing in it.
@@ -179,6 +182,7 @@ impl World {
             Observation::EndpointDeleted(id, uid) => {
                 self.news.endpoints.extend(self.endpoints.delete(&id, &uid, now));
             }
+            Observation::BitsRestored(id, bits, version) => self.networks.restored(&id, &bits, version),
             Observation::Served(source) => self.coverage.expect(source),
             Observation::Unserved(source) => self.forget(source, now),
             Observation::Unavailable(source, reason) => self.coverage.unavailable(source, reason),
@@ -242,6 +246,11 @@ impl World {
     /// An endpoint that is not understood and has this address somewhere in it.
     pub fn unread_claim(&self, address: IpAddr) -> Option<&ObjectRef> {
         self.unread.of(address)
+    }
+
+    /// The addresses that endpoints which are not understood have in them.
+    pub fn unread_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.unread.all()
     }
 
     /// Whether all endpoints of a group have been read by a read that began at a moment or later.

@@ -109,6 +109,11 @@ impl BrakeState {
         self.believed += 1;
     }
 
+    /// The limit that something else of which there may be too many at once is over, unless it is let be.
+    pub fn limit_passed(&self, of: usize, number: usize, now: Moment) -> Option<Brake> {
+        self.rules.brake.filter(|brake| brake.trips(of, number) && !self.is_open(now))
+    }
+
     /// An audit interval begins.
     pub fn begin_interval(&mut self) {
         self.believed = 0;

@@ -3,6 +3,7 @@
 
 mod outcome;
 mod standing;
+mod upkeep;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,12 +24,16 @@ use super::{
     single_pass::SinglePass,
     step::Step,
     under_way::UnderWay,
+    upkeep::Upkeep,
 };
 use crate::{Lead, confirm::Questions};
 
 /// A confirmation is believed for so long, so that not every write needs all reads again. Each write is
 /// guarded by the version it was judged at all the same.
-const CONFIRMED_FOR: Duration = Duration::from_secs(30);
+pub(super) const CONFIRMED_FOR: Duration = Duration::from_secs(30);
+
+/// A single pass waits for orphans to be ripe for so long at most.
+const ORPHANS_WAITED_FOR: Duration = Duration::from_secs(60);
 
 /// Everything that is known.
 #[derive(Debug)]
@@ -36,6 +41,7 @@ pub(crate) struct State {
     rules: CleanerRules,
     world: World,
     lookout: Lookout,
+    upkeep: Upkeep,
     brake: BrakeState,
     boots: BootMemory,
     setbacks: Setbacks,
@@ -83,6 +89,7 @@ impl State {
             rules,
             world: World::expecting(sources),
             lookout: Lookout::default(),
+            upkeep: Upkeep::default(),
             brake: BrakeState::new(rules.brake, now),
             boots: BootMemory::default(),
             setbacks: Setbacks::default(),
@@ -134,6 +141,11 @@ impl State {
         for (object, parked) in self.world.newly_parked() {
             tracing::warn!(uid = parked.uid, "{object} cannot be used and is left alone: {}", parked.problem);
         }
+        self.lift_setbacks();
+    }
+
+    /// What a conflict was about may be seen before the conflict is answered, or after.
+    fn lift_setbacks(&mut self) {
         let world = &self.world;
         if self.setbacks.lift(|target| version_of(world, target)) {
             self.waiting = None;
@@ -186,6 +198,7 @@ impl State {
         if !self.is_settled()? || !self.world.coverage().allows_verdicts() {
             // What was seen before counts as nothing once everything can be seen again.
             self.lookout = Lookout::default();
+            self.upkeep.forget();
             return Ok(Step::Wait { until: None, why: String::new() });
         }
         if let Some(work) = self.boots.due(self.world.nodes().boots(), self.may_store_boots(), now) {
@@ -200,12 +213,15 @@ impl State {
         }
         self.forget_disproved();
         self.check_brake(now);
+        if audit.is_some() || self.upkeep.is_due(now) {
+            self.inspect(now);
+        }
         let candidates = self.candidates(now);
         if let Some(audit) = audit {
             let plan = self.plan(candidates.free.clone(), now);
             return Ok(Step::Report(self.standing(audit, candidates, plan, now)));
         }
-        if let Some(step) = self.work(&candidates.free, now) {
+        if let Some(step) = self.work(&candidates.free, now).or_else(|| self.mend(now)) {
             if self.rules.cadence == Cadence::Once {
                 self.single.tries(now);
             }
@@ -242,6 +258,7 @@ impl State {
             self.next_audit = now + interval;
         }
         self.brake.begin_interval();
+        self.upkeep.begin_interval(now);
         self.setbacks.prune(now);
         let endpoints = self.world.endpoints();
         self.single.prune(|uid| endpoints.has_uid(uid));
@@ -414,27 +431,33 @@ impl State {
             Passage::Closed { until, .. } => until,
             Passage::Free | Passage::OneByOne => None,
         };
-        let all = proofs.into_iter().flatten().chain(brake).chain([self.next_audit]);
-        all.chain(self.boots.next(self.world.nodes().boots(), self.may_store_boots()))
-            .filter(|next| *next > now)
-            .min()
+        let upkeep = self.upkeep.next(now);
+        let boots = self.boots.next(self.world.nodes().boots(), self.may_store_boots());
+        let all =
+            proofs.into_iter().flatten().chain(brake).chain(upkeep).chain(boots).chain([self.next_audit]);
+        all.filter(|next| *next > now).min()
     }
 
     /// A single pass waits for proofs that come in time, for what is under way and for what may yet work.
     fn wait_or_end(&mut self, candidates: Candidates, plan: Plan, now: Moment) -> Step {
         let Rules { grace, ownership_window, .. } = self.rules.judge;
-        let horizon = self.single.horizon(grace.max(ownership_window), now);
-        let proofs = [self.lookout.doubtful().next_ripe(), plan.next_ready()].into_iter().flatten();
+        let orphan_grace = self.rules.mend.orphan_for.filter(|grace| *grace <= ORPHANS_WAITED_FOR);
+        let patience = grace.max(ownership_window).max(orphan_grace.unwrap_or_default());
+        let horizon = self.single.horizon(patience, now);
+        let upkeep = self.upkeep.next(now);
+        let proofs = [self.lookout.doubtful().next_ripe(), plan.next_ready(), upkeep].into_iter().flatten();
         let retries = self.setbacks.next(now).filter(|_| !self.single.has_given_up(now));
         let until = proofs.filter(|next| *next <= horizon).chain(retries).filter(|next| *next > now).min();
         if until.is_some() || self.is_working() {
-            let is_held_up = candidates.held.iter().any(|held| held.reason == Reason::Conflict);
+            let is_conflict = |held: &Held| held.reason == Reason::Conflict;
+            let is_held_up = candidates.held.iter().any(is_conflict) || !self.upkeep.ripe.is_empty();
             if candidates.failed.is_empty() && !is_held_up && !self.is_working() {
                 self.single.rests();
             }
             return Step::Wait { until, why: self.waiting_for(&candidates, &plan) };
         }
         let audit = self.audit(now);
+        self.inspect(now);
         Step::End(self.standing(audit, candidates, plan, now))
     }
 }

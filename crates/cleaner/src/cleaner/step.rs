@@ -1,9 +1,9 @@
 //! The steps of the loop, as values.
 
-use leak_judge::{Audit, EndpointPlan, Held, Moment, NetworkPlan};
+use leak_judge::{Audit, EndpointPlan, Held, Holder, Moment, NetworkPlan};
 
 use super::boot_memory::BootWork;
-use crate::confirm::Questions;
+use crate::{confirm::Questions, mend::MendPlan};
 
 /// What to do next.
 #[derive(Debug)]
@@ -14,6 +14,10 @@ pub(crate) enum Step {
     Confirm(Questions),
     /// Release these.
     Release(Vec<NetworkPlan>),
+    /// Ask whether these live, whose bits are missing.
+    Recheck(Vec<Holder>),
+    /// Mend the address books of these networks.
+    Mend(Vec<MendPlan>),
     /// Tell how things stand: everything has been looked at.
     Report(Standing),
     /// Wait for news, for proofs that time gives, or for what is under way.

@@ -77,6 +77,8 @@ impl Inspect for Inspection {
                 "networks": status.networks,
                 "doubtful": doubtful.collect::<Vec<_>>(),
                 "parked": status.parked,
+                "anomalies": status.anomalies,
+                "orphanBrake": status.orphan_brake,
                 "brake": brake(status, self.clock.now()),
                 "troubles": status.troubles,
             })

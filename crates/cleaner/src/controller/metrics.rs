@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use leak_judge::{Action, Row};
+use leak_judge::{Action, AnomalyKind, Row};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -10,7 +10,7 @@ use prometheus_client::{
 };
 
 use super::silence::Silence;
-use crate::{Passage, Round, Status};
+use crate::{Mend, Passage, Round, Status};
 
 /// All of them.
 pub(super) struct Metrics {
@@ -19,6 +19,9 @@ pub(super) struct Metrics {
     freed: Counter,
     rounds: Family<ResultLabel, Counter>,
     audits: Counter,
+    anomalies: Family<KindLabel, Gauge>,
+    restored: Counter,
+    cleared: Counter,
     doubtful: Family<FindingLabels, Gauge>,
     objects: Family<KindLabel, Gauge>,
     synced: Family<SourceLabel, Gauge>,
@@ -75,6 +78,9 @@ impl Metrics {
             freed: metric!("freed_addresses", "Addresses given back to their networks"),
             rounds: metric!("network_rounds", "Releases tried, a network and round each, by result"),
             audits: metric!("audits", "Complete looks at everything"),
+            anomalies: metric!("anomalies", "Addresses that do not agree with their networks, by kind"),
+            restored: metric!("restored_bits", "Bits set again that living endpoints missed"),
+            cleared: metric!("released_orphan_bits", "Bits cleared that no endpoint claimed"),
             doubtful: metric!("doubtful_endpoints", "Endpoints not found alive, by verdict and reason"),
             objects: metric!("objects", "Objects in the index, by kind"),
             synced: metric!("source_synced", "Whether a source was listed and is being watched"),
@@ -91,7 +97,11 @@ impl Metrics {
         }
     }
 
+    /// Bits without endpoints are counted with what was mended.
     pub(super) fn count_row(&self, row: &Row) {
+        if row.uid.is_empty() {
+            return;
+        }
         match row.action {
             Action::Released => {
                 self.released.get_or_create(&ReasonLabel { reason: row.reason.code() }).inc();
@@ -109,6 +119,11 @@ impl Metrics {
         self.rounds.get_or_create(&ResultLabel { result }).inc();
     }
 
+    pub(super) fn count_mend(&self, mend: &Mend) {
+        self.restored.inc_by(mend.restored.try_into().unwrap_or(u64::MAX));
+        self.cleared.inc_by(mend.freed.try_into().unwrap_or(u64::MAX));
+    }
+
     pub(super) fn count_audit(&self) {
         self.audits.inc();
     }
@@ -120,6 +135,10 @@ impl Metrics {
             let labels =
                 FindingLabels { verdict: format!("{verdict:?}").to_lowercase(), reason: reason.code() };
             set(&self.doubtful.get_or_create(&labels), *count);
+        }
+        for kind in AnomalyKind::ALL {
+            let count = status.anomalies.get(&kind).map_or(0, |anomalies| anomalies.count);
+            set(&self.anomalies.get_or_create(&KindLabel { kind: kind.code() }), count);
         }
         let objects = [
             ("pods", status.pods),

@@ -17,6 +17,7 @@ mod report;
 mod rights;
 mod running;
 mod shapes;
+mod upkeep;
 
 use testkit::{Cluster, Server, Unavailable};
 

@@ -63,9 +63,10 @@ fn used(request: &Recorded) -> Option<Right> {
     Some((group.to_owned(), resource.to_owned(), verb.to_owned()))
 }
 
-/// Of each kind in each group a network with a dead endpoint, and a dead endpoint whose network is gone.
+/// Of each kind in each group a network with a dead endpoint and a living one whose bit is clear, and a dead endpoint
+/// whose network is gone.
 fn one_of_each() -> Vec<Value> {
-    let mut all = Vec::new();
+    let mut all = vec![objects::pod("ran", "lives", "node-a")];
     for group in ApiGroup::ALL {
         for kind in NetworkKind::ALL {
             let name = format!("{group}-{kind}").to_lowercase();
@@ -76,6 +77,9 @@ fn one_of_each() -> Vec<Value> {
             };
             all.push(objects::with_bits(objects::network(group, kind, "ran", &name), &[5]));
             all.push(endpoint(&name, format!("dead-{name}")));
+            let living = objects::with(endpoint(&name, format!("living-{name}")), "/spec/Pod", "lives");
+            let living = objects::with(living, "/spec/PodUID", objects::uid("ran/lives"));
+            all.push(objects::with(living, "/spec/Interface/Address", "10.0.0.6/24"));
             all.push(endpoint("no-such-network", format!("lost-{name}")));
         }
     }

@@ -16,6 +16,8 @@ mod program;
 mod report;
 mod running;
 mod shapes;
+mod upkeep;
+mod upkeep_faults;
 
 use testkit::{Cluster, Server, Unavailable};
 

@@ -25,7 +25,7 @@ impl State {
             let row = reporter.acted(endpoint.slot, endpoint.finding, &addresses, Action::Failed)?;
             Some(Row { error: Some(error.clone()), ..row })
         });
-        failed.chain(reporter.rows(&standing.audit, &standing.held)).collect()
+        failed.chain(reporter.rows(&standing.audit, &standing.held, &self.remarks(now))).collect()
     }
 
     /// How things stand, in short.
@@ -52,6 +52,8 @@ impl State {
                 .map(|(object, why)| (object.to_string(), why.problem.clone()))
                 .collect(),
             doubtful,
+            anomalies: self.upkeep.status(),
+            orphan_brake: self.orphan_brake(now),
             brake,
             troubles: self.setbacks.iter(now).map(trouble).collect(),
         }
