@@ -119,8 +119,9 @@ const REST: u32 = 4;
 /// The longest rest.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
-/// How long what is under way is waited for when it is time to stop.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long what is under way is waited for when it is time to stop. The next leader waits for that, too, and two
+/// seconds after the word it is to be at work, also on a machine that is busy.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 // === impl Cadence ===
 

@@ -280,6 +280,10 @@ async fn an_endpoint_with_a_foreign_finalizer_is_freed_once_and_holds_up_nobody(
         cleaner.state().await["doubtful"].to_string().contains("pod-gone")
     })
     .await;
+    eventually("it is marked, once its address is free", async || {
+        cluster.get(&kept).await.is_some_and(|kept| !kept["metadata"]["deletionTimestamp"].is_null())
+    })
+    .await;
     let version = async || {
         let kept = cluster.get(&kept).await.expect("it is there");
         kept["metadata"]["resourceVersion"].to_string()
