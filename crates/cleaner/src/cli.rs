@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use leak_judge::Limit;
+use leak_judge::{Limit, Reason, Treatment};
 use operator_runtime::{ConnectArgs, LogArgs, parse_duration};
 
 /// Finds DANM addresses that nobody uses any more, and frees them.
@@ -88,6 +88,22 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub override_brake: bool,
 
+    /// How long a Node must not have answered for its endpoints to be released once their Pods are gone, on that
+    /// alone
+    #[arg(
+        long,
+        value_name = "DURATION|never",
+        default_value = "never",
+        value_parser = parse_unreachable,
+        env = "DANM_CLEANER_UNREACHABLE_GRACE"
+    )]
+    pub unreachable_grace: Unreachable,
+
+    /// How to treat endpoints whose death has this proof; the annotation danm.io/cleaner of a network or a namespace
+    /// says otherwise
+    #[arg(long, value_name = "PROOF=off|report|release", value_delimiter = ',', value_parser = parse_policy, env = "DANM_CLEANER_POLICY")]
+    pub policy: Vec<(Reason, Treatment)>,
+
     /// Look at everything at least this often
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, env = "DANM_CLEANER_AUDIT_INTERVAL")]
     pub audit_interval: Duration,
@@ -130,6 +146,28 @@ pub(crate) enum Orphans {
 pub(crate) enum Hold {
     For(Duration),
     Forever,
+}
+
+/// How long a Node must not have answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unreachable {
+    For(Duration),
+    Never,
+}
+
+fn parse_unreachable(text: &str) -> Result<Unreachable, String> {
+    match text {
+        "never" => Ok(Unreachable::Never),
+        text => parse_duration(text).map(Unreachable::For),
+    }
+}
+
+fn parse_policy(text: &str) -> Result<(Reason, Treatment), String> {
+    let (proof, treatment) = text.split_once('=').ok_or("expected PROOF=off|report|release")?;
+    let reason = Reason::PROOFS.into_iter().find(|reason| reason.code() == proof).ok_or_else(|| {
+        format!("{proof:?} is no proof: there are {}", Reason::PROOFS.map(Reason::code).join(", "))
+    })?;
+    Ok((reason, treatment.parse()?))
 }
 
 fn parse_hold(text: &str) -> Result<Hold, String> {

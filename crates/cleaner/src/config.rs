@@ -2,11 +2,11 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use leak_judge::{Brake, MendingRules, Rules};
+use leak_judge::{Brake, MendingRules, Rules, Treatments};
 
 use crate::{
     cleaner::{BrakeRules, Cadence, CleanerRules},
-    cli::{Cli, Hold, Orphans, RunArgs},
+    cli::{Cli, Hold, Orphans, RunArgs, Unreachable},
 };
 
 /// How long a controller overrides the brake that was told to: it cannot stay so in a manifest.
@@ -17,6 +17,8 @@ const OVERRIDE_FOR: Duration = Duration::from_secs(600);
 pub struct Config {
     /// What the Cleaner goes by.
     pub rules: CleanerRules,
+    /// The namespace of our own objects.
+    pub namespace: String,
     /// Where the report goes, if there is one.
     pub report: Option<ReportTarget>,
     /// What a controller needs besides.
@@ -59,14 +61,28 @@ impl Config {
             "a controller reports again and again and cannot do so to standard output: name a file, or add --once"
         );
         let rules = CleanerRules {
-            judge: Rules { grace: args.grace, ownership_window: args.ownership_window },
+            judge: judge_rules(args),
             mend: mend(args),
             brake: brake(args, cadence),
             dry_run: args.dry_run,
             cadence,
             report: report.is_some(),
         };
-        Ok(Self { rules, report, controller: controller(args) })
+        let namespace = args.controller.lease_namespace.clone();
+        Ok(Self { rules, namespace, report, controller: controller(args) })
+    }
+}
+
+fn judge_rules(args: &RunArgs) -> Rules {
+    let set = |all: Treatments, (proof, treatment): &(_, _)| all.with(*proof, *treatment);
+    Rules {
+        grace: args.grace,
+        ownership_window: args.ownership_window,
+        unreachable_grace: match args.unreachable_grace {
+            Unreachable::For(grace) => Some(grace),
+            Unreachable::Never => None,
+        },
+        treatments: args.policy.iter().fold(Treatments::default(), set),
     }
 }
 

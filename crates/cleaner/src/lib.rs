@@ -37,7 +37,7 @@ mod report;
 mod run;
 mod summary;
 
-pub use api_server::{ApiError, ApiServer, Deletion, EndpointsPage, Failure};
+pub use api_server::{ApiError, ApiServer, Deletion, EndpointsPage, Failure, StoredBoots};
 pub use cleaner::{
     AnomalyStatus, BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Inconsistency, Passage,
     SourceStatus, Status, Told, Trouble,

@@ -42,6 +42,7 @@ mod plan;
 mod report;
 mod sightings;
 mod suspects;
+mod treatment;
 mod uid;
 mod verdict;
 mod world;
@@ -59,16 +60,17 @@ pub use lookout::Lookout;
 pub use mending::{Mending, MendingRules, RipeOrphans, ripe_orphans, ripening};
 pub use moment::Moment;
 pub use owner::{AddressCase, AddressOwner, Owner, Settlement};
-pub use plan::{AddressPlan, EndpointPlan, Held, NetworkPlan, NetworkWrite, Plan, plan};
+pub use plan::{AddressPlan, EndpointPlan, Held, NetworkPlan, NetworkWrite, Plan, is_report_only, plan};
 pub use report::{Action, AddressAction, AddressRow, Fate, NetworkRow, PodRow, Remark, Reporter, Row};
 pub use sightings::{Sightings, Stretch};
 pub use suspects::Suspects;
+pub use treatment::{TREATMENT_ANNOTATION, Treatment, Treatments};
 pub use uid::Uid;
 pub use verdict::{Finding, Reason, Verdict};
 pub use world::{
-    AddressSpace, Bits, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, NetworkId, NetworkLookup,
-    NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef, Observation, Parked, PodRecord, Pods,
-    Reservations, Rise, Slot, Source, Version, World,
+    AddressSpace, Bits, BootAge, Boots, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, Namespaces,
+    NetworkId, NetworkLookup, NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef, Observation,
+    Parked, PodRecord, Pods, Reservations, Rise, Slot, Source, Version, World,
 };
 
 /// The annotation of a network that names, separated by commas, the uids of endpoints whose addresses were

@@ -189,6 +189,7 @@ impl<'a> Reporter<'a> {
     fn judged(&self, judgement: &Judgement) -> Option<Row> {
         let endpoint = self.world.endpoints().get(judgement.slot)?;
         let action = match judgement.finding.verdict {
+            _ if judgement.finding.reason == Reason::SwitchedOff => Action::Kept,
             Verdict::Live => Action::Kept,
             Verdict::Dangling | Verdict::Unknown => Action::Held,
         };
@@ -196,10 +197,13 @@ impl<'a> Reporter<'a> {
     }
 
     fn row(&self, endpoint: &Endpoint, finding: Finding, action: Action) -> Row {
-        let case = Case { endpoint, world: self.world, hosts: self.hosts };
-        let relevant = if finding.verdict == Verdict::Live { 1 } else { EVIDENCE.len() };
-        let mut evidence: Vec<String> =
-            EVIDENCE.iter().take(relevant).filter_map(|evidence| evidence.describe(case)).collect();
+        let case = Case { endpoint, world: self.world, hosts: self.hosts, rules: self.rules };
+        let of_machine = usize::from(finding.verdict == Verdict::Live);
+        let mut evidence: Vec<String> = EVIDENCE
+            .iter()
+            .take(EVIDENCE.len() - of_machine)
+            .filter_map(|evidence| evidence.describe(case))
+            .collect();
         evidence.extend(endpoint.problem.as_deref().map(str::to_owned));
         Row {
             group: endpoint.id.group.name(),

@@ -13,11 +13,12 @@ use std::{
 use danm_api::{ApiGroup, Change};
 use leak_judge::{
     Action, Audit, Brake, EndpointPlan, Finding, Held, Judgement, Lookout, Moment, NetworkPlan, Observation,
-    Plan, Reason, Reporter, Rules, Slot, Source, Uid, Version, World, plan,
+    Plan, Reason, Reporter, Rules, Slot, Source, Uid, Version, World, is_report_only, plan,
 };
 
 use super::{
     Cadence, CleanerError, CleanerRules,
+    boot_memory::BootMemory,
     brake_state::{BrakeState, Passage},
     setbacks::{Setback, Setbacks, Target},
     single_pass::SinglePass,
@@ -42,12 +43,15 @@ pub(crate) struct State {
     lookout: Lookout,
     upkeep: Upkeep,
     brake: BrakeState,
+    boots: BootMemory,
     setbacks: Setbacks,
     under_way: UnderWay,
     single: SinglePass,
     /// The endpoints whose death was confirmed.
     confirmed: HashMap<Uid, Confirmation>,
     lead: Lead,
+    /// What the brake let pass when that was last told.
+    brake_told: Passage,
     is_stopping: bool,
     next_audit: Moment,
     /// The last step, if it was to wait and nothing has happened since that could change it.
@@ -87,11 +91,13 @@ impl State {
             lookout: Lookout::default(),
             upkeep: Upkeep::default(),
             brake: BrakeState::new(rules.brake, now),
+            boots: BootMemory::default(),
             setbacks: Setbacks::default(),
             under_way: UnderWay::default(),
             single: SinglePass::default(),
             confirmed: HashMap::new(),
             lead: Lead { is_leading: rules.cadence == Cadence::Once, brake_open_until: None },
+            brake_told: Passage::Free,
             is_stopping: false,
             next_audit: now,
             waiting: None,
@@ -128,6 +134,9 @@ impl State {
     /// Takes in what was seen.
     pub(crate) fn observe(&mut self, observation: Observation, now: Moment) {
         let is_telling = tells_of_more_than_objects(&observation);
+        if Source::listed_by(&observation).is_some() {
+            self.upkeep.look_again();
+        }
         self.world.observe(self.without_known_pods(observation), now);
         if is_telling || self.world.has_news() {
             self.waiting = None;
@@ -162,6 +171,17 @@ impl State {
         self.is_stopping
     }
 
+    /// What the brake lets pass, if that is something else than when it was last told. A standby holds up nothing
+    /// and tells nothing; whoever comes to lead tells what it finds.
+    pub(crate) fn brake_news(&mut self, now: Moment) -> Option<Passage> {
+        let passage = self.brake.passage(now);
+        if !self.lead.is_leading || passage == self.brake_told {
+            return None;
+        }
+        self.brake_told.clone_from(&passage);
+        Some(passage)
+    }
+
     /// Chooses the next step. Nothing is looked at again where nothing has happened.
     pub(crate) fn decide(&mut self, now: Moment) -> Result<Step, CleanerError> {
         if let Some(Waiting { until }) = self.waiting
@@ -182,6 +202,12 @@ impl State {
             // What was seen before counts as nothing once everything can be seen again.
             self.lookout = Lookout::default();
             self.upkeep.forget();
+            return Ok(Step::Wait { until: None, why: String::new() });
+        }
+        if let Some(work) = self.boots.due(self.world.nodes().boots(), self.may_store_boots(), now) {
+            return Ok(Step::KeepBoots(work));
+        }
+        if !self.boots.has_answer() {
             return Ok(Step::Wait { until: None, why: String::new() });
         }
         let audit = self.is_audit_due(now).then(|| self.audit(now));
@@ -209,6 +235,12 @@ impl State {
             Cadence::Every(_) => Ok(Step::Wait { until: self.next_look(&plan, now), why: String::new() }),
             Cadence::Once => Ok(self.wait_or_end(candidates, plan, now)),
         }
+    }
+
+    /// A single pass leaves no memory behind, and whoever does not lead leaves that to whoever does.
+    fn may_store_boots(&self) -> bool {
+        let is_controller = matches!(self.rules.cadence, Cadence::Every(_));
+        is_controller && self.lead.is_leading && !self.rules.dry_run && !self.is_stopping
     }
 
     /// The confirming read of Pods carries metadata only. Of a Pod that is known it says less than is known.
@@ -252,11 +284,15 @@ impl State {
 
     fn check_brake(&mut self, now: Moment) {
         let doubtful = self.lookout.doubtful().judgements.iter();
-        let doubtful = doubtful.filter(|judgement| Brake::concerns(judgement.proof)).count();
+        let is_concerned = |judgement: &&Judgement| {
+            let endpoint = self.world.endpoints().get(judgement.slot);
+            let rules = &self.rules.judge;
+            Brake::concerns(judgement.proof)
+                && endpoint.is_some_and(|it| !is_report_only(it, judgement.proof, &self.world, rules))
+        };
+        let doubtful = doubtful.filter(is_concerned).count();
         let judged = self.world.endpoints().len();
-        if let Some(why) = self.brake.look(judged, doubtful, now) {
-            tracing::warn!("the brake holds: {why}; if that is true, {}", self.rules.cadence.how_to_go_on());
-        }
+        self.brake.look(judged, doubtful, now);
     }
 
     fn candidates(&self, now: Moment) -> Candidates {
@@ -275,7 +311,7 @@ impl State {
                 addresses: Vec::new(),
             };
             if let Passage::Closed { why, until } = &passage
-                && Brake::concerns(judgement.finding)
+                && passage.holds(judgement.finding)
             {
                 candidates.held.push(hold(Reason::Brake, *until, why.clone()));
                 continue;
@@ -399,7 +435,9 @@ impl State {
             Passage::Free | Passage::OneByOne => None,
         };
         let upkeep = self.upkeep.next(now);
-        let all = proofs.into_iter().flatten().chain(brake).chain(upkeep).chain([self.next_audit]);
+        let boots = self.boots.next(self.world.nodes().boots(), self.may_store_boots());
+        let all =
+            proofs.into_iter().flatten().chain(brake).chain(upkeep).chain(boots).chain([self.next_audit]);
         all.filter(|next| *next > now).min()
     }
 

@@ -37,6 +37,8 @@ pub struct Status {
     pub orphan_brake: Option<String>,
     /// What the brake lets pass.
     pub brake: Passage,
+    /// Endpoints that are proved dead and held by the brake.
+    pub held_by_brake: usize,
     /// What did not work and is left alone for a while.
     pub troubles: Vec<Trouble>,
 }

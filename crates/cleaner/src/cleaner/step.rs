@@ -2,11 +2,14 @@
 
 use leak_judge::{Audit, EndpointPlan, Held, Holder, Moment, NetworkPlan};
 
+use super::boot_memory::BootWork;
 use crate::{confirm::Questions, mend::MendPlan};
 
 /// What to do next.
 #[derive(Debug)]
 pub(crate) enum Step {
+    /// Read or store what is known of boots.
+    KeepBoots(BootWork),
     /// Ask the API server what the releases ahead rest on.
     Confirm(Questions),
     /// Release these.

@@ -24,7 +24,7 @@ pub(super) struct Upkeep {
     pub(super) found: Vec<Anomaly>,
     /// What of it is no passing state.
     lasting: Vec<Anomaly>,
-    /// Whether there was a look since everything can be seen.
+    /// Whether there was a look since something was listed.
     has_looked: bool,
     /// When time alone will make something ripe.
     next_ripe: Option<Moment>,
@@ -93,6 +93,11 @@ impl Upkeep {
     /// Whether it is time to look, whatever happens.
     pub(super) fn is_due(&self, now: Moment) -> bool {
         !self.has_looked || self.next_ripe.is_some_and(|next| next <= now)
+    }
+
+    /// There is more to be seen than at the last look.
+    pub(super) const fn look_again(&mut self) {
+        self.has_looked = false;
     }
 
     /// When time alone will change something.

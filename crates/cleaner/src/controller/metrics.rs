@@ -9,6 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use super::silence::Silence;
 use crate::{Mend, Passage, Round, Status};
 
 /// All of them.
@@ -27,6 +28,7 @@ pub(super) struct Metrics {
     leading: Gauge,
     paused: Gauge,
     brake: Gauge,
+    held_by_brake: Gauge,
     parked: Gauge,
     troubles: Gauge,
     dropped_events: Gauge<u64, AtomicU64>,
@@ -60,8 +62,9 @@ struct SourceLabel {
 
 impl Metrics {
     /// Makes them, all at zero.
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(registry: &mut Registry, silence: Silence) -> Self {
         let registry = registry.sub_registry_with_prefix("danm_cleaner");
+        registry.register_collector(Box::new(silence));
         macro_rules! metric {
             ($name:literal, $help:literal) => {{
                 let metric = Default::default();
@@ -84,6 +87,10 @@ impl Metrics {
             leading: metric!("leading", "Whether this replica may act"),
             paused: metric!("paused", "Whether nothing can be judged because something cannot be read"),
             brake: metric!("brake", "0 open, 1 holding, 2 releasing what is proved one by one"),
+            held_by_brake: metric!(
+                "brake_held_endpoints",
+                "Endpoints that are proved dead and held by the brake"
+            ),
             parked: metric!("parked_objects", "Objects that cannot be used"),
             troubles: metric!("troubles", "Objects left alone for a while because a request failed"),
             dropped_events: metric!("dropped_events", "Events not published because too many waited"),
@@ -154,6 +161,7 @@ impl Metrics {
             Passage::Closed { .. } => 1,
             Passage::OneByOne => 2,
         });
+        set(&self.held_by_brake, status.held_by_brake);
         set(&self.parked, status.parked.len());
         set(&self.troubles, status.troubles.len());
         self.dropped_events.set(dropped_events);

@@ -6,7 +6,7 @@ use clap::Parser;
 use danm_api::{ApiGroup, NetworkKind};
 use http::Method;
 use sandbox::Recorded;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{manifests, objects};
 
 use crate::{
@@ -91,8 +91,20 @@ async fn the_manifest_gives_exactly_the_rights_that_are_used() {
     let mut cluster = crate::cluster().await.expect("it is in memory");
     shapes::fill(&mut cluster).await;
     cluster.create(one_of_each()).await;
+    let booted = |boot| objects::booted(objects::node("node-c", "True"), boot, 1);
+    cluster.create([booted("first")]).await;
     cluster.sandbox().clear_requests();
     let cleaner = Running::start(&cluster.kubeconfig(), &[]).await;
+    eventually("the boot is stored", async || {
+        let requests = cluster.sandbox().requests();
+        requests
+            .iter()
+            .filter_map(used)
+            .any(|(_, resource, verb)| resource == "configmaps" && verb == "create")
+    })
+    .await;
+    let reboot = json!({"status": booted("second")["status"]});
+    cluster.send(Method::PATCH, "/api/v1/nodes/node-c/status", Some(&reboot)).await.expect("it is taken");
     // The Lease is renewed, too.
     eventually("all is used", async || {
         let requests = cluster.sandbox().requests();

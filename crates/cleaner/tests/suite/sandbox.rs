@@ -4,10 +4,13 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 
 mod access;
+mod batch;
 mod controller;
 mod crash;
 mod deployment;
+mod failover;
 mod faults;
+mod guide;
 mod incidents;
 mod pass;
 mod program;

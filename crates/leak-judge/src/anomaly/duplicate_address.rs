@@ -38,7 +38,10 @@ fn holders(book: AddressBook<'_>, claimants: &[Slot], dead: &Dead) -> Vec<Holder
     let endpoints = claimants.iter().filter(|slot| !dead.is_dead(**slot));
     let endpoints = endpoints.filter_map(|slot| Some((*slot, book.world.endpoints().get(*slot)?)));
     let holders = endpoints
-        .filter(|(_, endpoint)| book.world.pods().life(&endpoint.pod_uid) != Some(Life::Finished))
+        .filter(|(_, endpoint)| {
+            let life = book.world.pods().life(&endpoint.pod_uid);
+            !matches!(life, Some(Life::Ended | Life::Finished))
+        })
         .map(|(slot, endpoint)| Holder::new(slot, endpoint));
     holders.collect()
 }

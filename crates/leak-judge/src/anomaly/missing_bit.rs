@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use danm_ipam::{BitIndex, Family, Reservation};
 
 use super::Holder;
-use crate::{AddressBook, Endpoint, NetworkId, owner::is_dynamic_type, world::Life};
+use crate::{AddressBook, Endpoint, NetworkId, Treatment, owner::is_dynamic_type, world::Life};
 
 /// A bit that is clear although a living endpoint claims its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,10 @@ fn has_address_of_danm(book: AddressBook<'_>, endpoint: &Endpoint) -> bool {
 }
 
 fn obstacle(book: AddressBook<'_>, address: IpAddr, endpoint: &Endpoint) -> Option<String> {
+    let namespace = book.world.namespaces().treatment(&endpoint.id.namespace);
+    if let Some(wish) = book.record.treatment.into_iter().chain(namespace).find_map(Treatment::forbids) {
+        return Some(wish);
+    }
     if book.record.released.contains(&endpoint.uid) {
         return Some("the network records that it was given back, though its holder lives".to_owned());
     }

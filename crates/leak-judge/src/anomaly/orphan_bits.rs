@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use danm_api::{DanmKind, NetworkKind};
 use danm_ipam::{BitIndex, Family};
 
-use crate::{AddressBook, NetworkId, ObjectRef, world::Bits};
+use crate::{AddressBook, NetworkId, ObjectRef, Treatment, world::Bits};
 
 /// Neighbouring addresses of a network that are set, reserved by nothing and claimed by nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,8 +80,11 @@ impl OrphanBits {
     }
 }
 
-/// A reservation that cannot be read may keep any address of the networks it can be about.
+/// The operator's word counts; and a reservation that cannot be read may keep any address of the networks it can be about.
 fn obstacle(book: AddressBook<'_>) -> Option<String> {
+    if let Some(wish) = book.record.treatment.and_then(Treatment::forbids) {
+        return Some(wish);
+    }
     let network = &book.id.network;
     let is_about = |object: &ObjectRef| {
         let is_near = network.kind == NetworkKind::ClusterNetwork || network.namespace == object.namespace;

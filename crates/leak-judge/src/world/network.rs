@@ -7,12 +7,13 @@ use hashbrown::HashMap;
 use danm_api::{Network, NetworkOptions};
 use danm_ipam::{AllocBits, BitIndex, Family, Pool, PoolError};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::Parked;
-use crate::{Moment, RELEASED_ANNOTATION, Uid};
+use crate::{Moment, RELEASED_ANNOTATION, Treatment, Uid};
 
 /// The version of an object. Versions of all kinds in one data store are of one order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Version(pub u64);
 
 /// What a verdict and a release need to know of a network.
@@ -26,6 +27,8 @@ pub struct NetworkRecord {
     pub created: i64,
     /// Endpoints whose addresses were given back by a write that is recorded in the object.
     pub released: Vec<Uid>,
+    /// How its annotation says that its allocations are to be treated.
+    pub treatment: Option<Treatment>,
     /// Bytes of the object as JSON, roughly.
     pub bytes: usize,
     /// Bytes of its annotations, without ours.
@@ -105,6 +108,7 @@ impl NetworkRecord {
             version,
             created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
             released: released(&object),
+            treatment: Treatment::read(metadata.annotations.as_ref()),
             net6: options.net6.as_deref().and_then(|net6| net6.parse().ok()),
             spaces: Family::ALL.map(|family| AddressSpace::read(family, &options, now)),
             annotation_bytes: annotation_bytes(&object),

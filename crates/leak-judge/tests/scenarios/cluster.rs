@@ -27,7 +27,7 @@ pub struct Cluster {
     pub world: World,
     suspects: Suspects,
     sightings: Sightings,
-    rules: Rules,
+    pub rules: Rules,
     now: Moment,
     version: u64,
 }
@@ -54,7 +54,7 @@ impl Cluster {
             world: World::expecting(sources()),
             suspects: Suspects::default(),
             sightings: Sightings::default(),
-            rules: Rules { grace: GRACE, ownership_window: WINDOW },
+            rules: Rules { grace: GRACE, ownership_window: WINDOW, ..Rules::default() },
             now: Moment::START + Duration::from_secs(1000),
             version: 1000,
         }
@@ -68,6 +68,7 @@ impl Cluster {
         let observation = match source {
             Source::Pods => Observation::Pods(Change::Reset(vec![])),
             Source::Nodes => Observation::Nodes(Change::Reset(vec![])),
+            Source::Namespaces => Observation::Namespaces(Change::Reset(vec![])),
             source @ Source::Danm(_) if source == Source::reservations() => {
                 Observation::Reservations(Change::Reset(vec![]))
             }
@@ -293,7 +294,7 @@ fn sources() -> Vec<Source> {
         let networks = NetworkKind::ALL.map(|kind| Source::networks(group, kind));
         networks.into_iter().chain([Source::endpoints(group)])
     };
-    let core = [Source::Pods, Source::Nodes, Source::reservations()];
+    let core = [Source::Pods, Source::Nodes, Source::Namespaces, Source::reservations()];
     core.into_iter().chain(ApiGroup::ALL.into_iter().flat_map(of_group)).collect()
 }
 
@@ -315,6 +316,7 @@ fn observation(object: Value, told: Told) -> Observation {
     match object["kind"].as_str().unwrap_or_default() {
         "Pod" => Observation::Pods(change(object, told)),
         "Node" => Observation::Nodes(change(object, told)),
+        "Namespace" => Observation::Namespaces(change(object, told)),
         "DanmEp" => Observation::Endpoints(group, change(object, told)),
         "ReservedIP" => Observation::Reservations(change(object, told)),
         kind => Observation::Networks(group, kind.parse().expect("a kind of network"), change(object, told)),

@@ -5,6 +5,8 @@
 #![expect(clippy::unchecked_time_subtraction, reason = "the times of a test are known")]
 
 mod anomalies;
+mod boots;
+mod churn;
 mod cluster;
 mod identity;
 mod lookout;
@@ -12,3 +14,4 @@ mod networks;
 mod observation;
 mod ownership;
 mod pods;
+mod treatment;

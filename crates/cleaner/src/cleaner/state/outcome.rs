@@ -7,7 +7,8 @@ use leak_judge::{
 
 use super::{Confirmation, State};
 use crate::{
-    ApiError, Cadence, Deletion, Failure, cleaner::setbacks::Target, confirm::Answers, news::Written,
+    ApiError, Cadence, Deletion, Failure, StoredBoots, cleaner::setbacks::Target, confirm::Answers,
+    news::Written,
 };
 
 impl State {
@@ -33,6 +34,14 @@ impl State {
         }
         for observation in answers.seen {
             self.observe(observation, now);
+        }
+    }
+
+    /// What is stored about boots was read or written, or not.
+    pub(crate) fn boots(&mut self, result: Result<StoredBoots, ApiError>, now: Moment) {
+        self.waiting = None;
+        if let Some(read) = self.boots.answered(result, now) {
+            self.observe(Observation::BootsStored(read), now);
         }
     }
 

@@ -30,8 +30,7 @@ impl State {
         let found = anomalies(&self.world, &self.lookout.doubtful().judgements);
         self.upkeep.look(found, &self.world, (&self.rules.judge, &self.rules.mend), now);
         if let Some(why) = self.orphan_brake(now).filter(|_| was_held.is_none()) {
-            let how = self.rules.cadence.how_to_go_on();
-            tracing::warn!("the brake holds bits without endpoints: {why}; if that is true, {how}");
+            tracing::warn!("the brake holds bits without endpoints: {why}; if that is true, override it");
         }
     }
 
