@@ -91,6 +91,13 @@ impl Setbacks {
         self.by_target.values().map(|setback| setback.until).filter(|until| *until > now).min()
     }
 
+    /// The same without what was refused: somebody has to change something, for which a single pass does not wait.
+    pub fn next_but_refused(&self, now: Moment) -> Option<Moment> {
+        let open = self.iter(now).map(|(_, setback)| setback);
+        let open = open.filter(|setback| !matches!(setback.error.failure, Failure::Refused(_)));
+        open.map(|setback| setback.until).min()
+    }
+
     /// Those that stand in the way now.
     pub fn iter(&self, now: Moment) -> impl Iterator<Item = (&Target, &Setback)> {
         self.by_target.iter().filter(move |(_, setback)| setback.until > now)

@@ -261,11 +261,13 @@ impl State {
     }
 
     /// When the next kubelet is to be listened to.
-    fn next_listening(&self) -> Option<Moment> {
+    fn next_listening(&self, now: Moment) -> Option<Moment> {
         let doubtful = self.lookout.doubtful();
         let next = doubtful.judgements.iter().filter_map(|judgement| {
             let endpoint = self.world.endpoints().get(judgement.slot)?;
-            next_read(judgement, doubtful.hosts.node(&endpoint.host)?, &self.world)
+            let node = doubtful.hosts.node(&endpoint.host)?;
+            let is_open = self.setbacks.of(&Target::NodeLease(node.to_string()), now).is_none();
+            next_read(judgement, node, &self.world).filter(|_| is_open)
         });
         next.min()
     }
@@ -351,6 +353,11 @@ impl State {
             }
             let node = self.lookout.doubtful().hosts.node(&endpoint.host);
             if !is_heard(judgement, node.map(|node| &**node), &self.world) {
+                let lease = node.map(|node| Target::NodeLease(node.to_string()));
+                if let Some(Setback { error, .. }) = lease.and_then(|lease| self.setbacks.of(&lease, now)) {
+                    candidates.failed.push((*judgement, error.to_string()));
+                    continue;
+                }
                 let until = node.and_then(|node| next_read(judgement, node, &self.world));
                 let note = "its Lease in kube-node-lease has not been renewed since".to_owned();
                 candidates.held.push(hold(Reason::KubeletNotHeard, until, note));
@@ -482,7 +489,7 @@ impl State {
             .chain(brake)
             .chain(upkeep)
             .chain(boots)
-            .chain(self.next_listening())
+            .chain(self.next_listening(now))
             .chain([self.next_audit]);
         all.filter(|next| *next > now).min()
     }
@@ -495,8 +502,8 @@ impl State {
         let horizon = self.single.horizon(patience, now);
         let upkeep = self.upkeep.next(now);
         let proofs = [self.lookout.doubtful().next_ripe(), plan.next_ready(), upkeep].into_iter().flatten();
-        let retries = self.setbacks.next(now).filter(|_| !self.single.has_given_up(now));
-        let proofs = proofs.filter(|next| *next <= horizon).chain(self.next_listening());
+        let retries = self.setbacks.next_but_refused(now).filter(|_| !self.single.has_given_up(now));
+        let proofs = proofs.filter(|next| *next <= horizon).chain(self.next_listening(now));
         let until = proofs.chain(retries).filter(|next| *next > now).min();
         if until.is_some() || self.is_working() || self.listening.is_busy() {
             let is_conflict = |held: &Held| held.reason == Reason::Conflict;
