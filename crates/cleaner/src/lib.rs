@@ -31,6 +31,7 @@ mod kube_api_server;
 mod mend;
 mod news;
 mod once;
+mod pulse;
 mod recheck;
 mod release;
 mod report;

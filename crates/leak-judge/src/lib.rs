@@ -70,7 +70,7 @@ pub use verdict::{Finding, Reason, Verdict};
 pub use world::{
     AddressSpace, Bits, BootAge, Boots, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, Namespaces,
     NetworkId, NetworkLookup, NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef, Observation,
-    Parked, PodRecord, Pods, Reservations, Rise, Slot, Source, Version, World,
+    Parked, PodRecord, Pods, Pulses, Reservations, Rise, Slot, Source, Version, World,
 };
 
 /// The annotation of a network that names, separated by commas, the uids of endpoints whose addresses were

@@ -101,6 +101,8 @@ reasons! {
     SwitchedOff = "switched-off",
     /// Held: the network was written by somebody else meanwhile.
     Conflict = "conflict",
+    /// Held: the kubelet of its Node has not been heard since its Pod was gone.
+    KubeletNotHeard = "kubelet-not-heard",
     /// Held: another dead endpoint claims its address too, and they have to go together.
     DeadRival = "dead-rival",
     /// Held: its addresses are settled and it was deleted, but somebody's finalizer keeps it.

@@ -17,6 +17,8 @@ pub enum Target {
     Endpoint(EndpointId),
     /// The list of all endpoints.
     Endpoints(ApiGroup),
+    /// The Lease of a Node's kubelet.
+    NodeLease(String),
 }
 
 /// Something that did not work.

@@ -21,13 +21,12 @@ impl DuplicateAddress {
     pub(super) fn find<'a>(book: AddressBook<'a>, dead: &'a Dead) -> impl Iterator<Item = Self> {
         let shared = book.claims().filter(|(_, claimants)| claimants.len() > 1);
         shared.filter_map(move |(address, claimants)| {
-            let holders = holders(book, claimants, dead);
+            let holders = rivals(book, claimants, dead)?;
             let (_, first) = holders.first()?;
-            let are_rivals = holders.iter().any(|(_, other)| !are_of_one_pod(first, other));
             // A network that is in both groups is told of once.
             let is_here = first.id.group == book.id.group;
             let may_share = book.world.reservations().lets_share(&book.id.network, address);
-            (are_rivals && is_here && !may_share).then(|| {
+            (is_here && !may_share).then(|| {
                 let holders = holders.iter().map(|(slot, endpoint)| Holder::new(*slot, endpoint)).collect();
                 Self { network: book.id.clone(), address, holders }
             })
@@ -35,15 +34,26 @@ impl DuplicateAddress {
     }
 }
 
-/// Those who may live. A Pod that has ended runs nothing.
-fn holders<'a>(book: AddressBook<'a>, claimants: &'a [Slot], dead: &Dead) -> Vec<(Slot, &'a Endpoint)> {
-    let endpoints = claimants.iter().filter(|slot| !dead.is_dead(**slot));
-    let endpoints = endpoints.filter_map(|slot| Some((*slot, book.world.endpoints().get(*slot)?)));
-    let may_live = |endpoint: &Endpoint| {
+/// Those who may live, if they are of different Pods. A Pod that has ended runs nothing.
+fn rivals<'a>(
+    book: AddressBook<'a>,
+    claimants: &'a [Slot],
+    dead: &Dead,
+) -> Option<Vec<(Slot, &'a Endpoint)>> {
+    let undead = claimants.iter().filter(|slot| !dead.is_dead(**slot));
+    let mut rivals: Vec<(Slot, &Endpoint)> =
+        undead.filter_map(|slot| Some((*slot, book.world.endpoints().get(*slot)?))).collect();
+    let have_rivals = |endpoints: &[(Slot, &Endpoint)]| {
+        let (_, first) = endpoints.first()?;
+        endpoints.iter().any(|(_, other)| !are_of_one_pod(first, other)).then_some(())
+    };
+    have_rivals(&rivals)?;
+    rivals.retain(|(_, endpoint)| {
         let life = book.world.pods().life(&endpoint.pod_uid);
         !matches!(life, Some(Life::Ended | Life::Finished))
-    };
-    endpoints.filter(|(_, endpoint)| may_live(endpoint)).collect()
+    });
+    have_rivals(&rivals)?;
+    Some(rivals)
 }
 
 /// What a sandbox has left beside its successor, or two interfaces.
