@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use danm_api::{Change, Pod};
 
-use super::{Version, lingering::Lingering, tombstones::Tombstones};
+use super::{Version, absences::Absences, lingering::Lingering, tombstones::Tombstones};
 use crate::{Moment, Uid, interner::Interner};
 
 /// What a verdict needs to know of a Pod.
@@ -55,6 +55,7 @@ pub struct Pods {
     stale: HashSet<Uid>,
     gone: Tombstones,
     lingering: Lingering,
+    absences: Absences,
 }
 
 impl Pods {
@@ -87,6 +88,18 @@ impl Pods {
     /// How far the Pod with this uid has got, under whatever name.
     pub fn life(&self, uid: &Uid) -> Option<Life> {
         self.lives.get(uid).copied()
+    }
+
+    /// Since when no Pod is known to have this uid: it was seen to go, or was not there when it was asked for.
+    pub fn gone_since(&self, uid: &Uid) -> Option<Moment> {
+        self.absences.since(uid)
+    }
+
+    /// A read of its name, past every cache, has not found this uid.
+    pub(super) fn is_absent(&mut self, uid: &Uid, now: Moment) {
+        if !self.has_uid(uid) {
+            self.absences.note(uid, now);
+        }
     }
 
     /// Until when containers of a Pod that was seen to go may run, if any may.
@@ -133,6 +146,7 @@ impl Pods {
             stops_within: pod.stops_within(),
         };
         self.stale.remove(&record.uid);
+        self.absences.forget(&record.uid);
         let life = life(pod);
         let is_news = self.lives.insert(record.uid.clone(), life) != Some(life);
         let before = self.namespaces.entry(names.get(namespace)).or_default().insert(name.into(), record);
@@ -151,6 +165,7 @@ impl Pods {
         self.gone.bury(uid.clone(), now);
         if known.is_some() {
             self.lingering.begin(&uid, pod.stops_within(), now);
+            self.absences.note(&uid, now);
         }
         if let Some(pods) = self.namespaces.get_mut(namespace) {
             if pods.get(name).is_some_and(|record| record.uid == uid) {
@@ -174,6 +189,7 @@ impl Pods {
                 let is_gone = stale.contains(&record.uid);
                 if is_gone {
                     self.lingering.begin(&record.uid, record.stops_within, now);
+                    self.absences.note(&record.uid, now);
                 }
                 !is_gone
             });
