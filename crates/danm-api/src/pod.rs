@@ -28,7 +28,7 @@ pub struct PodSpec {
     /// `Always`, `OnFailure` or `Never`; `Always` where it is absent.
     pub restart_policy: Option<String>,
     /// How many seconds its containers may take to stop; 30 where it is absent.
-    pub termination_grace_period_seconds: Option<u32>,
+    pub termination_grace_period_seconds: Option<i64>,
 }
 
 /// The part of a Pod's `status` that we read.
@@ -41,6 +41,10 @@ pub struct PodStatus {
     pub reason: Option<String>,
     /// Its containers, the ordinary ones.
     pub container_statuses: Vec<ContainerStatus>,
+    /// Those that prepare the others, or run beside them.
+    pub init_container_statuses: Vec<ContainerStatus>,
+    /// Those that were added for debugging.
+    pub ephemeral_container_statuses: Vec<ContainerStatus>,
 }
 
 /// One item of a Pod's `status.containerStatuses`.
@@ -55,14 +59,12 @@ pub struct ContainerStatus {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ContainerState {
-    /// There while it runs.
-    pub running: Option<IgnoredAny>,
     /// There once it has ended.
     pub terminated: Option<IgnoredAny>,
 }
 
 /// What the API server fills in where a Pod does not say how long its containers may take to stop.
-const DEFAULT_GRACE_SECONDS: u32 = 30;
+const DEFAULT_GRACE_SECONDS: i64 = 30;
 
 /// The annotation by which a kubelet marks the image of a static Pod on the API server.
 const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";
@@ -93,12 +95,18 @@ impl Pod {
     }
 
     /// How long its containers may still run if it is deleted now and its kubelet learns of it at once: by force, a
-    /// Pod is gone before they are. Zero if none is known to run.
+    /// Pod is gone before they are. Zero if all are known to have ended, or no kubelet has told of any.
     pub fn stops_within(&self) -> Duration {
-        let mut containers = self.status.container_statuses.iter();
-        let is_running = containers.any(|container| container.state.running.is_some());
+        let PodStatus { container_statuses, init_container_statuses, ephemeral_container_statuses, .. } =
+            &self.status;
+        let all = [container_statuses, init_container_statuses, ephemeral_container_statuses];
+        let may_run = all.into_iter().flatten().any(|container| container.state.terminated.is_none());
+        if !may_run {
+            return Duration::ZERO;
+        }
         let grace = self.spec.termination_grace_period_seconds.unwrap_or(DEFAULT_GRACE_SECONDS);
-        Duration::from_secs(if is_running { grace.into() } else { 0 })
+        // Less than one second means one to a kubelet.
+        Duration::from_secs(grace.max(1).unsigned_abs().min(u32::MAX.into()))
     }
 
     /// Whether every container is known to have ended. A kubelet before 1.27 calls a Pod failed that it evicts, and

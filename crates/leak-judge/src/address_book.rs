@@ -79,5 +79,7 @@ fn is_readable(world: &World) -> bool {
 }
 
 fn is_watched(world: &World, id: &NetworkId) -> bool {
-    world.coverage().is_synced(Source::networks(id.group, id.network.kind))
+    let coverage = world.coverage();
+    let sources = [Source::networks(id.group, id.network.kind), Source::endpoints(id.group)];
+    sources.into_iter().all(|source| coverage.is_synced(source))
 }

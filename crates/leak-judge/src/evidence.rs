@@ -56,11 +56,16 @@ impl<'a> Case<'a> {
 
     /// How the endpoint stands to the boot that its machine is in.
     fn boot_age(&self) -> BootAge {
+        self.boot_age_of(self.endpoint)
+    }
+
+    /// How another endpoint of that machine stands to it.
+    fn boot_age_of(&self, endpoint: &Endpoint) -> BootAge {
         if !self.world.nodes().boots().knows_of_any() {
             return BootAge::Unknown;
         }
         let node = self.host.and_then(HostState::node);
-        let age = |node| self.world.nodes().boots().age(node, self.endpoint.first_version);
+        let age = |node| self.world.nodes().boots().age(node, endpoint.first_version);
         node.map_or(BootAge::Unknown, |node| age(node))
     }
 }

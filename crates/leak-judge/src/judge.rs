@@ -146,8 +146,8 @@ fn suspect(case: Case<'_>, before: Option<Suspicion>, now: Moment) -> Suspicion 
     if suspicion.is_pod_gone {
         return suspicion;
     }
-    let gone_since = case.world.pods().gone_since(&case.endpoint.pod_uid).filter(|_| case.life.is_none());
-    gone_since.map_or(suspicion, |gone| Suspicion { since: suspicion.since.max(gone), is_pod_gone: true })
+    let departure = case.world.pods().departure(&case.endpoint.pod_uid).filter(|_| case.life.is_none());
+    departure.map_or(suspicion, |gone| Suspicion { since: suspicion.since.max(gone.at), is_pod_gone: true })
 }
 
 /// What is told of an endpoint that has not been seen dead for long enough.
@@ -158,9 +158,9 @@ const fn unripe(proof: Reason) -> Reason {
     }
 }
 
-/// The two observations are of the Pod and of its Node: a kubelet that has just come back gets the time to
-/// stop what it should not run. Some are watched for longer: an endpoint without uid has nothing but its age to tell
-/// it from one of a Pod about to be seen, and the last containers of an evicted Pod may take their time.
+/// The two observations are of the Pod and of its Node. Some are watched for longer: an endpoint without uid has nothing
+/// but its age to tell it from one of a Pod about to be seen; the last containers of an evicted Pod may take their time;
+/// and a kubelet that has come back learns only then of the Pods that were deleted meanwhile.
 fn ripe_at(case: Case<'_>, proof: Reason, since: Moment) -> Moment {
     let Case { endpoint, rules, .. } = case;
     let (node_since, patience) = match (case.host, proof) {
@@ -171,7 +171,8 @@ fn ripe_at(case: Case<'_>, proof: Reason, since: Moment) -> Moment {
         (Some(HostState::Ready { since, .. }), _) => (*since, Duration::ZERO),
         _ => (since, Duration::ZERO),
     };
-    let may_take_longer = endpoint.pod_uid.is_empty() || case.life == Some(Life::Finishing);
+    let may_take_longer =
+        endpoint.pod_uid.is_empty() || case.life == Some(Life::Finishing) || came_back_after(case, proof);
     let watched = if may_take_longer { rules.grace.max(rules.ownership_window) } else { rules.grace };
     let stopped = stopped_at(case, proof).unwrap_or(since);
     (since.max(node_since) + watched.max(patience)).max(stopped)
@@ -183,16 +184,35 @@ fn rests_on_absence(case: Case<'_>, proof: Reason) -> bool {
     is_absent && matches!(proof, Reason::PodGone | Reason::NodeRebooted | Reason::NodeUnreachable)
 }
 
-/// When the last containers of a Pod that was deleted by force will have stopped, if that is known to take time.
+/// Whether a proof rests on a kubelet having stopped what the API server does not know.
+const fn rests_on_kubelet(proof: Reason) -> bool {
+    matches!(proof, Reason::PodGone | Reason::NodeRebooted)
+}
+
+/// Whether a Node was seen to become Ready only after the Pod was gone.
+fn came_back_after(case: Case<'_>, proof: Reason) -> bool {
+    let departure = case.world.pods().departure(&case.endpoint.pod_uid).filter(|_| rests_on_kubelet(proof));
+    match (case.host, departure) {
+        (Some(HostState::Ready { since, .. }), Some(departure)) => *since > departure.at,
+        _ => false,
+    }
+}
+
+/// When the last containers of a Pod that was deleted by force will have stopped, if that is known to take time: their
+/// kubelet has to know first, and does not while its Node is not Ready.
 fn stopped_at(case: Case<'_>, proof: Reason) -> Option<Moment> {
-    let is_stopped_by_kubelet = matches!(proof, Reason::PodGone | Reason::NodeRebooted);
-    case.world.pods().lingers_until(&case.endpoint.pod_uid).filter(|_| is_stopped_by_kubelet)
+    let departure =
+        case.world.pods().departure(&case.endpoint.pod_uid).filter(|_| rests_on_kubelet(proof))?;
+    let known_at = match case.host {
+        Some(HostState::Ready { since, .. }) => departure.at.max(*since),
+        _ => departure.at,
+    };
+    (!departure.stops_within.is_zero()).then(|| known_at + departure.stops_within)
 }
 
 /// A Node is called Ready for a while after its kubelet was heard last. A kubelet that has stopped what the API server
 /// does not know any more was heard since then, and since its containers had the time to stop.
 fn heard_since(case: Case<'_>, proof: Reason, since: Moment) -> Option<Moment> {
     let is_ready = matches!(case.host, Some(HostState::Ready { .. }));
-    let rests_on_kubelet = is_ready && matches!(proof, Reason::PodGone | Reason::NodeRebooted);
-    rests_on_kubelet.then(|| since.max(stopped_at(case, proof).unwrap_or(since)))
+    (is_ready && rests_on_kubelet(proof)).then(|| since.max(stopped_at(case, proof).unwrap_or(since)))
 }

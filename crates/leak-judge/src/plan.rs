@@ -123,7 +123,12 @@ pub fn plan(
     rules: &Rules,
     now: Moment,
 ) -> Plan {
-    let releasing: HashSet<Slot> = dangling.iter().map(|judgement| judgement.slot).collect();
+    let is_report_only = |judgement: &Judgement| {
+        let endpoint = world.endpoints().get(judgement.slot);
+        endpoint.is_some_and(|endpoint| is_report_only(endpoint, judgement.finding, world, rules))
+    };
+    let to_go = dangling.iter().filter(|judgement| !is_report_only(judgement));
+    let releasing: HashSet<Slot> = to_go.map(|judgement| judgement.slot).collect();
     let settle = |endpoint, network: &NetworkLookup<'_>, address| -> Settled {
         let case =
             AddressCase { address, endpoint, network, world, releasing: &releasing, dying, rules, now };
@@ -137,7 +142,7 @@ pub fn plan(
         let network = world.network_of(endpoint);
         let settlements: Vec<Settled> =
             endpoint.held().map(|address| settle(endpoint, &network, address)).collect();
-        if is_report_only(endpoint, judgement.finding, world, rules) {
+        if is_report_only(judgement) {
             let (reason, note) = (Reason::ReportOnly, None);
             held.push(Held { slot: judgement.slot, reason, until: None, note, addresses: kept(settlements) });
             continue;

@@ -3,12 +3,11 @@
 //! It remembers what objects cannot tell: since when an address has been seen allocated, since when a Node
 //! has been seen Ready. It holds the few fields that decide, never whole objects, and it judges nothing.
 
-mod absences;
 mod boots;
 mod claims;
+mod departures;
 mod endpoint;
 mod endpoints;
-mod lingering;
 mod namespaces;
 mod network;
 mod networks;
@@ -37,6 +36,7 @@ use kube_core::Resource;
 
 pub use boots::{BootAge, Boots};
 pub use claims::Claims;
+pub use departures::Departure;
 pub use endpoint::{Endpoint, EndpointId};
 use endpoints::Seen;
 pub use endpoints::{Endpoints, Slot};
@@ -244,6 +244,13 @@ impl World {
             }
             self.coverage.forget(source);
         }
+    }
+
+    /// Forgets what nobody asks about any more.
+    pub fn prune(&mut self) {
+        self.names.prune();
+        self.pods.prune(|uid| !self.endpoints.of_pod(uid).is_empty());
+        self.pulses.retain(|node| self.nodes.get(node).is_some());
     }
 
     /// Whether something has happened since that was asked for last.

@@ -36,6 +36,9 @@ pub(super) const CONFIRMED_FOR: Duration = Duration::from_secs(30);
 /// Endpoints asked about in one round before they are ripe: what it showed is not to be old by then.
 const FIRST_ASKED: usize = 10_000;
 
+/// A single pass listens to kubelets for so long after everything else is proved.
+const LISTENED_FOR: Duration = Duration::from_secs(60);
+
 /// A single pass waits for orphans to be ripe for so long at most.
 const ORPHANS_WAITED_FOR: Duration = Duration::from_secs(60);
 
@@ -231,6 +234,9 @@ impl State {
             return Ok(Step::Report(self.standing(audit, candidates, plan, now)));
         }
         if let Some(step) = self.listen(now).or_else(|| self.ask_first(now)) {
+            if self.rules.cadence == Cadence::Once {
+                self.single.tries(now);
+            }
             return Ok(step);
         }
         if let Some(step) = self.work(&candidates.free, now).or_else(|| self.mend(now)) {
@@ -323,6 +329,7 @@ impl State {
         self.brake.begin_interval();
         self.upkeep.begin_interval(now);
         self.setbacks.prune(now);
+        self.world.prune();
         let endpoints = self.world.endpoints();
         self.single.prune(|uid| endpoints.has_uid(uid));
         self.lookout.audit(&mut self.world, &self.rules.judge, now)
@@ -530,7 +537,8 @@ impl State {
         let upkeep = self.upkeep.next(now);
         let proofs = [self.lookout.doubtful().next_ripe(), plan.next_ready(), upkeep].into_iter().flatten();
         let retries = self.setbacks.next_but_refused(now).filter(|_| !self.single.has_given_up(now));
-        let proofs = proofs.filter(|next| *next <= horizon).chain(self.next_listening(now));
+        let listening = self.next_listening(now).filter(|next| *next <= horizon + LISTENED_FOR);
+        let proofs = proofs.filter(|next| *next <= horizon).chain(listening);
         let until = proofs.chain(retries).filter(|next| *next > now).min();
         if until.is_some() || self.is_working() || self.listening.is_busy() {
             let is_conflict = |held: &Held| held.reason == Reason::Conflict;

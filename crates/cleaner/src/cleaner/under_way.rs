@@ -30,6 +30,11 @@ impl UnderWay {
         self.rounds < ROUNDS
     }
 
+    /// A round of its own, so that a busy hour does not leave bits missing.
+    pub(super) const fn may_ask_for_upkeep(&self) -> bool {
+        self.rounds <= ROUNDS
+    }
+
     pub(super) fn is_asked(&self, uid: &Uid) -> bool {
         self.asked.contains(uid)
     }

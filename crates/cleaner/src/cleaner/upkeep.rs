@@ -7,8 +7,8 @@ use std::{
 };
 
 use leak_judge::{
-    Anomaly, AnomalyKind, Holder, MendingRules, MissingBit, Moment, NetworkId, Rules, Sightings, Uid,
-    Version, World, ripening,
+    AddressBook, Anomaly, AnomalyKind, Holder, MendingRules, MissingBit, Moment, NetworkId, Rules, Sightings,
+    Uid, Version, World, ripening,
 };
 
 use super::status::AnomalyStatus;
@@ -84,7 +84,7 @@ impl Upkeep {
                 self.next_ripe = Some(self.next_ripe.map_or(at, |next| next.min(at)));
             }
         }
-        self.allocated = leak_judge::AddressBook::all(world).map(leak_judge::AddressBook::allocated).sum();
+        self.allocated = AddressBook::all(world).map(AddressBook::allocated).sum();
         self.orphans = found.iter().filter(|it| it.kind() == AnomalyKind::OrphanBit).map(Anomaly::size).sum();
         self.found = found;
         self.has_looked = true;
@@ -178,10 +178,13 @@ impl Upkeep {
         };
         // What was found and does not last yet may be what was told of before everything was out of sight.
         let found: BTreeSet<&NetworkId> = self.found.iter().map(Anomaly::network).collect();
-        let agreeing = self.told.keys().filter(|network| !found.contains(network));
+        // And of what cannot be seen now nobody says that it agrees.
+        let agrees =
+            |network: &NetworkId| !found.contains(network) && AddressBook::of(world, network).is_some();
+        let agreeing = self.told.keys().filter(|network| agrees(network));
         let mut news: Vec<Inconsistency> =
             agreeing.filter_map(|network| inconsistency(network, Vec::new())).collect();
-        self.told.retain(|network, _| found.contains(network));
+        self.told.retain(|network, _| !agrees(network) && world.networks().get(network).is_some());
         for (network, anomalies) in by_network {
             let what = hash(&anomalies);
             if self.told.insert(network.clone(), what) != Some(what) {

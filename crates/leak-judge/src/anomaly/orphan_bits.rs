@@ -26,6 +26,10 @@ pub struct OrphanBits {
     pub obstacle: Option<String>,
 }
 
+/// Runs told of one array at a time: whoever may write a network could make millions. The others are seen when these are
+/// gone.
+const RUNS: usize = 4_096;
+
 impl OrphanBits {
     /// Those of one network.
     pub fn find(book: AddressBook<'_>) -> impl Iterator<Item = Self> {
@@ -45,7 +49,7 @@ impl OrphanBits {
         reserved.chain(named.filter_map(|address| pool.bit_of(address))).for_each(|bit| {
             unclaimed.unset(bit);
         });
-        let runs = unclaimed.runs(BitIndex(0)..=last).filter(|run| run.set);
+        let runs = unclaimed.runs(BitIndex(0)..=last).filter(|run| run.set).take(RUNS);
         let orphans = runs.map(|run| Self {
             network: book.id.clone(),
             family,

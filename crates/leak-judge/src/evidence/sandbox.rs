@@ -10,7 +10,8 @@ pub struct SandboxEvidence;
 impl Evidence for SandboxEvidence {
     fn weigh(&self, case: Case<'_>) -> Option<Finding> {
         let successor = case.world.endpoints().successor(case.endpoint)?;
-        let is_rebooted = case.boot_age() > BootAge::Unknown;
+        // An edit makes an endpoint look younger than it is, so the order of both has to be beyond doubt.
+        let is_rebooted = case.boot_age() > case.boot_age_of(successor);
         (is_rebooted && !successor.is_deleting && case.life.is_some())
             .then_some(Finding::new(Verdict::Dangling, Reason::SandboxReplaced))
     }

@@ -41,9 +41,9 @@ struct Boot {
     node: String,
     /// The version of the Node when it was first seen with this boot.
     since: Version,
-    /// The latest version at which the kubelet of this boot, or its silence, was seen.
+    /// The latest version at which a heartbeat of the kubelet of this boot was seen.
     seen: Version,
-    /// For the boot before this one, the latest version at which its kubelet, or its silence, was seen.
+    /// For the boot before this one, the latest version at which a heartbeat of its kubelet was seen.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     after: Option<Version>,
 }
@@ -52,8 +52,8 @@ struct Boot {
 #[derive(Debug)]
 struct Known {
     boot: Boot,
-    /// Its readiness as last seen: changed, it is news from the kubelet, or of its silence.
-    readiness: String,
+    /// Its heartbeat as last seen. Whoever else writes a Node leaves it as it is.
+    heartbeat: String,
 }
 
 /// What one object may hold of them, with room to spare.
@@ -84,7 +84,7 @@ impl Boots {
     /// Takes in a Node as it is now. Tells whether it is in another boot than before.
     pub(super) fn observe(&mut self, name: &Arc<str>, node: &Node, version: Version) -> bool {
         let Some(boot_id) = node.boot_id() else { return false };
-        let readiness = readiness(node);
+        let heartbeat = heartbeat(node);
         let uid = node.metadata.uid.as_deref().unwrap_or_default();
         let new = |after| Boot {
             id: boot_id.to_owned(),
@@ -94,7 +94,7 @@ impl Boots {
             after,
         };
         let Some(known) = self.by_node.get_mut(name) else {
-            self.by_node.insert(Arc::clone(name), Known { boot: new(None), readiness });
+            self.by_node.insert(Arc::clone(name), Known { boot: new(None), heartbeat });
             self.revision += 1;
             return false;
         };
@@ -103,10 +103,10 @@ impl Boots {
             known.boot = new(Some(known.boot.seen));
             self.has_changes = true;
             self.revision += 1;
-        } else if known.readiness != readiness {
+        } else if known.heartbeat != heartbeat {
             known.boot.seen = version;
         }
-        known.readiness = readiness;
+        known.heartbeat = heartbeat;
         has_changed
     }
 
@@ -170,10 +170,8 @@ impl Boot {
     }
 }
 
-fn readiness(node: &Node) -> String {
-    node.readiness().map_or_else(String::new, |ready| {
-        format!("{} {}", ready.status, ready.last_heartbeat_time.as_deref().unwrap_or_default())
-    })
+fn heartbeat(node: &Node) -> String {
+    node.readiness().and_then(|ready| ready.last_heartbeat_time.clone()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -119,6 +119,7 @@ impl Endpoint {
             && is_same_place
             && self.sandbox.differs(other.sandbox)
             && self.first_version < other.first_version
+            && self.created <= other.created
     }
 
     /// The addresses it names.

@@ -34,6 +34,10 @@ pub struct Endpoints {
     gone: Tombstones,
 }
 
+/// Whoever writes that a Pod has more endpoints than this gets none of them told apart by sandbox: each would be compared
+/// with each.
+const RELATIVES: usize = 128;
+
 /// How an endpoint came to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -92,7 +96,7 @@ impl Endpoints {
     /// The endpoint of the same interface of the same Pod in the latest of its sandboxes, if that is another one.
     pub fn successor(&self, endpoint: &Endpoint) -> Option<&Endpoint> {
         // Nearly always nobody has left anything behind.
-        if self.followed.is_empty() {
+        if self.followed.is_empty() || self.of_pod(&endpoint.pod_uid).len() > RELATIVES {
             return None;
         }
         let of_pod = self.of_pod(&endpoint.pod_uid).iter().filter_map(|slot| self.get(*slot));
@@ -214,6 +218,9 @@ impl Endpoints {
     fn note_succession(&mut self, slot: Slot) {
         let Some(endpoint) = self.get(slot) else { return };
         let relatives = self.of_pod(&endpoint.pod_uid);
+        if relatives.len() > RELATIVES {
+            return;
+        }
         let followed: Vec<Slot> = relatives
             .iter()
             .flat_map(|&other| [(slot, other), (other, slot)])

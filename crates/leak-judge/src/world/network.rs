@@ -83,6 +83,10 @@ pub struct Rise {
     pub is_restored: bool,
 }
 
+/// Bits that may change in one step, and a quarter of those whose rises are remembered. DANM changes one or two; who may
+/// write a network could change millions.
+const REMEMBERED: usize = 65_536;
+
 // === impl Version ===
 
 impl Version {
@@ -256,7 +260,13 @@ impl Bits {
             .filter(|(_, at)| rise.at.since(**at) < FALLS_KEPT)
             .map(|(bit, at)| (*bit, *at))
             .collect();
-        for bit in before.alloc.changed(&self.alloc) {
+        let changed: Vec<BitIndex> = before.alloc.changed(&self.alloc).take(REMEMBERED + 1).collect();
+        if changed.len() > REMEMBERED || self.rises.len() > 4 * REMEMBERED {
+            // Too much to remember one by one: all that is known is that it is so now.
+            (self.seen_since, self.rises, self.falls) = (rise.at, HashMap::new(), HashMap::new());
+            return;
+        }
+        for bit in changed {
             if self.alloc.is_set(bit) {
                 self.falls.remove(&bit);
                 self.rises.insert(bit, rise);

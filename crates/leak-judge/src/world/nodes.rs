@@ -93,6 +93,9 @@ impl Nodes {
         let uid = Uid::from(node.metadata.uid.as_deref().unwrap_or_default());
         let is_known = self.by_name.get(name).is_some_and(|known| known.uid == uid);
         let gone = if is_known { self.by_name.remove(name) } else { None };
+        if gone.is_some() {
+            self.boots.forget(name);
+        }
         gone.into_iter().map(|gone| gone.name).collect()
     }
 

@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use danm_api::{Change, Pod};
 
-use super::{Version, absences::Absences, lingering::Lingering, tombstones::Tombstones};
+use super::{Departure, Version, departures::Departures, tombstones::Tombstones};
 use crate::{Moment, Uid, interner::Interner};
 
 /// What a verdict needs to know of a Pod.
@@ -54,18 +54,17 @@ pub struct Pods {
     /// While they are being listed anew, those not seen again yet.
     stale: HashSet<Uid>,
     gone: Tombstones,
-    lingering: Lingering,
-    absences: Absences,
+    departures: Departures,
 }
 
 impl Pods {
     /// Takes in a change. Gives the uids that came, went or got further by it.
     pub(super) fn observe(&mut self, change: Change<Pod>, names: &mut Interner, now: Moment) -> Vec<Uid> {
         match change {
-            Change::Apply(pod) => self.apply_newer(&pod, names),
-            Change::Listed(pod) => self.list(&pod, names),
+            Change::Apply(pod) => self.apply_newer(&pod, names, now),
+            Change::Listed(pod) => self.list(&pod, names, now),
             Change::Delete(pod) => self.delete(&pod, now).into_iter().collect(),
-            Change::Read(some) => some.iter().flat_map(|pod| self.apply_newer(pod, names)).collect(),
+            Change::Read(some) => some.iter().flat_map(|pod| self.apply_newer(pod, names, now)).collect(),
             Change::ListBegins => {
                 self.stale = self.lives.keys().cloned().collect();
                 Vec::new()
@@ -73,7 +72,7 @@ impl Pods {
             Change::ListEnds => self.end_list(now),
             Change::Reset(all) => {
                 self.stale = self.lives.keys().cloned().collect();
-                let mut turned: Vec<Uid> = all.iter().flat_map(|pod| self.list(pod, names)).collect();
+                let mut turned: Vec<Uid> = all.iter().flat_map(|pod| self.list(pod, names, now)).collect();
                 turned.extend(self.end_list(now));
                 turned
             }
@@ -90,21 +89,21 @@ impl Pods {
         self.lives.get(uid).copied()
     }
 
-    /// Since when no Pod is known to have this uid: it was seen to go, or was not there when it was asked for.
-    pub fn gone_since(&self, uid: &Uid) -> Option<Moment> {
-        self.absences.since(uid)
+    /// What is known of the end of a Pod that was seen to go, or was not there when it was asked for.
+    pub fn departure(&self, uid: &Uid) -> Option<Departure> {
+        self.departures.of(uid)
     }
 
     /// A read of its name, past every cache, has not found this uid.
     pub(super) fn is_absent(&mut self, uid: &Uid, now: Moment) {
         if !self.has_uid(uid) {
-            self.absences.note(uid, now);
+            self.departures.note(uid, Duration::ZERO, now);
         }
     }
 
-    /// Until when containers of a Pod that was seen to go may run, if any may.
-    pub fn lingers_until(&self, uid: &Uid) -> Option<Moment> {
-        self.lingering.until(uid)
+    /// Forgets those that are gone and that nobody asks about.
+    pub(super) fn prune(&mut self, is_asked_about: impl Fn(&Uid) -> bool) {
+        self.departures.retain(is_asked_about);
     }
 
     /// Whether a Pod has this uid, under whatever name.
@@ -123,20 +122,20 @@ impl Pods {
     }
 
     /// A list is right, also where versions go back: a data store was restored.
-    fn list(&mut self, pod: &Pod, names: &mut Interner) -> Vec<Uid> {
+    fn list(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> Vec<Uid> {
         self.gone.rises(&uid(pod));
-        self.apply(pod, names)
+        self.apply(pod, names, now)
     }
 
     /// A read and an event may each be older than what the other has shown already.
-    fn apply_newer(&mut self, pod: &Pod, names: &mut Interner) -> Vec<Uid> {
+    fn apply_newer(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> Vec<Uid> {
         let (namespace, name) = identity(pod);
         let known = self.get(namespace, name).is_some_and(|record| record.version > version(pod));
-        if known || self.gone.holds(&uid(pod)) { Vec::new() } else { self.apply(pod, names) }
+        if known || self.gone.holds(&uid(pod)) { Vec::new() } else { self.apply(pod, names, now) }
     }
 
     /// Gives its uid if it is new or has got further, and that of the Pod that had the name before.
-    fn apply(&mut self, pod: &Pod, names: &mut Interner) -> Vec<Uid> {
+    fn apply(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> Vec<Uid> {
         let (namespace, name) = identity(pod);
         let record = PodRecord {
             uid: uid(pod),
@@ -146,13 +145,14 @@ impl Pods {
             stops_within: pod.stops_within(),
         };
         self.stale.remove(&record.uid);
-        self.absences.forget(&record.uid);
+        self.departures.forget(&record.uid);
         let life = life(pod);
         let is_news = self.lives.insert(record.uid.clone(), life) != Some(life);
         let before = self.namespaces.entry(names.get(namespace)).or_default().insert(name.into(), record);
         let before = before.filter(|before| before.uid != uid(pod));
         if let Some(before) = &before {
             self.lives.remove(&before.uid);
+            self.departures.note(&before.uid, before.stops_within, now);
         }
         is_news.then(|| uid(pod)).into_iter().chain(before.map(|before| before.uid)).collect()
     }
@@ -164,8 +164,7 @@ impl Pods {
         let known = self.lives.remove(&uid);
         self.gone.bury(uid.clone(), now);
         if known.is_some() {
-            self.lingering.begin(&uid, pod.stops_within(), now);
-            self.absences.note(&uid, now);
+            self.departures.note(&uid, pod.stops_within(), now);
         }
         if let Some(pods) = self.namespaces.get_mut(namespace) {
             if pods.get(name).is_some_and(|record| record.uid == uid) {
@@ -188,8 +187,7 @@ impl Pods {
             pods.retain(|_, record| {
                 let is_gone = stale.contains(&record.uid);
                 if is_gone {
-                    self.lingering.begin(&record.uid, record.stops_within, now);
-                    self.absences.note(&record.uid, now);
+                    self.departures.note(&record.uid, record.stops_within, now);
                 }
                 !is_gone
             });

@@ -41,6 +41,11 @@ impl Pulses {
         self.by_node.get(node).map(|pulse| pulse.asked)
     }
 
+    /// Keeps those of Nodes that are there.
+    pub(super) fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.by_node.retain(|node, _| is_there(node));
+    }
+
     /// Takes in the version of a Lease, and when the read that gave it began.
     pub(super) fn observe(&mut self, node: Arc<str>, version: Option<Version>, asked: Moment) {
         let before = self.by_node.get(&node).copied();

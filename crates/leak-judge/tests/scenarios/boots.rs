@@ -43,13 +43,24 @@ fn a_pod_that_is_gone_with_its_boot_needs_no_other_witness() {
 #[test]
 fn a_sandbox_does_not_outlive_a_boot_of_a_node_that_is_not_ready() {
     let mut cluster = before_reboot();
-    cluster.apply(node("Unknown", "first", 1));
+    cluster.apply(node("True", "first", 2));
+    cluster.apply(node("Unknown", "first", 2));
     cluster.settle().spares("old", Verdict::Unknown, Reason::NodeNotReady);
-    cluster.apply(node("False", "second", 2));
+    cluster.apply(node("False", "second", 3));
     cluster.look_and_wait(GRACE);
     let round = cluster.round();
     round.releases("old", &[("10.0.0.5", AddressAction::Free)]);
     assert_eq!(round.row("old").reason, Reason::NodeRebooted);
+}
+
+/// Scenario 12: that a machine is called silent tells of no boot: it may have been started anew by then, and its endpoints
+/// be faster than its kubelet.
+#[test]
+fn silence_is_no_sign_of_life_of_the_boot_before() {
+    let mut cluster = before_reboot();
+    cluster.apply(node("Unknown", "first", 1));
+    cluster.apply(node("Unknown", "second", 2));
+    cluster.settle().spares("old", Verdict::Unknown, Reason::NodeNotReady);
 }
 
 /// Scenario 12: an endpoint may be made before its kubelet tells of the boot that it was made in.
@@ -112,6 +123,27 @@ fn what_is_left_of_the_sandbox_before_the_boot_is_released_and_the_new_one_is_no
     assert_eq!(round.row("old").reason, Reason::SandboxReplaced);
     round.spares("new", Verdict::Live, Reason::PodExists);
     assert_eq!(round.set_bits("n"), Some(vec![0, 6, 255]));
+}
+
+/// Scenario 15: an edit gives an old endpoint a new version.
+#[test]
+fn an_edited_endpoint_of_an_old_sandbox_does_not_make_the_new_one_old() {
+    let mut before = before_reboot();
+    before.apply(node("True", "first", 2));
+    let stored = before.world.nodes().boots().to_store();
+    let aged = |name: &str, address: &str, sandbox: &str, created: &str| {
+        with(in_sandbox(ep(name, "p", address), sandbox), "/metadata/creationTimestamp", created)
+    };
+    for edited_created in ["2026-11-01T10:30:00Z", "2026-11-01T11:00:00Z"] {
+        let mut after = Cluster::new();
+        after.apply(net("n", &[5, 6]));
+        after.apply(pod("p"));
+        after.apply(aged("new", "10.0.0.6/24", "two", "2026-11-01T11:00:00Z"));
+        after.apply(aged("old", "10.0.0.5/24", "one", edited_created));
+        after.apply(node("True", "second", 3));
+        after.observe(Observation::BootsStored(stored.clone()));
+        after.settle().spares("new", Verdict::Live, Reason::PodExists);
+    }
 }
 
 /// Scenarios 2 and 15: the same static address in both sandboxes.

@@ -297,7 +297,7 @@ fn a_pod_that_was_never_seen_is_asked_for_before_its_absence_counts() {
     cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
     assert!(!is_unasked(&cluster), "it was asked for");
     cluster.look_and_wait(GRACE);
-    cluster.round().releases("e", &[("10.0.0.5", leak_judge::AddressAction::Free)]);
+    cluster.round().releases("e", &[("10.0.0.5", Free)]);
 }
 
 /// Scenario 4: whoever was seen to go needs no asking.

@@ -37,7 +37,8 @@ fn a_pod_deleted_by_force_is_held_while_its_node_does_not_answer() {
     }
 }
 
-/// Scenario 12: a kubelet that has just come back gets the grace to stop what it should not run.
+/// Scenario 12: a kubelet that has just come back gets the time to stop what it should not run: it may take
+/// half a minute until it hears of Pods again.
 #[test]
 fn a_node_that_flaps_starts_the_grace_again() {
     let mut cluster = left_behind("node-b", &[objects::node("node-b", "True")]);
@@ -45,7 +46,7 @@ fn a_node_that_flaps_starts_the_grace_again() {
     cluster.apply(objects::node("node-b", "Unknown"));
     cluster.apply(objects::node("node-b", "True"));
     cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
-    cluster.wait(GRACE);
+    cluster.wait(WINDOW);
     cluster.round().releases("e", &[("10.0.0.5", Free)]);
 }
 
@@ -343,7 +344,8 @@ fn the_containers_of_a_pod_deleted_by_force_get_the_time_to_stop_that_it_asked_f
         (running(json!({"running": {}})), json!(20), 20),
         (running(json!({"running": {}})), json!(null), 30),
         (running(json!({"terminated": {"exitCode": 0}})), json!(20), 5),
-        (running(json!({"waiting": {}})), json!(20), 5),
+        (running(json!({"waiting": {}})), json!(20), 20),
+        (running(json!({"running": {}})), json!(-1), 5),
         (json!([]), json!(20), 5),
     ];
     for (statuses, asked, seconds) in cases {
@@ -393,4 +395,45 @@ fn a_kubelet_has_to_be_heard_after_the_containers_had_the_time_to_stop() {
         None,
         "of a machine that is gone there is nothing to be heard"
     );
+}
+
+/// Scenario 13: a Node comes back, and its kubelet learns only then that a Pod was deleted by force.
+#[test]
+fn a_kubelet_that_comes_back_gets_the_time_to_stop_what_was_deleted_meanwhile() {
+    for (statuses, seconds) in [(json!([{"name": "c", "state": {"running": {}}}]), 90), (json!([]), 60)] {
+        let seconds = std::time::Duration::from_secs(seconds);
+        let mut cluster = Cluster::new();
+        let pod = with(pod("p"), "/status/containerStatuses", statuses);
+        let pod = with(pod, "/spec/terminationGracePeriodSeconds", 90);
+        cluster.apply(net("n", &[]));
+        cluster.apply(net("n", &[5]));
+        cluster.apply(pod.clone());
+        cluster.apply(ep("e", "p", "10.0.0.5/24"));
+        cluster.apply(objects::node("node-a", "Unknown"));
+        cluster.delete(pod);
+        cluster.look_and_wait(std::time::Duration::from_secs(600));
+        cluster.round().spares("e", Verdict::Unknown, Reason::NodeNotReady);
+        cluster.apply(objects::node("node-a", "True"));
+        cluster.look_and_wait(seconds - std::time::Duration::from_secs(1));
+        cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+        cluster.wait(std::time::Duration::from_secs(1));
+        cluster.round().releases("e", &[("10.0.0.5", Free)]);
+    }
+}
+
+/// Scenario 1: a Pod whose name was taken over before it was seen to go gets its time all the same.
+#[test]
+fn a_pod_that_was_made_anew_unseen_leaves_its_containers_the_time_to_stop() {
+    let mut cluster = Cluster::new();
+    let running = json!([{"name": "c", "state": {"running": {}}}]);
+    let first = with(pod("p"), "/status/containerStatuses", running);
+    cluster.apply(net("n", &[]));
+    cluster.apply(net("n", &[5]));
+    cluster.apply(first);
+    cluster.apply(ep("e", "p", "10.0.0.5/24"));
+    cluster.list(vec![with(pod("p"), "/metadata/uid", objects::uid("the second"))]);
+    cluster.look_and_wait(std::time::Duration::from_secs(29));
+    cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+    cluster.wait(std::time::Duration::from_secs(1));
+    cluster.round().releases("e", &[("10.0.0.5", Free)]);
 }

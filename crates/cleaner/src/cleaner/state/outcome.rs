@@ -57,7 +57,10 @@ impl State {
         self.listening.done();
         for Pulse { node, result } in pulses {
             match result {
-                Ok(version) => self.observe(Observation::Pulse(node, version, asked), now),
+                Ok(version) => {
+                    self.setbacks.clear(&Target::NodeLease(node.clone()));
+                    self.observe(Observation::Pulse(node, version, asked), now);
+                }
                 Err(error) => self.fail(Target::NodeLease(node), error, None, now),
             }
         }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use danm_api::ApiGroup;
+use kube::Resource;
 use leak_judge::{
     AddressBook, Anomaly, Fate, Holder, Mending, Moment, NetworkId, Observation, Remark, RipeOrphans, Row,
-    Source, anomalies, ripe_orphans,
+    Source, Version, anomalies, ripe_orphans,
 };
 
 use super::{State, outcome::observation_of};
@@ -49,7 +50,7 @@ impl State {
             ready.iter().for_each(|plan| self.under_way.mend(&plan.network));
             return Some(Step::Mend(ready));
         }
-        if !self.under_way.may_ask() {
+        if !self.under_way.may_ask_for_upkeep() {
             return None;
         }
         self.recheck(&mendings, now).or_else(|| self.list_for(&mendings, now))
@@ -133,8 +134,9 @@ impl State {
     /// Whether all endpoints have been read since.
     fn has_shown(&self, ripe: &RipeOrphans) -> bool {
         let served = |group: &ApiGroup| self.world.coverage().serves(Source::endpoints(*group));
-        let mut groups = ApiGroup::ALL.into_iter().filter(served);
-        groups.all(|group| self.world.has_read_endpoints(group, ripe.shown_since))
+        let groups: Vec<ApiGroup> = ApiGroup::ALL.into_iter().filter(served).collect();
+        let is_read = |group: &ApiGroup| self.world.has_read_endpoints(*group, ripe.shown_since);
+        !groups.is_empty() && groups.iter().all(is_read)
     }
 
     /// Why no bits without endpoints are cleared, if so: a list of endpoints that came back empty makes orphans of all.
@@ -152,7 +154,10 @@ impl State {
         for Rechecked { holder, seen, result } in all {
             self.upkeep.answered(&holder);
             match result {
-                Ok(version) => self.upkeep.confirm(&holder, version, now),
+                Ok(version) => {
+                    self.setbacks.clear(&Target::Endpoint(holder.id.clone()));
+                    self.upkeep.confirm(&holder, version, now);
+                }
                 Err(error) => self.fail(Target::Endpoint(holder.id.clone()), error, None, now),
             }
             seen.into_iter().for_each(|observation| self.observe(observation, now));
@@ -181,9 +186,11 @@ impl State {
         };
         self.setbacks.clear(&target);
         self.single.rests();
+        let version = Version::read(object.meta().resource_version.as_deref());
         self.observe(observation_of(&network, object), now);
-        if let Some(record) = self.world.networks().get(&network) {
-            let restored = Observation::BitsRestored(network.clone(), mending.restored(), record.version);
+        // By the time of the answer the watch may have shown later ones.
+        if let Ok(version) = version {
+            let restored = Observation::BitsRestored(network.clone(), mending.restored(), version);
             self.world.observe(restored, now);
         }
         self.upkeep.free(mending.freed());
