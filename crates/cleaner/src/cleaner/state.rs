@@ -252,9 +252,10 @@ impl State {
         }
     }
 
-    /// Asks for Pods that the index knows nothing of: that it does not is no observation.
+    /// Asks for Pods that the index knows nothing of: that it does not is no observation. Standbys ask as well, so that
+    /// who takes over need not begin to.
     fn ask_first(&mut self, now: Moment) -> Option<Step> {
-        if self.is_stopping || !self.lead.is_leading || !self.under_way.may_ask() {
+        if self.is_stopping || !self.under_way.may_ask() {
             return None;
         }
         let doubtful = self.lookout.doubtful();
