@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     Finding, HostState, Hosts, Moment, Reason, Slot, Suspects, Verdict, World,
     evidence::{Case, weigh},
+    mutant::{Mutant, lacks},
 };
 
 /// What an operator can set.
@@ -64,7 +65,7 @@ pub(crate) fn judge_some(
         let ripe_at = (proof.verdict == Verdict::Dangling)
             .then(|| ripe_at(case, suspects.since(slot, &endpoint.uid).unwrap_or(now), rules));
         let finding = match ripe_at {
-            Some(ripe_at) if ripe_at > now => Finding::new(Verdict::Unknown, Reason::FirstObservation),
+            Some(ripe_at) if ripe_at > now && !lacks(Mutant::FreeBeforeJudgement) => Finding::new(Verdict::Unknown, Reason::FirstObservation),
             _ => proof,
         };
         Some(Judgement { slot, proof, ripe_at, finding })
@@ -88,7 +89,10 @@ impl Audit {
 
 /// An endpoint that was not fully understood is never found dead: what it holds is not known.
 fn prove(case: Case<'_>) -> Finding {
-    let finding = weigh(case);
+    let mut finding = weigh(case);
+    if finding.reason == Reason::NodeNotReady && lacks(Mutant::FreeBeforeJudgement) {
+        finding = Finding::new(Verdict::Dangling, Reason::PodGone);
+    }
     if finding.verdict == Verdict::Dangling && case.endpoint.problem.is_some() {
         return Finding::new(Verdict::Unknown, Reason::UnreadableAddress);
     }

@@ -28,6 +28,7 @@ mod interner;
 mod judge;
 mod lookout;
 mod moment;
+pub mod mutant;
 mod orphans;
 mod owner;
 mod plan;

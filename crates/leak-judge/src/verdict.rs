@@ -34,6 +34,9 @@ macro_rules! reasons {
         }
 
         impl Reason {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
             /// Its code.
             pub const fn code(self) -> &'static str {
                 match self {
