@@ -27,8 +27,9 @@ impl<E> Agenda<E> {
         self.events.push(Some(event));
     }
 
-    /// What happens next, and when.
-    pub fn next(&mut self) -> Option<(Millis, E)> {
+    /// What happens next before a moment, and when.
+    pub fn next_before(&mut self, end: Millis) -> Option<(Millis, E)> {
+        self.heap.peek().filter(|Reverse((at, _))| *at < end)?;
         let Reverse((at, number)) = self.heap.pop()?;
         let event = self.events.get_mut(number as usize)?.take()?;
         Some((at, event))

@@ -43,6 +43,7 @@ mod tally;
 mod tasks;
 mod truth;
 mod verdict;
+mod violation;
 mod world;
 
 pub use mutant::Mutant;
@@ -50,3 +51,4 @@ pub use schedule::{Outcome, Schedule};
 pub use shrink::shortest;
 pub use survey::{Histogram, Survey, survey};
 pub use tally::{Fault, Tally};
+pub use violation::{Law, Violation};

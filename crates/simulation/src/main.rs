@@ -57,10 +57,10 @@ fn many(args: &Args, mutant: Option<Mutant>) -> bool {
     let took = begun.elapsed().as_secs_f64();
     print(&survey);
     println!("took {took:.1} s: {:.0} schedules a second", survey.tally.schedules as f64 / took);
-    let Some((seed, _)) = survey.violations.first() else { return true };
+    let Some((seed, violation)) = survey.violations.first() else { return true };
     let choices = Schedule::of_seed(*seed).against(mutant).run().choices;
     let all = choices.len();
-    let shortest = shortest(choices, mutant);
+    let shortest = shortest(choices, violation.law, mutant);
     println!("seed {seed}: {} choices instead of {all}", shortest.len());
     let outcome = Schedule::of_choices(shortest).against(mutant).traced().run();
     outcome.trace.iter().for_each(|line| println!("  {line}"));

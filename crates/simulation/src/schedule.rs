@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Told};
+use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Status, Told};
 use leak_judge::{Brake, Limit, Reason, Rules, Source};
 
 use crate::{
@@ -24,9 +24,10 @@ use crate::{
     scene,
     seams::{Connection, Inputs, VirtualClock},
     sim::Sim,
-    store::Store,
+    store::{Node, Store},
     tally::Tally,
     tasks::Tasks,
+    violation::{Law, Violation},
     world::{Event, World},
 };
 
@@ -50,7 +51,7 @@ pub struct Outcome {
     /// What happened, counted.
     pub tally: Tally,
     /// What went wrong, if anything.
-    pub violation: Option<String>,
+    pub violation: Option<Violation>,
     /// The choices that were made.
     pub choices: Vec<u16>,
     /// What happened, in words, if that was wanted.
@@ -146,40 +147,36 @@ impl Runner {
         let chaos = { 60_000 + Millis::from(self.sim.world().chance.pick(8)) * 15_000 };
         self.tasks.work(&self.sim);
         while self.step(chaos) {}
-        self.calm();
+        self.calm(chaos);
         self.finish()
     }
 
-    /// One thing happens, if it is before a moment and nothing has gone wrong.
-    fn step(&mut self, until: Millis) -> bool {
-        let event = {
+    /// One thing happens, if one does before a moment and nothing has gone wrong.
+    fn step(&mut self, end: Millis) -> bool {
+        {
             let mut world = self.sim.world();
             if world.violation.is_some() {
                 return false;
             }
-            match world.agenda.next() {
-                Some((at, event)) => {
-                    let is_over = at >= until;
-                    world.now = at.max(world.now);
-                    world.happens(event);
-                    !is_over
-                }
-                None => false,
-            }
-        };
+            let Some((at, event)) = world.agenda.next_before(end) else { return false };
+            world.now = at;
+            world.happens(event);
+        }
         self.tasks.work(&self.sim);
         self.attend();
-        event
+        true
     }
 
     /// Faults stop, and everything gets quiet.
-    fn calm(&mut self) {
+    fn calm(&mut self, chaos: Millis) {
         {
             let mut world = self.sim.world();
             if world.violation.is_some() {
                 return;
             }
+            world.now = world.now.max(chaos);
             world.note(|_| "faults stop".to_owned());
+            world.label_nodes();
             world.is_calm = true;
             world.chance.calm_down();
             world.settle_lease();
@@ -189,9 +186,9 @@ impl Runner {
         let last = next + PATIENCE;
         while next < last {
             next += LOOKS;
-            while self.sim.world().now < next && self.step(next) {}
+            while self.step(next) {}
             let mut world = self.sim.world();
-            world.now = world.now.max(next);
+            world.now = next;
             if world.violation.is_some() {
                 return;
             }
@@ -201,7 +198,7 @@ impl Runner {
         }
         let mut world = self.sim.world();
         let disorder = world.disorder().unwrap_or_else(|| "somebody is never done".to_owned());
-        world.violate(format!("in the end {disorder}"));
+        world.violate(Law::NothingIsLeft, format!("in the end {disorder}"));
     }
 
     /// Looks after the Cleaners: begins, ends and polls them.
@@ -232,7 +229,7 @@ impl Runner {
         let Some(run) = &mut self.cleaners[replica] else { return };
         if let std::task::Poll::Ready(ended) = run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             self.end(replica);
-            self.sim.world().violate(format!("Cleaner {replica} ended: {ended:?}"));
+            self.sim.world().violate(Law::CleanersGoOn, format!("Cleaner {replica} ended: {ended:?}"));
         }
     }
 
@@ -253,8 +250,12 @@ impl Runner {
         let connection = Connection::new(self.sim.clone(), replica);
         let sources = [Source::Pods, Source::Nodes];
         let cleaner = Cleaner::new(connection, clock, Inputs::new(inbox), sources, self.rules);
-        let reasons = Rc::clone(&self.reasons);
-        self.cleaners[replica] = Some(Box::pin(cleaner.run(move |told| hear(&mut reasons.borrow_mut(), told))));
+        let (reasons, sim) = (Rc::clone(&self.reasons), self.sim.clone());
+        let tell = move |told| {
+            sim.world().note_told(replica, &told);
+            hear(&mut reasons.borrow_mut(), told);
+        };
+        self.cleaners[replica] = Some(Box::pin(cleaner.run(tell)));
     }
 
     fn end(&mut self, replica: usize) {
@@ -282,6 +283,38 @@ impl Runner {
 }
 
 impl World {
+    /// Somebody sees that hosts are not known by their names, and writes their labels.
+    fn label_nodes(&mut self) {
+        let nodes: Vec<Node> = self.store.nodes().filter(|node| !node.is_labelled).cloned().collect();
+        for node in nodes {
+            self.machines[node.key.0].is_labelled = true;
+            self.store.put_node(Node { is_labelled: true, ..node });
+        }
+        self.machines.iter_mut().for_each(|machine| machine.is_labelled = true);
+        self.spread();
+    }
+
+    /// What a Cleaner tells, in words.
+    fn note_told(&mut self, replica: usize, told: &Told) {
+        if self.trace.is_none() {
+            return;
+        }
+        let line = match told {
+            Told::Status(Status { doubtful, troubles, parked, .. }) => {
+                let doubtful = doubtful.iter().map(|((_, reason), count)| format!("{count} {reason}"));
+                let troubles = troubles.iter().map(|trouble| format!("{}: {}", trouble.object, trouble.error));
+                let parked = parked.iter().map(|(object, why)| format!("{object}: {why}"));
+                doubtful.chain(troubles).chain(parked).collect::<Vec<_>>().join("; ")
+            }
+            Told::Round(round) => format!("freed {}, deleted {}", round.freed, round.deleted),
+            Told::Row(row) => format!("{:?} {}", row.action, row.reason),
+            Told::Audit(_) => "audit".to_owned(),
+        };
+        if !line.is_empty() {
+            self.note(|_| format!("     Cleaner {replica}: {line}"));
+        }
+    }
+
     /// Whether nobody is in the middle of anything.
     fn is_quiet(&self) -> bool {
         self.open_calls == 0 && self.machines.iter().all(|machine| machine.is_connected)

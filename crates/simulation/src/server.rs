@@ -10,6 +10,7 @@ use crate::{
     call::{Answer, Failure, Party, Request},
     store::{EndpointKey, Network, NetworkKey, NodeKey, Object, Pod, PodKey},
     truth::{Address, Sandbox},
+    violation::Law,
     world::World,
 };
 
@@ -106,7 +107,7 @@ impl World {
                 Some(sandbox) if is_set => {
                     let robbed = self.truth.allocated(address, sandbox, Self::lives(&self.store));
                     if let Some(robbed) = robbed {
-                        self.violate(format!(
+                        self.violate(Law::NoAddressIsGivenTwice, format!(
                             "bit {} of network {} is given to sandbox {} while sandbox {} uses it, because a Cleaner cleared it",
                             address.bit.0, key.0, sandbox.0, robbed.0
                         ));
@@ -142,7 +143,7 @@ impl World {
         }
         let changes = changes(key, before, &network);
         if let Some(error) = unreadable {
-            self.violate(format!("{party:?} writes no bit array to network {}: {error}", key.0));
+            self.violate(Law::ArraysAreArrays, format!("{party:?} writes no bit array to network {}: {error}", key.0));
         }
         for (address, is_set) in changes {
             self.judge_write(party, address, is_set);
@@ -164,11 +165,11 @@ impl World {
         }
         let pool = self.store.spec(network).pools[family].as_ref();
         if let Some(reservation) = pool.and_then(|pool| pool.reservation(bit)) {
-            self.violate(format!("{party:?} clears bit {} of network {}: {reservation:?}", bit.0, network.0));
+            self.violate(Law::ReservedBitsStay, format!("{party:?} clears bit {} of network {}: {reservation:?}", bit.0, network.0));
         }
         self.tally.freed += 1;
         if let Some(robbed) = self.truth.cleaned(address, Self::lives(&self.store)) {
-            self.violate(format!(
+            self.violate(Law::NobodyIsRobbed, format!(
                 "{party:?} clears bit {} of network {}, which sandbox {} of living Pod {} uses",
                 bit.0,
                 network.0,
@@ -186,7 +187,7 @@ impl World {
         let fate = self.truth.fate(endpoint.sandbox);
         if Self::lives(&self.store)(fate) {
             let (sandbox, pod) = (endpoint.sandbox.0, fate.pod.0);
-            self.violate(format!("{party:?} deletes endpoint {} of sandbox {sandbox} of living Pod {pod}", key.0));
+            self.violate(Law::NoLivingEndpointIsDeleted, format!("{party:?} deletes endpoint {} of sandbox {sandbox} of living Pod {pod}", key.0));
         }
         self.note(|_| format!("{party:?} deletes endpoint {}", key.0));
         self.tally.deleted += 1;

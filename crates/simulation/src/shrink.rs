@@ -1,17 +1,17 @@
 //! Makes the choices of a schedule that goes wrong fewer and more peaceful, as long as it still does.
 
-use crate::{mutant::Mutant, schedule::Schedule};
+use crate::{mutant::Mutant, schedule::Schedule, violation::Law};
 
 /// How many schedules are tried.
 const TRIES: usize = 3_000;
 
 /// The shortest choices found that go wrong.
-pub fn shortest(choices: Vec<u16>, mutant: Option<Mutant>) -> Vec<u16> {
+pub fn shortest(choices: Vec<u16>, law: Law, mutant: Option<Mutant>) -> Vec<u16> {
     let mut tries = TRIES;
     let mut goes_wrong = |choices: &[u16]| {
         tries = tries.saturating_sub(1);
         let schedule = Schedule::of_choices(choices.to_vec()).against(mutant);
-        (tries > 0 && schedule.run().violation.is_some()).then_some(())
+        tries > 0 && schedule.run().violation.is_some_and(|violation| violation.law == law)
     };
     let mut best = choices;
     loop {
@@ -29,7 +29,7 @@ pub fn shortest(choices: Vec<u16>, mutant: Option<Mutant>) -> Vec<u16> {
 }
 
 /// Without the pieces of a size that are not needed.
-fn without(mut best: Vec<u16>, size: usize, goes_wrong: &mut impl FnMut(&[u16]) -> Option<()>) -> Vec<u16> {
+fn without(mut best: Vec<u16>, size: usize, goes_wrong: &mut impl FnMut(&[u16]) -> bool) -> Vec<u16> {
     let mut end = best.len();
     while end > 0 {
         let begin = end.saturating_sub(size);
@@ -37,9 +37,9 @@ fn without(mut best: Vec<u16>, size: usize, goes_wrong: &mut impl FnMut(&[u16]) 
         fewer.drain(begin..end);
         let mut calmer = best.clone();
         calmer[begin..end].fill(0);
-        if goes_wrong(&fewer).is_some() {
+        if goes_wrong(&fewer) {
             best = fewer;
-        } else if calmer != best && goes_wrong(&calmer).is_some() {
+        } else if calmer != best && goes_wrong(&calmer) {
             best = calmer;
         }
         end = begin.min(best.len());
@@ -48,12 +48,12 @@ fn without(mut best: Vec<u16>, size: usize, goes_wrong: &mut impl FnMut(&[u16]) 
 }
 
 /// With smaller choices where they do.
-fn calmed(mut best: Vec<u16>, goes_wrong: &mut impl FnMut(&[u16]) -> Option<()>) -> Vec<u16> {
+fn calmed(mut best: Vec<u16>, goes_wrong: &mut impl FnMut(&[u16]) -> bool) -> Vec<u16> {
     for place in 0..best.len() {
         if best[place] > 1 {
             let mut calmer = best.clone();
             calmer[place] /= 2;
-            if goes_wrong(&calmer).is_some() {
+            if goes_wrong(&calmer) {
                 best = calmer;
             }
         }

@@ -12,6 +12,7 @@ use crate::{
     mutant::Mutant,
     schedule::{Outcome, Schedule},
     tally::Tally,
+    violation::Violation,
 };
 
 /// What many schedules came to.
@@ -24,7 +25,7 @@ pub struct Survey {
     /// The numbers of faults per schedule, counted.
     pub faults: Histogram,
     /// The seeds that went wrong, and how; the lowest first, not all of them.
-    pub violations: Vec<(u64, String)>,
+    pub violations: Vec<(u64, Violation)>,
     /// How many went wrong.
     pub violated: u64,
 }

@@ -173,9 +173,9 @@ impl Truth {
         }
     }
 
-    /// The sandboxes that use an address and live.
-    pub fn living_users(&self, address: Address, is_living: impl Fn(&Fate) -> bool) -> bool {
-        self.users(address, &is_living).next().is_some()
+    /// Who uses an address and lives; whether they do so by right.
+    pub fn living_use(&self, address: Address, is_living: impl Fn(&Fate) -> bool) -> Option<bool> {
+        self.users(address, &is_living).map(|(_, one)| !one.is_contested).max()
     }
 
     fn users(&self, address: Address, is_living: &impl Fn(&Fate) -> bool) -> impl Iterator<Item = (Sandbox, Use)> {

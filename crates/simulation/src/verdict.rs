@@ -4,7 +4,7 @@
 use danm_ipam::BitIndex;
 
 use crate::{
-    store::{Network, NetworkSpec},
+    store::{Endpoint, Network, NetworkSpec, Pod},
     truth::{Address, Bit, Cleared},
     world::World,
 };
@@ -24,10 +24,21 @@ impl World {
     /// An endpoint of a sandbox that is no more.
     fn leftover(&self) -> Option<String> {
         let lives = Self::lives(&self.store);
-        // Those of Calico are kept until Calico's side of it is done; those without uid while a Pod has the name.
-        let left = self.store.endpoints().filter(|one| !one.is_calico && !lives(self.truth.fate(one.sandbox)));
-        let mut left = left.filter(|one| one.has_pod_uid || !self.store.pods().any(|pod| pod.name == one.pod_name));
+        let left = self.store.endpoints().filter(|one| !lives(self.truth.fate(one.sandbox)));
+        let mut left = left.filter(|one| !self.is_kept(one));
         left.next().map(|endpoint| format!("endpoint {} is left over", endpoint.key.0))
+    }
+
+    /// Whether the Cleaner rightly leaves an endpoint of a dead sandbox alone: Calico's side of it is not done, or it is
+    /// of an earlier sandbox of a Pod that is there, whose next ADD or DEL finds it.
+    fn is_kept(&self, endpoint: &Endpoint) -> bool {
+        let has_name = |pod: &Pod| pod.name == endpoint.pod_name && pod.namespace == endpoint.namespace;
+        let is_there = if endpoint.has_pod_uid {
+            self.store.pod(endpoint.pod).is_some()
+        } else {
+            self.store.pods().any(has_name)
+        };
+        endpoint.is_calico || is_there
     }
 
     fn disorder_of(&self, network: &Network, spec: &NetworkSpec) -> Option<String> {
@@ -48,24 +59,23 @@ impl World {
     }
 
     fn disorder_at(&self, address: Address, is_set: bool, is_reserved: bool) -> Option<String> {
-        let is_used = self.truth.living_users(address, Self::lives(&self.store));
-        match (is_set, is_reserved || is_used) {
+        let living_use = self.truth.living_use(address, Self::lives(&self.store));
+        match (is_set, is_reserved || living_use.is_some()) {
             (true, false) if self.is_excused(address) => None,
             (true, false) => Some("is set for nobody".to_owned()),
             (false, true) if is_reserved => Some("is clear though it is reserved".to_owned()),
-            (false, true) if self.truth.bit(address) == Bit::Clear(Cleared::ByCleaner) => {
+            (false, true)
+                if living_use == Some(true) && self.truth.bit(address) == Bit::Clear(Cleared::ByCleaner) =>
+            {
                 Some("is clear though a living Pod uses the address, because a Cleaner cleared it".to_owned())
             }
             _ => None,
         }
     }
 
-    /// A bit that was set for a sandbox whose endpoint never came, or that an endpoint without uid claims, while another
-    /// Pod has the name.
+    /// A bit that was set for a sandbox whose endpoint never came, or that an endpoint claims which is rightly kept.
     fn is_excused(&self, address: Address) -> bool {
-        let claims = |one: &&crate::store::Endpoint| {
-            one.network == address.network && one.bits[address.family] == Some(address.bit)
-        };
-        self.store.endpoints().find(claims).is_none_or(|one| !one.has_pod_uid)
+        let claims = |one: &&Endpoint| one.network == address.network && one.bits[address.family] == Some(address.bit);
+        self.store.endpoints().find(claims).is_none_or(|one| self.is_kept(one))
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     tally::{Fault, Tally},
     tasks::{Task, Work},
     truth::{Fate, Truth},
+    violation::{Law, Violation},
 };
 
 /// Something that is going to happen.
@@ -87,7 +88,7 @@ pub struct World {
     /// What happened, counted.
     pub tally: Tally,
     /// What went wrong, if anything.
-    pub violation: Option<String>,
+    pub violation: Option<Violation>,
     /// What happened, in words, if that is wanted.
     pub trace: Option<Vec<String>>,
     /// Whether faults have stopped.
@@ -143,9 +144,9 @@ impl World {
     }
 
     /// Something is wrong. The first is the one that counts.
-    pub fn violate(&mut self, what: String) {
-        self.note(|_| format!("!! {what}"));
-        self.violation.get_or_insert(what);
+    pub fn violate(&mut self, law: Law, how: String) {
+        self.note(|_| format!("!! {how}"));
+        self.violation.get_or_insert(Violation { law, how });
     }
 
     /// Lets an actor begin.

@@ -70,25 +70,34 @@ impl Workload {
 
     /// Asks for a Pod until it is there.
     async fn create(&self, sim: &Sim, life: u16) -> Option<Pod> {
-        let pod = {
-            let mut world = sim.world();
-            let key = world.store.new_pod_key();
-            world.templates.push(Rc::clone(&self.template));
-            let name = match self.kind {
-                Kind::StatefulSet => format!("set-{}-0", self.number),
-                Kind::Deployment => format!("app-{}-{life}", self.number),
-                Kind::Job => format!("job-{}-{life}", self.number),
-            };
-            let node = world.any_ready_node()?;
-            let (namespace, phase) = (self.namespace, Phase::Pending);
-            Pod { key, version: 0, namespace, name: name.into(), node, phase, is_deleting: false, is_mirror: false }
-        };
+        let name: Rc<str> = match self.kind {
+            Kind::StatefulSet => format!("set-{}-0", self.number),
+            Kind::Deployment => format!("app-{}-{life}", self.number),
+            Kind::Job => format!("job-{}-{life}", self.number),
+        }
+        .into();
+        let node = sim.world().any_ready_node()?;
         loop {
+            let pod = self.pod(&mut sim.world(), &name, node);
             match ask(sim, Request::CreatePod(pod.clone())).await {
-                Answer::Done | Answer::Failed(Failure::Conflict) => return Some(pod),
+                Answer::Done => return Some(pod),
+                Answer::Failed(Failure::Conflict) => {
+                    let there = sim.world().store.pods().find(|pod| pod.name == name).cloned();
+                    if there.is_some() {
+                        return there;
+                    }
+                }
                 _ => sim.nap(1_000).await,
             }
         }
+    }
+
+    /// A Pod to be, with a uid of its own.
+    fn pod(&self, world: &mut World, name: &Rc<str>, node: NodeKey) -> Pod {
+        let key = world.store.new_pod_key();
+        world.templates.push(Rc::clone(&self.template));
+        let (namespace, phase, name) = (self.namespace, Phase::Pending, Rc::clone(name));
+        Pod { key, version: 0, namespace, name, node, phase, is_deleting: false, is_mirror: false }
     }
 }
 
