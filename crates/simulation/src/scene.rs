@@ -12,7 +12,8 @@ use crate::{
     },
     chance::Chance,
     machine::Machine,
-    store::{NetworkKey, NetworkSpec, Store},
+    store::{Endpoint, NetworkKey, NetworkSpec, NodeKey, Phase, Pod, Store},
+    truth::Address,
     world::World,
 };
 
@@ -42,7 +43,44 @@ pub fn furnish(world: &mut World) -> Vec<Workload> {
         world.store.put_network(fresh);
     }
     let count = 2 + usize::from(world.chance.pick(4));
-    (0..count).map(|number| workload(&mut world.chance, &world.store, number)).collect()
+    let workloads: Vec<Workload> =
+        (0..count).map(|number| workload(&mut world.chance, &world.store, number)).collect();
+    for number in 0..usize::from(world.chance.pick(4)) {
+        leave_behind(world, number, &workloads[number % count]);
+    }
+    workloads
+}
+
+/// What an earlier Pod has left: an endpoint with its bit, one whose bit a DEL has cleared, or a bit alone.
+fn leave_behind(world: &mut World, number: usize, workload: &Workload) {
+    let key = world.store.new_pod_key();
+    world.templates.push(Rc::clone(&workload.template));
+    let node = NodeKey(usize::from(world.chance.pick(2)));
+    let network = NetworkKey(number % world.store.specs.len());
+    let name: Rc<str> = format!("old-{number}").into();
+    let (namespace, phase) = (0, Phase::Pending);
+    let pod = Pod { key, version: 0, namespace, name, node, phase, is_deleting: false, is_mirror: false };
+    let sandbox = world.truth.start(key, node);
+    let host = Rc::clone(&world.machines[node.0].host);
+    let how = world.chance.weigh(&[4, 4, 1]);
+    let Some(mut object) = world.store.network(network).cloned() else { return };
+    let mut bits = [None, None];
+    for (family, array) in object.bits.iter_mut().enumerate() {
+        let Some(array) = array else { continue };
+        let bit = BitIndex(2 + number as u32);
+        bits[family] = Some(bit);
+        if how != 1 {
+            array.set(bit);
+            world.truth.allocated(Address { network, family, bit }, sandbox, |_| false);
+        }
+    }
+    world.store.put_network(object);
+    world.truth.stop(sandbox);
+    if how != 2 {
+        let key = world.store.new_endpoint_key();
+        let endpoint = Endpoint::of(&pod, host, sandbox, (network, bits));
+        world.store.put_endpoint(Endpoint { key, ..endpoint });
+    }
 }
 
 /// How many machines there are.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Status, Told};
-use leak_judge::{Brake, Limit, Reason, Rules, Source};
+use leak_judge::{Action, Brake, Limit, Reason, Rules, Source};
 
 use crate::{
     actors::weather::blow,
@@ -117,7 +117,7 @@ struct Runner {
 
 impl Runner {
     fn new(mut world: World, mutant: Option<Mutant>) -> Self {
-        let rules = rules(&mut world.chance);
+        let rules = rules(&mut world.chance, world.trace.is_some());
         let rules = mutant.map_or(rules, |mutant| mutant.rules(rules));
         let workloads = scene::furnish(&mut world);
         world.replicas = vec![Replica::default(), Replica::default()];
@@ -308,7 +308,11 @@ impl World {
             }
             Told::Round(round) => format!("freed {}, deleted {}", round.freed, round.deleted),
             Told::Row(row) => format!("{:?} {}", row.action, row.reason),
-            Told::Audit(_) => "audit".to_owned(),
+            Told::Audit(rows) => {
+                let held = rows.iter().filter(|row| row.action == Action::Held);
+                let held = held.map(|row| format!("{} {} {:?}", row.name, row.reason, row.evidence));
+                format!("audit {}", held.collect::<Vec<_>>().join(", "))
+            }
         };
         if !line.is_empty() {
             self.note(|_| format!("     Cleaner {replica}: {line}"));
@@ -360,7 +364,7 @@ impl World {
 }
 
 /// What the Cleaner goes by. All that is longer is allowed; less is not.
-fn rules(chance: &mut Chance) -> CleanerRules {
+fn rules(chance: &mut Chance, is_traced: bool) -> CleanerRules {
     let seconds = |count: u16| Duration::from_secs(u64::from(count));
     let brake = chance.happens(150).then_some(Brake { limit: Limit::Percent(30), min: 1 });
     CleanerRules {
@@ -371,7 +375,7 @@ fn rules(chance: &mut Chance) -> CleanerRules {
         brake: BrakeRules { brake, hold: Some(seconds(40)), open_for: Duration::ZERO },
         dry_run: false,
         cadence: Cadence::Every(seconds([300, 120, 45][usize::from(chance.pick(3))])),
-        report: chance.happens(120),
+        report: chance.happens(120) || is_traced,
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     agenda::Millis,
     call::{Answer, Failure, Party, Request},
     sim::Sim,
-    store::{Endpoint, EndpointKey, Network, NetworkKey, NetworkSpec, Pod},
+    store::{Endpoint, Network, NetworkKey, NetworkSpec, Pod},
     tally::Fault,
     truth::{Address, Sandbox},
     world::Event,
@@ -137,6 +137,7 @@ impl Plugin {
 
     async fn create_interface(&self, wish: &Wish) -> Result<(), Failed> {
         let (bits, latest) = if self.is_calico { ([None, None], TIMEOUT) } else { self.reserve(wish).await? };
+        self.hesitate().await;
         let now = self.sim.world().now;
         let patience = if self.is_calico { TIMEOUT } else { latest.saturating_sub(now) };
         if patience == 0 {
@@ -147,6 +148,20 @@ impl Plugin {
             Answer::Done => Ok(()),
             _ => Err(Failed),
         }
+    }
+
+    /// Sometimes much time passes between the bit and the endpoint: the machine is busy, a connection is made anew.
+    async fn hesitate(&self) {
+        let pause = {
+            let mut world = self.sim.world();
+            let often = 10 + 2 * world.climate.kills;
+            if !world.chance.happens(often) {
+                return;
+            }
+            world.fault(Fault::Slow);
+            2_000 + 2_500 * Millis::from(world.chance.pick(20))
+        };
+        self.sim.nap(pause).await;
     }
 
     /// Gives the bits, and until when an endpoint for them may come.
@@ -183,24 +198,8 @@ impl Plugin {
     }
 
     fn endpoint(&self, wish: &Wish, bits: [Option<BitIndex>; 2]) -> Endpoint {
-        Endpoint {
-            key: EndpointKey(0),
-            version: 0,
-            created: 0,
-            network: wish.network,
-            bits,
-            pod: self.pod.key,
-            namespace: self.pod.namespace,
-            pod_name: Rc::clone(&self.pod.name),
-            has_pod_uid: self.writes_pod_uid,
-            node: self.pod.node,
-            host: Rc::clone(&self.host),
-            sandbox: self.sandbox,
-            is_calico: self.is_calico,
-            has_finalizer: false,
-            is_deleting: false,
-            garble: None,
-        }
+        let endpoint = Endpoint::of(&self.pod, Rc::clone(&self.host), self.sandbox, (wish.network, bits));
+        Endpoint { has_pod_uid: self.writes_pod_uid, is_calico: self.is_calico, ..endpoint }
     }
 
     /// Frees the addresses, then deletes the object.

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use danm_api::{DanmEp, DanmEpSpec, Decoded, Interface, Unreadable};
 use danm_ipam::BitIndex;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, serde_json::Value};
 
-use super::{EPOCH, NAMESPACES, NetworkKey, NetworkSpec, NodeKey, PodKey, identifier, network::time};
+use super::{NAMESPACES, NetworkKey, NetworkSpec, Pod, PodKey, identifier, network::time};
 use crate::{agenda::Millis, truth::Sandbox};
 
 /// An endpoint, by the order of creation: as good as its name and uid.
@@ -43,8 +43,6 @@ pub struct Endpoint {
     pub pod_name: Rc<str>,
     /// Whether it names its Pod's uid: old versions of DANM did not.
     pub has_pod_uid: bool,
-    /// Where its sandbox runs.
-    pub node: NodeKey,
     /// What its machine calls itself.
     pub host: Rc<str>,
     /// Its sandbox.
@@ -72,6 +70,41 @@ impl EndpointKey {
 }
 
 impl Endpoint {
+    /// An endpoint to be, of a sandbox of a Pod, with these addresses of a network.
+    pub fn of(
+        pod: &Pod,
+        host: Rc<str>,
+        sandbox: Sandbox,
+        (network, bits): (NetworkKey, [Option<BitIndex>; 2]),
+    ) -> Self {
+        Self {
+            key: EndpointKey(0),
+            version: 0,
+            created: 0,
+            network,
+            bits,
+            pod: pod.key,
+            namespace: pod.namespace,
+            pod_name: Rc::clone(&pod.name),
+            has_pod_uid: true,
+            host,
+            sandbox,
+            is_calico: false,
+            has_finalizer: false,
+            is_deleting: false,
+            garble: None,
+        }
+    }
+
+    /// What is left of one that has not the shape of an endpoint: its addresses can be found in it.
+    fn unreadable(&self, spec: &NetworkSpec, metadata: ObjectMeta) -> Unreadable {
+        let addresses = self.bits.iter().enumerate().filter_map(|(family, bit)| spec.address(family, (*bit)?));
+        let texts: Vec<String> = addresses.map(|address| address.to_string()).collect();
+        let spec = [("Interface".to_owned(), Value::from(texts))].into_iter().collect();
+        let object = Value::Object([("spec".to_owned(), Value::Object(spec))].into_iter().collect());
+        Unreadable { metadata, problem: "spec.Interface is no object".to_owned(), object }
+    }
+
     /// As the API shows it.
     pub fn render(&self, spec: &NetworkSpec) -> Decoded<DanmEp> {
         let name = self.key.name();
@@ -85,8 +118,7 @@ impl Endpoint {
             ..ObjectMeta::default()
         };
         if self.garble == Some(Garble::Whole) {
-            let problem = format!("spec.Interface is no object (seen {EPOCH})");
-            return Decoded::Unreadable(Unreadable { metadata, problem, object: Default::default() });
+            return Decoded::Unreadable(self.unreadable(spec, metadata));
         }
         let text = |family: usize, prefix: u8| {
             let bit = self.bits[family]?;
