@@ -99,8 +99,12 @@ impl Plugin {
             if all.iter().all(Result::is_ok) { Ok(()) } else { Err(Failed) }
         };
         let result = self.process(added).await.unwrap_or(Err(Failed));
-        if result.is_err() && !self.doom.get() {
-            self.del().await;
+        if result.is_err() {
+            // No container will run in it.
+            self.sim.world().truth.stop(self.sandbox);
+            if !self.doom.get() {
+                self.del().await;
+            }
         }
         result
     }
