@@ -1,7 +1,7 @@
 //! The seam to the API server: what the loop asks of it, and how it may fail. Watches are not part of it; they
 //! come as a stream of observations.
 
-use std::{fmt, future::Future};
+use std::{collections::BTreeMap, fmt, future::Future};
 
 use danm_api::{ApiGroup, DanmEp, Decoded, Network, Node, Pod};
 use futures::stream::LocalBoxStream;
@@ -13,6 +13,9 @@ use thiserror::Error;
 pub trait ApiServer {
     /// All endpoints of a group, page by page: whole, they would not fit into memory. An error ends it.
     fn endpoints(&self, group: ApiGroup) -> LocalBoxStream<'static, Result<EndpointsPage, ApiError>>;
+
+    /// An endpoint.
+    fn endpoint(&self, id: &EndpointId) -> impl Future<Output = Result<Option<Decoded<DanmEp>>, ApiError>>;
 
     /// The Pods of a namespace, metadata only.
     fn pods(&self, namespace: &str) -> impl Future<Output = Result<Vec<Pod>, ApiError>>;
@@ -43,6 +46,25 @@ pub trait ApiServer {
         uid: &Uid,
         version: Version,
     ) -> impl Future<Output = Result<Deletion, ApiError>>;
+
+    /// What was stored about the boots of Nodes.
+    fn boots(&self) -> impl Future<Output = Result<StoredBoots, ApiError>>;
+
+    /// Stores other entries, if what is stored still is as it was read; gives it as it is then.
+    fn store_boots(
+        &self,
+        before: &StoredBoots,
+        entries: &BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<StoredBoots, ApiError>>;
+}
+
+/// What is stored about the boots of Nodes, for Cleaners that were not there to see them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredBoots {
+    /// The version of the object; `None` while there is none.
+    pub version: Option<String>,
+    /// A text for each Node.
+    pub entries: BTreeMap<String, String>,
 }
 
 /// A part of the list of all endpoints.

@@ -5,6 +5,7 @@
 //! step follows from that, and from what came of the steps before, is decided in `cleaner/state.rs`. Requests
 //! are under way while it waits, so that none holds up the others.
 
+mod boot_memory;
 mod brake_state;
 mod setbacks;
 mod single_pass;
@@ -12,26 +13,30 @@ mod state;
 mod status;
 mod step;
 mod under_way;
+mod upkeep;
 
 use std::{fmt, pin::pin, time::Duration};
 
 use futures::{
     FutureExt, Stream, StreamExt,
     future::{Either, select},
-    stream::{LocalBoxStream, SelectAll},
+    stream::{self, LocalBoxStream, SelectAll},
 };
-use leak_judge::{Moment, NetworkPlan, Row, Rules, Source};
+use leak_judge::{MendingRules, Moment, NetworkPlan, Row, Rules, Source};
 use thiserror::Error;
 
+use self::{boot_memory::BootWork, state::State, step::Step};
 pub use self::{
     brake_state::{BrakeRules, Passage},
-    status::{SourceStatus, Status, Trouble},
+    status::{AnomalyStatus, SourceStatus, Status, Trouble},
+    upkeep::Inconsistency,
 };
-use self::{state::State, step::Step};
 use crate::{
     ApiServer, Clock, Input,
     confirm::ask,
+    mend::{Mend, mend},
     news::{News, Round},
+    recheck::recheck,
     release::release,
 };
 
@@ -40,6 +45,8 @@ use crate::{
 pub struct CleanerRules {
     /// What the verdicts go by.
     pub judge: Rules,
+    /// How the address books of networks are mended.
+    pub mend: MendingRules,
     /// The brake on mass release.
     pub brake: BrakeRules,
     /// Whether nothing may be written.
@@ -82,8 +89,14 @@ pub enum Told {
     Row(Row),
     /// What was done about one network.
     Round(Round),
+    /// What was mended in the address book of a network.
+    Mended(Mend),
+    /// What does not agree in that of a network, or that all agrees again.
+    Inconsistent(Inconsistency),
     /// Everything was looked at; these are the rows that were not told since the last time, if they are wanted.
     Audit(Vec<Row>),
+    /// What the brake lets pass from now on, which is something else than before.
+    Brake(Passage),
     /// How things stand.
     Status(Status),
 }
@@ -106,22 +119,11 @@ const REST: u32 = 4;
 /// The longest rest.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
-/// How long what is under way is waited for when it is time to stop.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long what is under way is waited for when it is time to stop. The next leader waits for that, too, and two
+/// seconds after the word it is to be at work, also on a machine that is busy.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 // === impl Cadence ===
-
-impl Cadence {
-    /// What an operator does who believes what the brake does not.
-    pub(crate) const fn how_to_go_on(self) -> &'static str {
-        match self {
-            Self::Once => "say --override-brake",
-            Self::Every(_) => {
-                "set the annotation danm.io/cleaner-brake: go-on-until=TIME on the Lease, or wait for --brake-hold"
-            }
-        }
-    }
-}
 
 impl fmt::Display for Cadence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,16 +161,23 @@ where
         while self.is_going() {
             let begun = self.clock.now();
             let step = self.state.decide(begun)?;
+            self.state.brake_news(begun).into_iter().for_each(|passage| tell(Told::Brake(passage)));
             let rest = self.clock.now().since(begun).saturating_mul(REST).min(LONGEST_REST);
             match step {
+                Step::KeepBoots(work) => self.work.push(keep_boots(self.api.clone(), work)),
                 Step::Confirm(questions) => {
                     tracing::debug!("confirming that {} endpoints are dead", questions.endpoints.len());
                     self.work.push(ask(self.api.clone(), questions, begun));
                 }
                 Step::Release(networks) => self.release(networks, &mut tell),
+                Step::Recheck(holders) => self.work.push(recheck(self.api.clone(), holders)),
+                Step::Mend(plans) => {
+                    plans.into_iter().for_each(|plan| self.work.push(mend(self.api.clone(), plan)));
+                }
                 Step::Report(standing) => {
                     let is_wanted = self.state.rules().report;
                     tell(Told::Audit(if is_wanted { self.state.rows(&standing, begun) } else { Vec::new() }));
+                    self.state.reported().into_iter().for_each(|news| tell(Told::Inconsistent(news)));
                 }
                 Step::Wait { until, why } => {
                     tell(Told::Status(self.state.status(begun)));
@@ -281,6 +290,13 @@ where
             News::Deleted(endpoint, result) => {
                 self.state.deleted(&endpoint, result, now).into_iter().for_each(|row| tell(Told::Row(row)));
             }
+            News::Boots(result) => self.state.boots(result, now),
+            News::Rechecked(all) => self.state.rechecked(all, now),
+            News::Mended(mended) => {
+                let (told, rows) = self.state.mended(mended, now);
+                rows.into_iter().for_each(|row| tell(Told::Row(row)));
+                tell(Told::Mended(told));
+            }
             News::Done(round) => {
                 self.state.done();
                 tell(Told::Round(round));
@@ -313,4 +329,15 @@ where
             }
         }
     }
+}
+
+/// Reads or stores what is known of boots.
+fn keep_boots<A: ApiServer + 'static>(api: A, work: BootWork) -> LocalBoxStream<'static, News> {
+    let kept = async move {
+        News::Boots(match work {
+            BootWork::Read => api.boots().await,
+            BootWork::Store(before, entries) => api.store_boots(&before, &entries).await,
+        })
+    };
+    stream::once(kept).boxed_local()
 }

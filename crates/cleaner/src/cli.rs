@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
-use leak_judge::Limit;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use leak_judge::{Limit, Reason, Treatment};
 use operator_runtime::{ConnectArgs, LogArgs, parse_duration};
 
 /// Finds DANM addresses that nobody uses any more, and frees them.
@@ -57,6 +57,21 @@ pub(crate) struct RunArgs {
     )]
     pub ownership_window: Duration,
 
+    /// How long a bit must have been seen set and claimed by no endpoint before it is released
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = parse_duration, env = "DANM_CLEANER_ORPHAN_GRACE")]
+    pub orphan_grace: Duration,
+
+    /// What becomes of set bits that no endpoint claims
+    #[arg(
+        long,
+        value_name = "report|release",
+        default_value = "report",
+        value_enum,
+        hide_possible_values = true,
+        env = "DANM_CLEANER_ORPHANS"
+    )]
+    pub orphans: Orphans,
+
     /// Believe at most so many releases at once, a percentage of the endpoints judged or a count
     #[arg(long, value_name = "N%|N", default_value = "50%", env = "DANM_CLEANER_MAX_RELEASE")]
     pub max_release: Limit,
@@ -72,6 +87,22 @@ pub(crate) struct RunArgs {
     /// Believe any number of releases: in this one pass, or in the first ten minutes of a controller
     #[arg(long)]
     pub override_brake: bool,
+
+    /// How long a Node must not have answered for its endpoints to be released once their Pods are gone, on that
+    /// alone
+    #[arg(
+        long,
+        value_name = "DURATION|never",
+        default_value = "never",
+        value_parser = parse_unreachable,
+        env = "DANM_CLEANER_UNREACHABLE_GRACE"
+    )]
+    pub unreachable_grace: Unreachable,
+
+    /// How to treat endpoints whose death has this proof; the annotation danm.io/cleaner of a network or a namespace
+    /// says otherwise
+    #[arg(long, value_name = "PROOF=off|report|release", value_delimiter = ',', value_parser = parse_policy, env = "DANM_CLEANER_POLICY")]
+    pub policy: Vec<(Reason, Treatment)>,
 
     /// Look at everything at least this often
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, env = "DANM_CLEANER_AUDIT_INTERVAL")]
@@ -101,11 +132,42 @@ pub(crate) struct ControllerArgs {
     pub admin_listen: SocketAddr,
 }
 
+/// What becomes of set bits that no endpoint claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Orphans {
+    /// They are told of.
+    Report,
+    /// They are released.
+    Release,
+}
+
 /// How long the brake holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
     For(Duration),
     Forever,
+}
+
+/// How long a Node must not have answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unreachable {
+    For(Duration),
+    Never,
+}
+
+fn parse_unreachable(text: &str) -> Result<Unreachable, String> {
+    match text {
+        "never" => Ok(Unreachable::Never),
+        text => parse_duration(text).map(Unreachable::For),
+    }
+}
+
+fn parse_policy(text: &str) -> Result<(Reason, Treatment), String> {
+    let (proof, treatment) = text.split_once('=').ok_or("expected PROOF=off|report|release")?;
+    let reason = Reason::PROOFS.into_iter().find(|reason| reason.code() == proof).ok_or_else(|| {
+        format!("{proof:?} is no proof: there are {}", Reason::PROOFS.map(Reason::code).join(", "))
+    })?;
+    Ok((reason, treatment.parse()?))
 }
 
 fn parse_hold(text: &str) -> Result<Hold, String> {

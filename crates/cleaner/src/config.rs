@@ -2,11 +2,11 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use leak_judge::{Brake, Rules};
+use leak_judge::{Brake, MendingRules, Rules, Treatments};
 
 use crate::{
     cleaner::{BrakeRules, Cadence, CleanerRules},
-    cli::{Cli, Hold, RunArgs},
+    cli::{Cli, Hold, Orphans, RunArgs, Unreachable},
 };
 
 /// How long a controller overrides the brake that was told to: it cannot stay so in a manifest.
@@ -17,6 +17,8 @@ const OVERRIDE_FOR: Duration = Duration::from_secs(600);
 pub struct Config {
     /// What the Cleaner goes by.
     pub rules: CleanerRules,
+    /// The namespace of our own objects.
+    pub namespace: String,
     /// Where the report goes, if there is one.
     pub report: Option<ReportTarget>,
     /// What a controller needs besides.
@@ -59,13 +61,37 @@ impl Config {
             "a controller reports again and again and cannot do so to standard output: name a file, or add --once"
         );
         let rules = CleanerRules {
-            judge: Rules { grace: args.grace, ownership_window: args.ownership_window },
+            judge: judge_rules(args),
+            mend: mend(args),
             brake: brake(args, cadence),
             dry_run: args.dry_run,
             cadence,
             report: report.is_some(),
         };
-        Ok(Self { rules, report, controller: controller(args) })
+        let namespace = args.controller.lease_namespace.clone();
+        Ok(Self { rules, namespace, report, controller: controller(args) })
+    }
+}
+
+fn judge_rules(args: &RunArgs) -> Rules {
+    let set = |all: Treatments, (proof, treatment): &(_, _)| all.with(*proof, *treatment);
+    Rules {
+        grace: args.grace,
+        ownership_window: args.ownership_window,
+        unreachable_grace: match args.unreachable_grace {
+            Unreachable::For(grace) => Some(grace),
+            Unreachable::Never => None,
+        },
+        treatments: args.policy.iter().fold(Treatments::default(), set),
+    }
+}
+
+/// Whoever has set a bit shows after the ownership window; nobody's is cleared sooner.
+fn mend(args: &RunArgs) -> MendingRules {
+    let orphan_for = args.orphan_grace.max(args.ownership_window);
+    MendingRules {
+        missing_for: args.grace,
+        orphan_for: (args.orphans == Orphans::Release).then_some(orphan_for),
     }
 }
 
@@ -93,9 +119,12 @@ fn controller(args: &RunArgs) -> ControllerConfig {
 
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CleanerRules { judge, brake, dry_run, cadence, .. } = &self.rules;
+        let CleanerRules { judge, mend, brake, dry_run, cadence, .. } = &self.rules;
         let mode = if *dry_run { "dry run, " } else { "" };
         write!(f, "{mode}{cadence}, grace {:?}, ownership window {:?}", judge.grace, judge.ownership_window)?;
+        if let Some(grace) = mend.orphan_for {
+            write!(f, ", bits without endpoints released after {grace:?}")?;
+        }
         match brake.brake {
             Some(_) if !brake.open_for.is_zero() => write!(f, ", brake overridden for {:?}", brake.open_for),
             Some(limit) => write!(f, ", brake above {limit}"),

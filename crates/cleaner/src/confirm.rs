@@ -13,8 +13,8 @@ use futures::{
     stream::{self, LocalBoxStream},
 };
 use leak_judge::{
-    EndpointId, EndpointPlan, HostState, Hosts, Moment, NetworkId, NetworkLookup, Observation, Source, Uid,
-    Version, World,
+    Endpoint, EndpointId, EndpointPlan, Finding, Hosts, Moment, NetworkId, NetworkLookup, Observation,
+    Reason, Source, Uid, Version, World,
 };
 
 use crate::{ApiError, ApiServer, Failure, api_server::EndpointsPage, news::News};
@@ -46,12 +46,25 @@ pub(crate) struct Question {
     pub(crate) id: EndpointId,
     pub(crate) uid: Uid,
     pub(crate) version: Version,
-    /// The Pod that should not be there.
+    /// The Pod that should not be there, or have ended.
     pod: String,
-    /// The Node that should be Ready or out of service; `None` where none should be its host.
-    node: Option<String>,
+    /// Where it ran.
+    machine: Machine,
+    /// Whether the Pod has to be asked for by name: a list that came back empty would feign this proof too.
+    by_name: bool,
     /// The network, if it should not be there.
     network: Option<NetworkId>,
+}
+
+/// What there should be of the machine that a Pod ran on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Machine {
+    /// This Node, in the state on which the proof rests.
+    Node(String),
+    /// No Node of this name.
+    NoNode(String),
+    /// No Node that may be the host.
+    Nowhere,
 }
 
 /// One read, which may be of use to several endpoints.
@@ -60,6 +73,7 @@ enum Read {
     Pods(String),
     Pod(String, String),
     Node(String),
+    NoNode(String),
     Nodes,
     Network(NetworkId),
 }
@@ -71,16 +85,22 @@ impl Questions {
         let questions = plans.iter().filter_map(|plan| Question::about(world, hosts, plan));
         let endpoints: Vec<Question> = questions
             .filter(|question| {
-                by_name += usize::from(one_by_one || question.node.is_none());
+                by_name += usize::from(one_by_one || question.by_name);
                 by_name <= BY_NAME
             })
             .collect();
-        let is_served = |group: &ApiGroup| world.coverage().serves(Source::endpoints(*group));
         let since = plans.iter().filter_map(|plan| plan.shown_since).max();
         let is_unread =
             |group: &ApiGroup| since.is_some_and(|since| !world.has_read_endpoints(*group, since));
-        let groups = ApiGroup::ALL.into_iter().filter(is_served).filter(is_unread).collect();
+        let groups = served_groups(world).filter(is_unread).collect();
         Self { endpoints, groups, one_by_one }
+    }
+
+    /// No question but which endpoints there are.
+    pub(crate) fn about_endpoints(world: &World, since: Moment) -> Self {
+        let is_unread = |group: &ApiGroup| !world.has_read_endpoints(*group, since);
+        let groups = served_groups(world).filter(is_unread).collect();
+        Self { endpoints: Vec::new(), groups, one_by_one: false }
     }
 
     /// Whether each Pod was asked for by name.
@@ -89,8 +109,7 @@ impl Questions {
     }
 
     fn reads(&self) -> BTreeSet<Read> {
-        // Where a machine is gone too, a list that came back empty would find both: such Pods are asked for by name.
-        let is_by_name = |question: &&Question| self.one_by_one || question.node.is_none();
+        let is_by_name = |question: &&Question| self.one_by_one || question.by_name;
         let (by_name, others): (Vec<&Question>, Vec<&Question>) = self.endpoints.iter().partition(is_by_name);
         let mut pods: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for question in others {
@@ -104,29 +123,28 @@ impl Questions {
             }
             names.into_iter().map(|name| pod(namespace, name)).collect()
         });
-        let nodes = self.endpoints.iter().map(|question| match &question.node {
-            Some(node) => Read::Node(node.clone()),
-            None => Read::Nodes,
-        });
+        let nodes = self.endpoints.iter().map(|question| question.machine.read());
         let networks = self.endpoints.iter().filter_map(|question| question.network.clone());
         pods.chain(by_name).chain(nodes).chain(networks.map(Read::Network)).collect()
     }
 }
 
+fn served_groups(world: &World) -> impl Iterator<Item = ApiGroup> {
+    ApiGroup::ALL.into_iter().filter(|group| world.coverage().serves(Source::endpoints(*group)))
+}
+
 impl Question {
     fn about(world: &World, hosts: &Hosts, plan: &EndpointPlan) -> Option<Self> {
         let endpoint = world.endpoints().get(plan.slot)?;
-        let node = match hosts.state(&endpoint.host) {
-            Some(HostState::Ready { node, .. } | HostState::OutOfService { node }) => Some(node.to_string()),
-            _ => None,
-        };
+        let machine = Machine::of(world, hosts, endpoint, plan.finding);
         let is_network_gone = matches!(world.network_of(endpoint), NetworkLookup::Gone);
         Some(Self {
             id: endpoint.id.clone(),
             uid: endpoint.uid.clone(),
             version: endpoint.version,
             pod: endpoint.pod.to_string(),
-            node,
+            by_name: !matches!(machine, Machine::Node(_)) || plan.finding.reason == Reason::NodeRebooted,
+            machine,
             network: is_network_gone.then(|| endpoint.network_id()),
         })
     }
@@ -135,9 +153,27 @@ impl Question {
         match read {
             Read::Pods(namespace) => *self.id.namespace == **namespace,
             Read::Pod(namespace, name) => *self.id.namespace == **namespace && self.pod == *name,
-            Read::Node(name) => self.node.as_ref() == Some(name),
-            Read::Nodes => self.node.is_none(),
+            Read::Node(_) | Read::NoNode(_) | Read::Nodes => self.machine.read() == *read,
             Read::Network(id) => self.network.as_ref() == Some(id),
+        }
+    }
+}
+
+impl Machine {
+    fn of(world: &World, hosts: &Hosts, endpoint: &Endpoint, finding: Finding) -> Self {
+        if finding.reason == Reason::PodOrphaned
+            && let Some(pod) = world.pods().get(&endpoint.id.namespace, &endpoint.pod)
+        {
+            return Self::NoNode(pod.node.to_string());
+        }
+        hosts.node(&endpoint.host).map_or(Self::Nowhere, |node| Self::Node(node.to_string()))
+    }
+
+    fn read(&self) -> Read {
+        match self {
+            Self::Node(name) => Read::Node(name.clone()),
+            Self::NoNode(name) => Read::NoNode(name.clone()),
+            Self::Nowhere => Read::Nodes,
         }
     }
 }
@@ -215,6 +251,10 @@ async fn perform(api: &impl ApiServer, read: &Read) -> Result<Option<Observation
             Some(node) => Some(Observation::Nodes(Change::Read(vec![node]))),
             None => return Err(is_gone(name)),
         },
+        Read::NoNode(name) => {
+            let node = api.node(name).await?;
+            node.map(|node| Observation::Nodes(Change::Read(vec![node])))
+        }
         Read::Nodes => Some(Observation::Nodes(Change::Read(api.nodes().await?))),
         Read::Network(id) => {
             let network = api.network(id).await?;

@@ -2,27 +2,35 @@
 //! probes, metrics, Events and a report, and ends in order. What is released when is the Cleaner's to say.
 
 mod brake_annotation;
+mod brake_note;
 mod events;
 mod inspect;
 mod metrics;
+mod silence;
 
 use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use kube::Client;
-use leak_judge::{Action, Row, Source};
+use leak_judge::{Action, Row};
 use operator_runtime::{
-    EventPublisher, Leadership, LeaseConfig, LeaseState, LeaseTimings, Role, identity, lead, serve,
-    shutdown_signal,
+    EventKind, EventPublisher, Leadership, LeaseConfig, LeaseState, LeaseTimings, Role, identity, lead,
+    serve, shutdown_signal,
 };
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
-use self::{events::note_of, inspect::Inspection, metrics::Metrics};
+use self::{
+    brake_note::{BrakeNote, LeaseName},
+    events::{note_of, note_of_inconsistency, note_of_mend},
+    inspect::Inspection,
+    metrics::Metrics,
+    silence::Silence,
+};
 use crate::{
-    Clock, Config, Input, Lead, SystemClock, Told, cleaner::Cleaner, config::ReportTarget,
-    discovery::discovered, kube_api_server::KubeApiServer, report::Report,
+    Clock, Config, Input, Lead, Passage, SystemClock, Told, cleaner::Cleaner, config::ReportTarget,
+    discovery::discovered, feed::CORE, kube_api_server::KubeApiServer, report::Report,
 };
 
 /// The name under which Events are published.
@@ -42,22 +50,25 @@ pub(crate) async fn control(config: &Config, client: Client) -> anyhow::Result<(
         lead(client.clone(), LeaseConfig { namespace, name, identity: identity.clone(), timings })
     });
     let lease = leadership.as_ref().map_or_else(alone, Leadership::state);
+    let silence = Silence::new(clock);
     let mut registry = Registry::default();
     let mut teller = Teller {
         config,
-        metrics: Metrics::register(&mut registry),
-        inspection: Arc::new(Inspection::new(lease.clone())),
+        clock,
+        lease: lease.clone(),
+        metrics: Metrics::register(&mut registry, silence.clone()),
+        inspection: Arc::new(Inspection::new(lease.clone(), silence.clone(), clock)),
         events: EventPublisher::new(client.clone(), COMPONENT, identity),
         rows: Vec::new(),
     };
     let inspection = Arc::clone(&teller.inspection);
     let _admin = serve(config.controller.admin_listen, inspection, Arc::new(registry)).await?;
     let inputs = stream::select(
-        discovered(client.clone()).map(Input::Seen),
+        discovered(client.clone()).inspect(move |seen| silence.hear(seen)).map(Input::Seen),
         stream::select(lead_inputs(lease, clock), stream::once(Box::pin(stop)).map(|_| Input::Stop)),
     );
-    let sources = [Source::Pods, Source::Nodes];
-    let cleaner = Cleaner::new(KubeApiServer::new(client), clock, inputs, sources, config.rules);
+    let api = KubeApiServer::new(client, &config.namespace);
+    let cleaner = Cleaner::new(api, clock, inputs, CORE, config.rules);
     let ended = cleaner.run(|told| teller.tell(told)).await;
     if let Some(leadership) = leadership {
         leadership.release().await;
@@ -100,6 +111,8 @@ fn lead_inputs(lease: watch::Receiver<LeaseState>, clock: SystemClock) -> impl S
 /// Passes on what the Cleaner tells.
 struct Teller<'a> {
     config: &'a Config,
+    clock: SystemClock,
+    lease: watch::Receiver<LeaseState>,
     metrics: Metrics,
     inspection: Arc<Inspection>,
     events: EventPublisher,
@@ -120,14 +133,38 @@ impl Teller<'_> {
                 self.metrics.count_round(&round);
                 note_of(&round).into_iter().for_each(|note| self.events.publish(note));
             }
+            Told::Mended(mend) => {
+                self.metrics.count_mend(&mend);
+                note_of_mend(&mend).into_iter().for_each(|note| self.events.publish(note));
+            }
+            Told::Inconsistent(news) => self.events.publish(note_of_inconsistency(&news)),
             Told::Audit(rows) => {
                 self.metrics.count_audit();
                 self.report(&rows);
             }
+            Told::Brake(passage) => self.brake(&passage),
             Told::Status(status) => {
                 self.metrics.show(&status, self.events.dropped());
                 self.inspection.show(status);
             }
+        }
+    }
+
+    fn brake(&self, passage: &Passage) {
+        let left = match passage {
+            Passage::Closed { until, .. } => until.map(|until| until.since(self.clock.now())),
+            Passage::Free | Passage::OneByOne => None,
+        };
+        let lease = self.config.controller.lease.as_ref();
+        let lease =
+            lease.map(|(namespace, name)| LeaseName { namespace: namespace.clone(), name: name.clone() });
+        let note = BrakeNote::of(passage, left, lease.as_ref(), Timestamp::now());
+        match note.kind {
+            EventKind::Warning => tracing::warn!("the brake holds: {}", note.message),
+            EventKind::Normal => tracing::info!("{}", note.message),
+        }
+        if let Some(lease) = lease {
+            self.events.publish(note.into_event(&lease, self.lease.borrow().uid.clone()));
         }
     }
 

@@ -19,7 +19,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::feed::{QUEUE, Watches, sources};
+use crate::feed::{CORE, QUEUE, Watches, sources};
 
 /// How soon a new definition is noticed.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -90,7 +90,7 @@ async fn version_of_data_store(client: &Client) -> Option<u64> {
 async fn forward(client: Client, mut findings: mpsc::Receiver<Finding>, sender: mpsc::Sender<Observation>) {
     let mut served = Served::default();
     let mut watches = Watches::new(client);
-    [Source::Pods, Source::Nodes].into_iter().for_each(|source| watches.begin(source));
+    CORE.into_iter().for_each(|source| watches.begin(source));
     loop {
         let observations = tokio::select! {
             found = findings.recv() => match found {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use danm_api::{ApiGroup, ApiType, Change, DanmEp, DanmKind, Decoded, Network, Node, Pod, ReservedIp};
+use danm_api::{
+    ApiGroup, ApiType, Change, DanmEp, DanmKind, Decoded, Namespace, Network, Node, Pod, ReservedIp,
+};
 use futures::{
     Stream, StreamExt,
     future::ready,
@@ -16,10 +18,13 @@ use tokio::sync::mpsc;
 /// Observations that may wait for the loop.
 pub(crate) const QUEUE: usize = 1024;
 
+/// What every cluster has.
+pub(crate) const CORE: [Source; 3] = [Source::Pods, Source::Nodes, Source::Namespaces];
+
 /// What a cluster that serves these kinds has to be watched for.
 pub(crate) fn sources(served: &[ApiType]) -> impl Iterator<Item = Source> + '_ {
     let danm = served.iter().filter(|api| is_needed(**api)).map(|api| Source::Danm(*api));
-    [Source::Pods, Source::Nodes].into_iter().chain(danm)
+    CORE.into_iter().chain(danm)
 }
 
 /// Watches sources, for as long as the stream is kept. Events are taken in by a task of their own: while the
@@ -119,6 +124,7 @@ fn stream_of(client: Client, source: Source) -> BoxStream<'static, Observation> 
     match source {
         Source::Pods => observe(source, watch::<Pod>(Api::all(client)), Observation::Pods),
         Source::Nodes => observe(source, watch::<Node>(Api::all(client)), Observation::Nodes),
+        Source::Namespaces => observe(source, watch::<Namespace>(Api::all(client)), Observation::Namespaces),
         Source::Danm(api) => match api.kind {
             DanmKind::Network(kind) => {
                 let changes = watch::<Decoded<Network>>(Api::all_with(client, &api));

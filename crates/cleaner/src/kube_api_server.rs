@@ -1,24 +1,26 @@
 //! The API server as the loop's trait sees it, over HTTP.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use danm_api::{ApiGroup, ApiType, DanmEp, DanmKind, Decoded, Network, Node, Pod};
 use futures::{
     StreamExt,
     stream::{self, LocalBoxStream},
 };
+use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
     Api, Client, Resource,
-    api::{DeleteParams, ListParams, ObjectList, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, ListParams, ObjectList, Patch, PatchParams, PostParams, Preconditions},
     core::{DynamicResourceScope, PartialObjectMeta},
 };
 use leak_judge::{EndpointId, NetworkId, NetworkWrite, Uid, Version};
 use operator_runtime::{Throttle, describe};
+use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use crate::{
     ApiServer,
-    api_server::{ApiError, Deletion, EndpointsPage, Failure},
+    api_server::{ApiError, Deletion, EndpointsPage, Failure, StoredBoots},
 };
 
 /// A request that takes longer is given up, whatever the connection looks like. The API server itself gives up
@@ -31,6 +33,9 @@ const IN_FLIGHT: usize = 32;
 /// Objects in a page of a list: a few megabytes.
 const PAGE: u32 = 2_000;
 
+/// The object that holds what is known of boots.
+const BOOTS: &str = "danm-cleaner-boots";
+
 /// The name under which the API server notes who changed which field.
 const FIELD_MANAGER: &str = "danm-cleaner";
 
@@ -39,6 +44,8 @@ const FIELD_MANAGER: &str = "danm-cleaner";
 pub struct KubeApiServer {
     client: Client,
     channel: Channel,
+    /// Where our own objects are.
+    namespace: String,
 }
 
 /// What all requests share: how many may be under way, and how busy the server says to be.
@@ -49,11 +56,11 @@ struct Channel {
 }
 
 impl KubeApiServer {
-    /// Speaks through a client.
-    pub fn new(client: Client) -> Self {
+    /// Speaks through a client. What is to be remembered is kept in a namespace.
+    pub fn new(client: Client, namespace: &str) -> Self {
         let channel =
             Channel { in_flight: Arc::new(Semaphore::new(IN_FLIGHT)), throttle: Throttle::default() };
-        Self { client, channel }
+        Self { client, channel, namespace: namespace.to_owned() }
     }
 
     fn danm<K>(&self, api: ApiType, namespace: &str) -> Api<K>
@@ -93,6 +100,13 @@ impl ApiServer for KubeApiServer {
         pages.boxed_local()
     }
 
+    async fn endpoint(&self, id: &EndpointId) -> Result<Option<Decoded<DanmEp>>, ApiError> {
+        let api: Api<Decoded<DanmEp>> =
+            self.danm(ApiType { group: id.group, kind: DanmKind::DanmEp }, &id.namespace);
+        let name = id.name.to_string();
+        self.channel.request(format!("get {id}"), || api.get_opt(&name)).await
+    }
+
     async fn pods(&self, namespace: &str) -> Result<Vec<Pod>, ApiError> {
         let api: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let what = format!("list pods of namespace {namespace}");
@@ -126,7 +140,7 @@ impl ApiServer for KubeApiServer {
         id: &NetworkId,
         write: &NetworkWrite,
     ) -> Result<Decoded<Network>, ApiError> {
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let params = params();
         let patch = Patch::Merge(write.merge_patch());
         let api = self.network_api(id);
         self.channel.request(format!("write {id}"), || api.patch(&id.network.name, &params, &patch)).await
@@ -147,6 +161,34 @@ impl ApiServer for KubeApiServer {
         let answer = self.channel.request(format!("delete {id}"), || api.delete(&name, &params)).await?;
         let is_marked = answer.left().is_some_and(|object| object.meta().deletion_timestamp.is_some());
         Ok(if is_marked { Deletion::Marked } else { Deletion::Done })
+    }
+
+    async fn boots(&self) -> Result<StoredBoots, ApiError> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
+        let what = format!("get configmap {}/{BOOTS}", self.namespace);
+        let object = self.channel.request(what, || api.get_opt(BOOTS)).await?;
+        Ok(object.map(StoredBoots::from).unwrap_or_default())
+    }
+
+    async fn store_boots(
+        &self,
+        before: &StoredBoots,
+        entries: &BTreeMap<String, String>,
+    ) -> Result<StoredBoots, ApiError> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.namespace);
+        let what = format!("store configmap {}/{BOOTS}", self.namespace);
+        let stored = if before.version.is_some() {
+            let patch = Patch::Merge(boots_patch(before, entries));
+            let params = params();
+            self.channel.request(what, || api.patch(BOOTS, &params, &patch)).await?
+        } else {
+            let metadata = ObjectMeta { name: Some(BOOTS.to_owned()), ..ObjectMeta::default() };
+            let object = ConfigMap { metadata, data: Some(entries.clone()), ..ConfigMap::default() };
+            let params =
+                PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+            self.channel.request(what, || api.create(&params, &object)).await?
+        };
+        Ok(stored.into())
     }
 }
 
@@ -194,6 +236,25 @@ impl Channel {
                 None => return Ok(objects),
             }
         }
+    }
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// Entries that are not among the new ones are removed.
+fn boots_patch(before: &StoredBoots, entries: &BTreeMap<String, String>) -> Value {
+    let removed = before.entries.keys().filter(|name| !entries.contains_key(*name));
+    let removed = removed.map(|name| (name.clone(), Value::Null));
+    let kept = entries.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str())));
+    let data: Map<String, Value> = removed.chain(kept).collect();
+    json!({"metadata": {"resourceVersion": before.version}, "data": data})
+}
+
+impl From<ConfigMap> for StoredBoots {
+    fn from(object: ConfigMap) -> Self {
+        Self { version: object.metadata.resource_version, entries: object.data.unwrap_or_default() }
     }
 }
 

@@ -27,21 +27,25 @@ mod discovery;
 mod feed;
 mod input;
 mod kube_api_server;
+mod mend;
 mod news;
 mod once;
+mod recheck;
 mod release;
 mod report;
 mod run;
 mod summary;
 
-pub use api_server::{ApiError, ApiServer, Deletion, EndpointsPage, Failure};
+pub use api_server::{ApiError, ApiServer, Deletion, EndpointsPage, Failure, StoredBoots};
 pub use cleaner::{
-    BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Passage, SourceStatus, Status, Told, Trouble,
+    AnomalyStatus, BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Inconsistency, Passage,
+    SourceStatus, Status, Told, Trouble,
 };
 pub use cli::Cli;
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, ControllerConfig, ReportTarget};
 pub use input::{Input, Lead};
+pub use mend::Mend;
 pub use news::Round;
 pub use run::run;
 pub use summary::Summary;

@@ -3,7 +3,7 @@
 use danm_api::{ApiGroup, Decoded, Network};
 use leak_judge::{EndpointPlan, NetworkId, Observation, Version};
 
-use crate::{ApiError, Deletion, confirm::Answers};
+use crate::{ApiError, Deletion, StoredBoots, confirm::Answers, mend::Mended, recheck::Rechecked};
 
 /// What came of a piece of work.
 #[derive(Debug)]
@@ -18,6 +18,12 @@ pub(crate) enum News {
     Written(Written),
     /// An endpoint was deleted, or not. Told to none whose network could not be written.
     Deleted(EndpointPlan, Result<Deletion, ApiError>),
+    /// What is known of boots was read or stored, or not.
+    Boots(Result<StoredBoots, ApiError>),
+    /// It was asked whether endpoints live whose bits are missing.
+    Rechecked(Vec<Rechecked>),
+    /// The address book of a network was mended, or not.
+    Mended(Mended),
     /// A network's part of a plan is done.
     Done(Round),
 }

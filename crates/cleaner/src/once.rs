@@ -10,7 +10,7 @@ use leak_judge::{Action, Source};
 use operator_runtime::{describe, served_kinds};
 
 use crate::{
-    Cleaner, Config, Input, Summary, SystemClock,
+    Cleaner, Config, Input, Passage, Summary, SystemClock,
     cleaner::Told,
     config::ReportTarget,
     feed::{observations, sources},
@@ -23,15 +23,24 @@ pub(crate) async fn clean_once(config: &Config, client: Client) -> anyhow::Resul
     let served = danm_kinds(&client).await?;
     let mut report = Report::begin(config.report.as_ref())?;
     let inputs = observations(client.clone(), sources(&served)).map(Input::Seen);
-    let api = KubeApiServer::new(client);
+    let api = KubeApiServer::new(client, &config.namespace);
     let cleaner = Cleaner::new(api, SystemClock::new(), inputs, sources(&served), config.rules);
     let mut summary = Summary::default();
     let ended = cleaner
-        .run(|told| {
-            if let Told::Row(row) = told {
+        .run(|told| match told {
+            Told::Row(row) => {
                 summary.add(&row);
                 report.write(&row);
             }
+            Told::Brake(Passage::Closed { why, .. }) => {
+                tracing::warn!("the brake holds: {why}; if that is true, say --override-brake");
+            }
+            Told::Brake(_)
+            | Told::Round(_)
+            | Told::Mended(_)
+            | Told::Inconsistent(_)
+            | Told::Audit(_)
+            | Told::Status(_) => {}
         })
         .await;
     // What was released has to be on record, whatever came later. Where nothing was judged there is no report.

@@ -38,16 +38,30 @@ pub struct Taint {
 pub struct NodeStatus {
     /// `Ready` and others.
     pub conditions: Vec<NodeCondition>,
+    /// What the machine says of itself.
+    #[serde(rename = "nodeInfo")]
+    pub node_info: NodeInfo,
+}
+
+/// The part of a Node's `status.nodeInfo` that we read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct NodeInfo {
+    /// Changes whenever the machine is started.
+    #[serde(rename = "bootID")]
+    pub boot_id: String,
 }
 
 /// One item of a Node's `status.conditions`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct NodeCondition {
     /// Such as `Ready`.
     pub r#type: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,
+    /// When the kubelet last reported it, by its own clock.
+    pub last_heartbeat_time: Option<String>,
 }
 
 /// The label that holds the host name of the machine, which may differ from the Node's name.
@@ -64,10 +78,23 @@ impl Node {
 
     /// Whether its kubelet answers and calls the machine fit.
     pub fn is_ready(&self) -> bool {
-        self.status
-            .conditions
-            .iter()
-            .any(|condition| condition.r#type == "Ready" && condition.status == "True")
+        self.readiness().is_some_and(|ready| ready.status == "True")
+    }
+
+    /// Whether its kubelet answers, be it that the machine is unfit. One that has ceased to is called `Unknown` by
+    /// the control plane.
+    pub fn answers(&self) -> bool {
+        self.readiness().is_some_and(|ready| ready.status != "Unknown")
+    }
+
+    /// Its `Ready` condition.
+    pub fn readiness(&self) -> Option<&NodeCondition> {
+        self.status.conditions.iter().find(|condition| condition.r#type == "Ready")
+    }
+
+    /// What tells one start of the machine from another, if its kubelet has reported it.
+    pub fn boot_id(&self) -> Option<&str> {
+        Some(&*self.status.node_info.boot_id).filter(|id| !id.is_empty())
     }
 
     /// The host name its label gives.

@@ -2,7 +2,7 @@
 //! a hundred thousand: what is not named here is skipped while it is read.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 /// A Pod, read only.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,14 +23,36 @@ pub struct Pod {
 pub struct PodSpec {
     /// Name of its Node, once it is bound to one.
     pub node_name: Option<String>,
+    /// `Always`, `OnFailure` or `Never`; `Always` where it is absent.
+    pub restart_policy: Option<String>,
 }
 
 /// The part of a Pod's `status` that we read.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct PodStatus {
     /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
     pub phase: Option<String>,
+    /// Why the Pod as a whole is as it is, such as `Evicted`.
+    pub reason: Option<String>,
+    /// Its containers, the ordinary ones.
+    pub container_statuses: Vec<ContainerStatus>,
+}
+
+/// One item of a Pod's `status.containerStatuses`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ContainerStatus {
+    /// How far it has got.
+    pub state: ContainerState,
+}
+
+/// A container's `state`: at most one member is there.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ContainerState {
+    /// There once it has ended.
+    pub terminated: Option<IgnoredAny>,
 }
 
 /// The annotation by which a kubelet marks the image of a static Pod on the API server.
@@ -43,9 +65,30 @@ impl Pod {
         self.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(MIRROR_ANNOTATION))
     }
 
-    /// Whether all its containers have ended for good.
-    pub fn is_finished(&self) -> bool {
+    /// Whether its phase says that it has ended.
+    pub fn has_ended(&self) -> bool {
         matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"))
+    }
+
+    /// Whether it has ended, and nothing starts it again: by its restart policy, or because its kubelet has ended it
+    /// as a whole (it was evicted, its deadline passed, its node was shut down).
+    pub fn is_finished(&self) -> bool {
+        let policy = self.spec.restart_policy.as_deref().unwrap_or("Always");
+        match self.status.phase.as_deref() {
+            Some("Succeeded") => policy != "Always",
+            Some("Failed") => {
+                policy == "Never" || self.status.reason.as_ref().is_some_and(|reason| !reason.is_empty())
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether every container is known to have ended. A kubelet before 1.27 calls a Pod failed that it evicts, and
+    /// stops the containers afterwards.
+    pub fn has_stopped(&self) -> bool {
+        let containers = &self.status.container_statuses;
+        self.status.phase.as_deref() == Some("Succeeded")
+            || (!containers.is_empty() && containers.iter().all(|one| one.state.terminated.is_some()))
     }
 }
 

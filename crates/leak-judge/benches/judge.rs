@@ -83,7 +83,11 @@ impl Figure {
 /// An index of the size that the project promises, half of it dead, and what looking at it costs.
 fn audit() -> Vec<Figure> {
     let mut now = Moment::START;
-    let rules = Rules { grace: Duration::from_secs(5), ownership_window: Duration::from_secs(60) };
+    let rules = Rules {
+        grace: Duration::from_secs(5),
+        ownership_window: Duration::from_secs(60),
+        ..Rules::default()
+    };
     let mut world = World::expecting([]);
     let empty = resident();
     fill_pods(&mut world, now);
@@ -178,7 +182,7 @@ fn fill_endpoints(world: &mut World, now: Moment) {
     assert!(world.coverage().is_synced(Source::endpoints(GROUP)));
     assert!(world.coverage().allows_verdicts());
     let suspects = Suspects::default();
-    let rules = Rules { grace: Duration::ZERO, ownership_window: Duration::ZERO };
+    let rules = Rules { grace: Duration::ZERO, ownership_window: Duration::ZERO, ..Rules::default() };
     let audit = judge(world, &suspects, &rules, now);
     let dead = audit.judgements.iter().filter(|judgement| judgement.proof.verdict == Verdict::Dangling);
     assert_eq!(dead.count(), ENDPOINTS / 2);

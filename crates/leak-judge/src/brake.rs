@@ -33,10 +33,11 @@ impl Brake {
         to_release > self.min && to_release > limit
     }
 
-    /// Whether a proof rests on the absence of the Pod alone, which a faulty list can feign. A Node that is
-    /// gone is a second witness.
+    /// Whether a proof rests on the absence of the Pod alone, which a faulty list can feign. A Node that is gone, or
+    /// has been started anew, is a second witness; that one does not answer is none.
     pub fn concerns(finding: Finding) -> bool {
-        finding.verdict == Verdict::Dangling && finding.reason == Reason::PodGone
+        finding.verdict == Verdict::Dangling
+            && matches!(finding.reason, Reason::PodGone | Reason::NodeUnreachable)
     }
 }
 

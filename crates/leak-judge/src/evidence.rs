@@ -3,10 +3,11 @@
 
 mod node;
 mod pod;
+mod sandbox;
 
 use crate::{
-    Finding, Hosts, Reason, Verdict,
-    world::{Endpoint, World},
+    Finding, Hosts, Reason, Rules, Verdict,
+    world::{BootAge, Endpoint, Life, World},
 };
 
 /// An endpoint and everything that can be said about it.
@@ -18,6 +19,8 @@ pub struct Case<'a> {
     pub world: &'a World,
     /// The machines.
     pub hosts: &'a Hosts,
+    /// What the operator set.
+    pub rules: &'a Rules,
 }
 
 /// One kind of evidence.
@@ -29,8 +32,30 @@ pub trait Evidence: Sync {
     fn describe(&self, case: Case<'_>) -> Option<String>;
 }
 
-/// All evidence, in the order in which it is asked: life comes before death.
-pub const EVIDENCE: [&dyn Evidence; 2] = [&pod::PodEvidence, &node::NodeEvidence];
+/// All evidence, in the order in which it is asked: what is said of a living Pod comes before what is said of one that
+/// is not there.
+pub const EVIDENCE: [&dyn Evidence; 3] = [&sandbox::SandboxEvidence, &pod::PodEvidence, &node::NodeEvidence];
+
+impl Case<'_> {
+    /// How far the endpoint's Pod has got, if a Pod of its uid is there.
+    fn life(&self) -> Option<Life> {
+        let uid = &self.endpoint.pod_uid;
+        self.world.pods().life(uid).filter(|_| !uid.is_empty())
+    }
+
+    /// Whether the endpoint's Pod is there, and was bound to this Node.
+    fn pod_ran_on(&self, node: &str) -> bool {
+        let pod = self.world.pods().get(&self.endpoint.id.namespace, &self.endpoint.pod);
+        pod.is_some_and(|pod| pod.uid == self.endpoint.pod_uid && *pod.node == *node)
+    }
+
+    /// How the endpoint stands to the boot that its machine is in.
+    fn boot_age(&self) -> BootAge {
+        let node = self.hosts.node(&self.endpoint.host);
+        let age = |node| self.world.nodes().boots().age(node, self.endpoint.first_version);
+        node.map_or(BootAge::Unknown, |node| age(node))
+    }
+}
 
 /// What all evidence together says.
 pub fn weigh(case: Case<'_>) -> Finding {

@@ -30,6 +30,8 @@ pub enum HostState {
     NotReady {
         /// The Node's name.
         node: Arc<str>,
+        /// Since when it has been seen not to answer, if it does not.
+        silent_since: Option<Moment>,
     },
     /// Its Node does not answer, and an operator has said that the machine is shut down.
     OutOfService {
@@ -83,8 +85,16 @@ impl Hosts {
 
     /// Whether a host was known to be that of a Node when they were surveyed.
     pub fn is_linked(&self, host: &str) -> bool {
-        use HostState::{NotReady, OutOfService, Ready};
-        matches!(self.state(host), Some(Ready { .. } | NotReady { .. } | OutOfService { .. }))
+        self.node(host).is_some()
+    }
+
+    /// The Node of a host, if it was known when they were surveyed.
+    pub fn node(&self, host: &str) -> Option<&Arc<str>> {
+        use HostState::{Doubtful, Gone, NotReady, OutOfService, Ready};
+        match self.state(host)? {
+            Ready { node, .. } | NotReady { node, .. } | OutOfService { node } => Some(node),
+            Gone | Doubtful(_) => None,
+        }
     }
 
     /// The state of a host, if some endpoint named it when they were surveyed.
@@ -129,7 +139,7 @@ fn node_state(nodes: &Nodes, name: &Arc<str>) -> HostState {
     match nodes.get(name) {
         Some(NodeRecord { ready_since: Some(since), .. }) => HostState::Ready { node, since: *since },
         Some(NodeRecord { is_out_of_service: true, .. }) => HostState::OutOfService { node },
-        _ => HostState::NotReady { node },
+        record => HostState::NotReady { node, silent_since: record.and_then(|node| node.silent_since) },
     }
 }
 
@@ -155,7 +165,8 @@ fn short(name: &str) -> &str {
 }
 
 fn has_living_pod(endpoint: &Endpoint, world: &World) -> bool {
-    !endpoint.pod_uid.is_empty() && world.pods().has_uid(&endpoint.pod_uid)
+    let life = world.pods().life(&endpoint.pod_uid).filter(|_| !endpoint.pod_uid.is_empty());
+    life.is_some_and(|life| !life.is_finished())
 }
 
 /// Whether hosts go by the names of their Nodes, as far as living Pods show: their Nodes are known otherwise.

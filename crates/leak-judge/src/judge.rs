@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Finding, HostState, Hosts, Moment, Reason, Slot, Suspects, Verdict, World,
+    Finding, HostState, Hosts, Life, Moment, Reason, Slot, Suspects, Treatment, Treatments, Verdict, World,
     evidence::{Case, weigh},
     mutant::{Mutant, lacks},
 };
@@ -15,6 +15,25 @@ pub struct Rules {
     pub grace: Duration,
     /// How long an address must have been seen allocated where its history is not known.
     pub ownership_window: Duration,
+    /// How long a Node must not have answered for that alone to be a proof; `None` for never.
+    pub unreachable_grace: Option<Duration>,
+    /// How allocations are treated whose death is proved.
+    pub treatments: Treatments,
+}
+
+/// How long a Node object must have been gone for Pods that are still bound to it to be gone with it: as long as the
+/// control plane itself waits before it deletes them.
+const QUARANTINE: Duration = Duration::from_secs(40);
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(5),
+            ownership_window: Duration::from_secs(60),
+            unreachable_grace: None,
+            treatments: Treatments::default(),
+        }
+    }
 }
 
 /// The findings of one look at the whole index.
@@ -60,12 +79,14 @@ pub(crate) fn judge_some(
 ) -> Vec<Judgement> {
     let judgement = |slot: Slot| {
         let endpoint = world.endpoints().get(slot)?;
-        let case = Case { endpoint, world, hosts };
+        let case = Case { endpoint, world, hosts, rules };
         let proof = prove(case);
         let ripe_at = (proof.verdict == Verdict::Dangling)
-            .then(|| ripe_at(case, suspects.since(slot, &endpoint.uid).unwrap_or(now), rules));
+            .then(|| ripe_at(case, proof.reason, suspects.since(slot, &endpoint.uid).unwrap_or(now)));
         let finding = match ripe_at {
-            Some(ripe_at) if ripe_at > now && !lacks(Mutant::FreeBeforeJudgement) => Finding::new(Verdict::Unknown, Reason::FirstObservation),
+            Some(ripe_at) if ripe_at > now && !lacks(Mutant::FreeBeforeJudgement) => {
+                Finding::new(Verdict::Unknown, unripe(proof.reason))
+            }
             _ => proof,
         };
         Some(Judgement { slot, proof, ripe_at, finding })
@@ -81,8 +102,7 @@ impl Audit {
 
     /// When the first of those seen dead once will have been seen so for long enough.
     pub fn next_ripe(&self) -> Option<Moment> {
-        let once =
-            self.judgements.iter().filter(|judgement| judgement.finding.reason == Reason::FirstObservation);
+        let once = self.judgements.iter().filter(|judgement| judgement.finding != judgement.proof);
         once.filter_map(|judgement| judgement.ripe_at).min()
     }
 }
@@ -93,22 +113,41 @@ fn prove(case: Case<'_>) -> Finding {
     if finding.reason == Reason::NodeNotReady && lacks(Mutant::FreeBeforeJudgement) {
         finding = Finding::new(Verdict::Dangling, Reason::PodGone);
     }
-    if finding.verdict == Verdict::Dangling && case.endpoint.problem.is_some() {
+    if finding.verdict != Verdict::Dangling {
+        return finding;
+    }
+    if case.endpoint.problem.is_some() {
         return Finding::new(Verdict::Unknown, Reason::UnreadableAddress);
     }
-    finding
+    match Treatment::of(case.endpoint, finding.reason, case.world, &case.rules.treatments) {
+        Treatment::Off => Finding::new(Verdict::Unknown, Reason::SwitchedOff),
+        Treatment::Report | Treatment::Release => finding,
+    }
+}
+
+/// What is told of an endpoint that has not been seen dead for long enough.
+const fn unripe(proof: Reason) -> Reason {
+    match proof {
+        Reason::NodeUnreachable => Reason::NodeNotReady,
+        _ => Reason::FirstObservation,
+    }
 }
 
 /// The two observations are of the Pod and of its Node: a kubelet that has just come back gets the time to
-/// stop what it should not run. An endpoint without uid has nothing but its age to tell it from one of a Pod
-/// about to be seen, so it is watched for longer.
-fn ripe_at(case: Case<'_>, since: Moment, rules: &Rules) -> Moment {
-    let Case { endpoint, hosts, .. } = case;
-    let node_since = match hosts.state(&endpoint.host) {
-        Some(HostState::Ready { since, .. }) => *since,
-        _ => since,
+/// stop what it should not run. Some are watched for longer: an endpoint without uid has nothing but its age to tell
+/// it from one of a Pod about to be seen, and the last containers of an evicted Pod may take their time.
+fn ripe_at(case: Case<'_>, proof: Reason, since: Moment) -> Moment {
+    let Case { endpoint, hosts, world, rules } = case;
+    let (node_since, patience) = match (hosts.state(&endpoint.host), proof) {
+        (Some(HostState::NotReady { silent_since, .. }), Reason::NodeUnreachable) => {
+            (silent_since.unwrap_or(since), rules.unreachable_grace.unwrap_or_default())
+        }
+        (_, Reason::PodOrphaned) => (since, QUARANTINE),
+        (Some(HostState::Ready { since, .. }), _) => (*since, Duration::ZERO),
+        _ => (since, Duration::ZERO),
     };
-    let watched =
-        if endpoint.pod_uid.is_empty() { rules.grace.max(rules.ownership_window) } else { rules.grace };
-    since.max(node_since) + watched
+    let may_take_longer =
+        endpoint.pod_uid.is_empty() || world.pods().life(&endpoint.pod_uid) == Some(Life::Finishing);
+    let watched = if may_take_longer { rules.grace.max(rules.ownership_window) } else { rules.grace };
+    since.max(node_since) + watched.max(patience)
 }

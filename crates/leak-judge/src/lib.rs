@@ -21,40 +21,51 @@
 //! The rule behind all rules: without positive proof that the holder is dead, and that the address is still
 //! its own, nothing is released.
 
+mod address_book;
+mod anomaly;
 mod brake;
 mod evidence;
 mod hosts;
 mod interner;
 mod judge;
 mod lookout;
+mod mending;
 mod moment;
 pub mod mutant;
-mod orphans;
 mod owner;
 mod plan;
 mod report;
+mod sightings;
 mod suspects;
+mod treatment;
 mod uid;
 mod verdict;
 mod world;
 
+pub use address_book::AddressBook;
+pub use anomaly::{
+    Anomaly, AnomalyKind, DuplicateAddress, Holder, MissingBit, OrphanBits, OutsideNetwork, UnfitArray,
+    anomalies,
+};
 pub use brake::{Brake, Limit};
 pub use evidence::{Case, Evidence};
 pub use hosts::{HostState, Hosts};
 pub use judge::{Audit, Judgement, Rules, judge};
 pub use lookout::Lookout;
+pub use mending::{Mending, MendingRules, RipeOrphans, ripe_orphans, ripening};
 pub use moment::Moment;
-pub use orphans::{Orphans, orphans};
 pub use owner::{AddressCase, AddressOwner, Owner, Settlement};
-pub use plan::{AddressPlan, EndpointPlan, Held, NetworkPlan, NetworkWrite, Plan, plan};
-pub use report::{Action, AddressAction, AddressRow, NetworkRow, PodRow, Reporter, Row};
+pub use plan::{AddressPlan, EndpointPlan, Held, NetworkPlan, NetworkWrite, Plan, is_report_only, plan};
+pub use report::{Action, AddressAction, AddressRow, Fate, NetworkRow, PodRow, Remark, Reporter, Row};
+pub use sightings::{Sightings, Stretch};
 pub use suspects::Suspects;
+pub use treatment::{TREATMENT_ANNOTATION, Treatment, Treatments};
 pub use uid::Uid;
 pub use verdict::{Finding, Reason, Verdict};
 pub use world::{
-    AddressSpace, Bits, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, NetworkId, NetworkLookup,
-    NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef, Observation, Parked, PodRecord, Pods,
-    Reservations, Rise, Slot, Source, Version, World,
+    AddressSpace, Bits, BootAge, Boots, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, Namespaces,
+    NetworkId, NetworkLookup, NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef, Observation,
+    Parked, PodRecord, Pods, Reservations, Rise, Slot, Source, Version, World,
 };
 
 /// The annotation of a network that names, separated by commas, the uids of endpoints whose addresses were

@@ -1,6 +1,7 @@
 //! Looks again and again at a world that changes, and at no more of it than has changed.
 //!
-//! A verdict on a living endpoint can change only with its Pod or with itself, and both are news; whoever was not
+//! A verdict on a living endpoint can change only with its Pod or with itself, and both are news; so are
+//! Pods whose Node is gone, and those that have left an earlier sandbox behind are looked at each time. Whoever was not
 //! found alive is looked at each time. A complete audit looks at everything all the same, now and then: memory of what
 //! need not be looked at is not to be trusted for ever.
 
@@ -43,6 +44,7 @@ impl Lookout {
         let hosts = if self.must_survey(&hosts, world, &news) { Hosts::survey(world) } else { hosts };
         let mut slots: Vec<Slot> = self.doubtful.judgements.iter().map(|judgement| judgement.slot).collect();
         slots.extend(news.endpoints);
+        slots.extend(world.endpoints().followed());
         slots.sort_unstable();
         slots.dedup();
         let mut judgements = judge_some(world, &hosts, slots.into_iter(), &self.suspects, (rules, now));

@@ -104,6 +104,6 @@ pub fn owner_of(case: AddressCase<'_>) -> &'static dyn AddressOwner {
 }
 
 /// Whether DANM itself gives the addresses of networks of this type.
-fn is_dynamic_type(network_type: &str) -> bool {
+pub(crate) fn is_dynamic_type(network_type: &str) -> bool {
     ["", "ipvlan", "sriov", "macvlan"].iter().any(|dynamic| dynamic.eq_ignore_ascii_case(network_type))
 }

@@ -14,7 +14,7 @@ use danm_ipam::{BitIndex, Family, release};
 use serde_json::{Value, json};
 
 use crate::{
-    AddressAction, Finding, Judgement, Moment, RELEASED_ANNOTATION, Reason, Rules, Uid,
+    AddressAction, Finding, Judgement, Moment, RELEASED_ANNOTATION, Reason, Rules, Treatment, Uid,
     owner::{AddressCase, Owner, Settlement, owner_of},
     world::{
         AddressSpace, Endpoint, EndpointId, NetworkId, NetworkLookup, NetworkRecord, Slot, Version, World,
@@ -137,6 +137,11 @@ pub fn plan(
         let network = world.network_of(endpoint);
         let settlements: Vec<Settled> =
             endpoint.held().map(|address| settle(endpoint, &network, address)).collect();
+        if is_report_only(endpoint, judgement.finding, world, rules) {
+            let (reason, note) = (Reason::ReportOnly, None);
+            held.push(Held { slot: judgement.slot, reason, until: None, note, addresses: kept(settlements) });
+            continue;
+        }
         if let Some((reason, until)) = waits(endpoint, &settlements) {
             held.push(Held { slot: judgement.slot, reason, until, note: None, addresses: kept(settlements) });
             continue;
@@ -180,6 +185,11 @@ impl NetworkWrite {
 }
 
 type Settled = (IpAddr, Owner, Settlement);
+
+/// Whether an endpoint that is proved dead is to be told and to stay.
+pub fn is_report_only(endpoint: &Endpoint, finding: Finding, world: &World, rules: &Rules) -> bool {
+    Treatment::of(endpoint, finding.reason, world, &rules.treatments) < Treatment::Release
+}
 
 /// An endpoint waits if one of its addresses does: it is the only trace of what is not settled. What waits for
 /// no moment waits longest. One that was deleted and is still there waits for somebody's finalizer.

@@ -1,22 +1,24 @@
 //! The report: one row for each allocation judged. Its field names and words are fixed; people script against
 //! them. Makes rows; where they are written to is the caller's business.
 
+mod remark;
+
 use std::{collections::BTreeSet, net::IpAddr};
 
 use hashbrown::{HashMap, HashSet};
 
 use danm_api::ApiGroup;
-use danm_ipam::{BitIndex, Family};
 use serde::Serialize;
 
 use crate::{
-    Audit, Finding, Hosts, Judgement, Moment, NetworkId, Reason, Rules, Slot, Verdict, World,
+    Audit, Finding, Hosts, Judgement, Moment, Reason, Rules, Slot, Verdict, World,
     evidence::{Case, EVIDENCE},
-    orphans::{Orphans, orphans},
     owner::{AddressCase, Owner, owner_of},
     plan::{AddressPlan, Held},
     world::{Endpoint, ObjectRef, Parked},
 };
+
+pub use self::remark::{Fate, Remark};
 
 /// One allocation: an endpoint, or a set bit without one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -112,9 +114,6 @@ pub enum Action {
     Failed,
 }
 
-/// Rows for neighbouring bits without endpoints: a whole array of them would be millions.
-const SHOWN: u32 = 1_024;
-
 /// Makes rows of the findings of an audit.
 #[derive(Debug)]
 pub struct Reporter<'a> {
@@ -134,15 +133,32 @@ impl<'a> Reporter<'a> {
 
     /// A row for everything that was judged and not acted upon: endpoints, malformed ones, bits without any.
     /// `held` are those that are proved dead and wait.
-    pub fn rows<'b>(&'b self, audit: &'b Audit, held: &'b [Held]) -> impl Iterator<Item = Row> + 'b {
+    pub fn rows<'b>(
+        &'b self,
+        audit: &'b Audit,
+        held: &'b [Held],
+        remarks: &'b [Remark],
+    ) -> impl Iterator<Item = Row> + 'b {
         let held: HashMap<Slot, &Held> = held.iter().map(|held| (held.slot, held)).collect();
-        let judged = audit.judgements.iter().filter_map(move |judgement| match held.get(&judgement.slot) {
-            Some(held) => self.held(judgement, held),
-            None => self.judged(judgement),
+        let mut remarked: HashMap<Slot, Vec<&Remark>> = HashMap::new();
+        for remark in remarks {
+            remark
+                .slots(self.world)
+                .into_iter()
+                .for_each(|slot| remarked.entry(slot).or_default().push(remark));
+        }
+        let judged = audit.judgements.iter().filter_map(move |judgement| {
+            if let Some(held) = held.get(&judgement.slot) {
+                return self.held(judgement, held);
+            }
+            let mut row = self.judged(judgement)?;
+            let remarks = remarked.get(&judgement.slot).into_iter().flatten();
+            remarks.for_each(|remark| remark.note_in(&mut row));
+            Some(row)
         });
         let parked = self.world.parked().filter(|(object, _)| object.kind == danm_api::DanmKind::DanmEp);
         let parked = parked.map(|(object, parked)| parked_row(object, parked));
-        judged.chain(parked).chain(orphans(self.world).flat_map(|orphans| orphan_rows(&orphans)))
+        judged.chain(parked).chain(remarks.iter().flat_map(Remark::rows))
     }
 
     /// The row of an endpoint that was, or is to be, acted upon.
@@ -173,6 +189,7 @@ impl<'a> Reporter<'a> {
     fn judged(&self, judgement: &Judgement) -> Option<Row> {
         let endpoint = self.world.endpoints().get(judgement.slot)?;
         let action = match judgement.finding.verdict {
+            _ if judgement.finding.reason == Reason::SwitchedOff => Action::Kept,
             Verdict::Live => Action::Kept,
             Verdict::Dangling | Verdict::Unknown => Action::Held,
         };
@@ -180,10 +197,13 @@ impl<'a> Reporter<'a> {
     }
 
     fn row(&self, endpoint: &Endpoint, finding: Finding, action: Action) -> Row {
-        let case = Case { endpoint, world: self.world, hosts: self.hosts };
-        let relevant = if finding.verdict == Verdict::Live { 1 } else { EVIDENCE.len() };
-        let mut evidence: Vec<String> =
-            EVIDENCE.iter().take(relevant).filter_map(|evidence| evidence.describe(case)).collect();
+        let case = Case { endpoint, world: self.world, hosts: self.hosts, rules: self.rules };
+        let of_machine = usize::from(finding.verdict == Verdict::Live);
+        let mut evidence: Vec<String> = EVIDENCE
+            .iter()
+            .take(EVIDENCE.len() - of_machine)
+            .filter_map(|evidence| evidence.describe(case))
+            .collect();
         evidence.extend(endpoint.problem.as_deref().map(str::to_owned));
         Row {
             group: endpoint.id.group.name(),
@@ -247,40 +267,6 @@ fn parked_row(object: &ObjectRef, parked: &Parked) -> Row {
         evidence: vec![parked.problem.clone()],
         ..bare_row(object.group, finding)
     }
-}
-
-fn orphan_rows<'a>(orphans: &Orphans<'a>) -> impl Iterator<Item = Row> + use<'a> {
-    let Orphans { network: NetworkId { group, network }, pool, first, last } = *orphans;
-    let finding = Finding::new(Verdict::Unknown, Reason::NoEndpoint);
-    let network = NetworkRow {
-        kind: network.kind.name().to_owned(),
-        namespace: network.namespace.to_string(),
-        name: network.name.to_string(),
-    };
-    let shown = last.0.min(first.0.saturating_add(SHOWN - 1));
-    let hidden = last.0 - shown;
-    (first.0..=shown).map(BitIndex).map(move |bit| {
-        let address = pool.address_of(bit);
-        let array = match Family::of(address) {
-            Family::Ipv4 => "alloc",
-            Family::Ipv6 => "alloc6",
-        };
-        Row {
-            namespace: network.namespace.clone(),
-            network: network.clone(),
-            addresses: vec![AddressRow { address, owner: Owner::Danm, action: AddressAction::Keep }],
-            evidence: orphan_evidence(bit, array, if bit.0 == shown { hidden } else { 0 }),
-            ..bare_row(*group, finding)
-        }
-    })
-}
-
-fn orphan_evidence(bit: BitIndex, array: &str, hidden: u32) -> Vec<String> {
-    let mut evidence = vec![format!("bit {} of {array} is set, and no endpoint claims it", bit.0)];
-    if hidden > 0 {
-        evidence.push(format!("so are the next {hidden} bits, which have no rows of their own"));
-    }
-    evidence
 }
 
 fn bare_row(group: ApiGroup, finding: Finding) -> Row {

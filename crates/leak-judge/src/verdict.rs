@@ -58,12 +58,21 @@ reasons! {
     SameNamePod = "same-name-pod",
     /// Dangling: its Pod is gone, and the kubelet of its Node answers.
     PodGone = "pod-gone",
+    /// Dangling: its Pod has ended for good, and the kubelet of its Node answers. Unknown: it has ended, but may be
+    /// started again.
+    PodFinished = "pod-finished",
+    /// Dangling: its Pod is gone, and its Node has been started anew since.
+    NodeRebooted = "node-rebooted",
+    /// Dangling: its Pod has another sandbox now, and its Node has been started anew since.
+    SandboxReplaced = "sandbox-replaced",
+    /// Dangling: its Pod is left of a Node that is gone.
+    PodOrphaned = "pod-orphaned",
     /// Dangling: its Pod and its Node are gone.
     NodeGone = "node-gone",
     /// Dangling: its Pod is gone, and an operator has said that its Node is shut down.
     NodeOutOfService = "node-out-of-service",
-    /// Unknown: its Pod has ended but is still there.
-    PodFinished = "pod-finished",
+    /// Dangling: its Pod is gone, and its Node has not answered for as long as the operator said.
+    NodeUnreachable = "node-unreachable",
     /// Unknown: the name of its Pod is that of a static Pod of its Node, which runs without the API server.
     StaticPod = "static-pod",
     /// Unknown: its Pod is gone, but its Node does not answer and may still run it.
@@ -86,14 +95,38 @@ reasons! {
     Brake = "brake",
     /// Kept: Calico gave the address and has to take it back.
     CalicoAddress = "calico-address",
+    /// Held: the operator wants such allocations reported, not released.
+    ReportOnly = "report-only",
+    /// Unknown: the operator wants such allocations left alone.
+    SwitchedOff = "switched-off",
     /// Held: the network was written by somebody else meanwhile.
     Conflict = "conflict",
     /// Held: another dead endpoint claims its address too, and they have to go together.
     DeadRival = "dead-rival",
     /// Held: its addresses are settled and it was deleted, but somebody's finalizer keeps it.
     Finalizer = "finalizer",
-    /// Unknown: a set bit that no endpoint claims.
+    /// Unknown, or dangling once it was seen so for long enough: a set bit that no endpoint claims.
     NoEndpoint = "no-endpoint",
+    /// Live: its bit is clear, and DANM may give its address to somebody else.
+    MissingBit = "missing-bit",
+    /// Live: a living endpoint of another Pod holds its address too.
+    DuplicateAddress = "duplicate-address",
+    /// Live: its address is in no subnet of its network.
+    OutsideNetwork = "outside-network",
+}
+
+impl Reason {
+    /// All that prove death.
+    pub const PROOFS: [Self; 8] = [
+        Self::PodGone,
+        Self::PodFinished,
+        Self::NodeRebooted,
+        Self::SandboxReplaced,
+        Self::PodOrphaned,
+        Self::NodeGone,
+        Self::NodeOutOfService,
+        Self::NodeUnreachable,
+    ];
 }
 
 impl Finding {

@@ -3,9 +3,11 @@
 //! It remembers what objects cannot tell: since when an address has been seen allocated, since when a Node
 //! has been seen Ready. It holds the few fields that decide, never whole objects, and it judges nothing.
 
+mod boots;
 mod claims;
 mod endpoint;
 mod endpoints;
+mod namespaces;
 mod network;
 mod networks;
 mod nodes;
@@ -24,15 +26,18 @@ use std::{
 };
 
 use danm_api::{
-    ApiGroup, Change, DanmEp, DanmKind, Decoded, Network, NetworkKind, NetworkRef, Node, Pod, ReservedIp,
-    Unreadable,
+    ApiGroup, Change, DanmEp, DanmKind, Decoded, Namespace, Network, NetworkKind, NetworkRef, Node, Pod,
+    ReservedIp, Unreadable,
 };
+use danm_ipam::{BitIndex, Family};
 use kube_core::Resource;
 
+pub use boots::{BootAge, Boots};
 pub use claims::Claims;
 pub use endpoint::{Endpoint, EndpointId};
 use endpoints::Seen;
 pub use endpoints::{Endpoints, Slot};
+pub use namespaces::Namespaces;
 pub use network::{AddressSpace, Bits, NetworkRecord, Rise, Version};
 pub use networks::{NetworkId, Networks};
 pub use nodes::{NodeRecord, Nodes};
@@ -50,6 +55,10 @@ pub enum Observation {
     Pods(Change<Pod>),
     /// Nodes.
     Nodes(Change<Node>),
+    /// Namespaces.
+    Namespaces(Change<Namespace>),
+    /// What was stored about the boots of Nodes that have been listed.
+    BootsStored(BTreeMap<String, String>),
     /// Endpoints of a group.
     Endpoints(ApiGroup, Change<Decoded<DanmEp>>),
     /// Networks of a group and kind.
@@ -58,8 +67,10 @@ pub enum Observation {
     Reservations(Change<Decoded<ReservedIp>>),
     /// All endpoints of a group that were there at this moment have been observed by now.
     EndpointsRead(ApiGroup, Moment),
-    /// An endpoint that is gone, as the API server answered to our delete.
+    /// An endpoint that is gone, as the API server answered to our delete, or to a read.
     EndpointDeleted(EndpointId, Uid),
+    /// Bits that we have set for endpoints that were there before, by the write that made this version.
+    BitsRestored(NetworkId, Vec<(Family, BitIndex)>, Version),
     /// A source that the cluster has from now on: nothing is judged until it was read.
     Served(Source),
     /// A source that the cluster does not have any more, and nothing in it.
@@ -108,6 +119,7 @@ pub struct World {
     coverage: Coverage,
     pods: Pods,
     nodes: Nodes,
+    namespaces: Namespaces,
     endpoints: Endpoints,
     networks: Networks,
     reservations: Reservations,
@@ -155,8 +167,11 @@ impl World {
                 let concerned = turned.iter().flat_map(|uid| self.endpoints.of_pod(uid));
                 self.news.endpoints.extend(concerned);
             }
-            Observation::Nodes(change) => {
-                self.news.nodes |= self.nodes.observe(change, &mut self.names, now);
+            Observation::Nodes(change) => self.observe_nodes(change, now),
+            Observation::Namespaces(change) => self.namespaces.observe(change, &mut self.names),
+            Observation::BootsStored(stored) => {
+                self.nodes.remember_boots(&stored);
+                self.news.nodes = true;
             }
             Observation::Endpoints(group, change) => self.observe_endpoints(group, change, now),
             Observation::Networks(group, kind, change) => self.observe_networks(group, kind, change, now),
@@ -167,9 +182,24 @@ impl World {
             Observation::EndpointDeleted(id, uid) => {
                 self.news.endpoints.extend(self.endpoints.delete(&id, &uid, now));
             }
+            Observation::BitsRestored(id, bits, version) => self.networks.restored(&id, &bits, version),
             Observation::Served(source) => self.coverage.expect(source),
             Observation::Unserved(source) => self.forget(source, now),
             Observation::Unavailable(source, reason) => self.coverage.unavailable(source, reason),
+        }
+    }
+
+    /// Where a Node is gone, so may be Pods that are still told to be there.
+    fn observe_nodes(&mut self, change: Change<Node>, now: Moment) {
+        let seen = self.nodes.observe(change, &mut self.names, now);
+        self.news.nodes |= seen.matters;
+        if !seen.gone.is_empty() {
+            let is_left = |endpoint: &Endpoint| {
+                let pod = self.pods.get(&endpoint.id.namespace, &endpoint.pod);
+                pod.is_some_and(|pod| self.nodes.get(&pod.node).is_none())
+            };
+            let concerned = self.endpoints.iter().filter(|(_, endpoint)| is_left(endpoint));
+            self.news.endpoints.extend(concerned.map(|(slot, _)| slot));
         }
     }
 
@@ -218,6 +248,11 @@ impl World {
         self.unread.of(address)
     }
 
+    /// The addresses that endpoints which are not understood have in them.
+    pub fn unread_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.unread.all()
+    }
+
     /// Whether all endpoints of a group have been read by a read that began at a moment or later.
     pub fn has_read_endpoints(&self, group: ApiGroup, since: Moment) -> bool {
         self.endpoints_read.get(&group).is_some_and(|began| *began >= since)
@@ -236,6 +271,11 @@ impl World {
     /// The Nodes.
     pub fn nodes(&self) -> &Nodes {
         &self.nodes
+    }
+
+    /// What namespaces say about their endpoints.
+    pub fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
     }
 
     /// The endpoints of both groups.

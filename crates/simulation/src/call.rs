@@ -3,6 +3,7 @@
 //! either, anything may happen.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     pin::Pin,
     task::{Context, Poll, Waker},
@@ -14,7 +15,7 @@ use leak_judge::NetworkWrite;
 use crate::{
     agenda::Millis,
     sim::Sim,
-    store::{Endpoint, EndpointKey, Network, NetworkKey, Node, NodeKey, Phase, Pod, PodKey},
+    store::{Condition, Endpoint, EndpointKey, Network, NetworkKey, Node, NodeKey, Phase, Pod, PodKey},
     tasks::Task,
     truth::Sandbox,
 };
@@ -45,6 +46,12 @@ pub enum Request {
     Nodes,
     /// A network.
     Network(NetworkKey),
+    /// Of a Cleaner: an endpoint.
+    Endpoint(EndpointKey),
+    /// Of a Cleaner: what is stored about boots.
+    Boots,
+    /// Of a Cleaner: what is to be stored about boots, as of a version.
+    StoreBoots(Option<u64>, BTreeMap<String, String>),
     /// Of a Cleaner: a conditional write.
     Release(NetworkKey, NetworkWrite),
     /// Of a Cleaner: a conditional delete, for a version.
@@ -67,8 +74,8 @@ pub enum Request {
     RemovePod(PodKey),
     /// How a Pod fares.
     SetPhase(PodKey, Phase),
-    /// Of a kubelet: its Node is Ready.
-    Ready(NodeKey),
+    /// Of a kubelet: how its Node fares.
+    Report(NodeKey, Condition),
     /// Of the node controller: a Node has not been heard of.
     Silent(NodeKey),
     /// Of an operator: a machine is shut down, or at work again.
@@ -92,6 +99,8 @@ pub enum Answer {
     Network(Option<Box<Network>>),
     /// Endpoints.
     Endpoints(Vec<Endpoint>),
+    /// What is stored about boots.
+    Boots(Option<(u64, BTreeMap<String, String>)>),
     /// It was not done, or nobody knows.
     Failed(Failure),
 }

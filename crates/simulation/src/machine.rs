@@ -3,8 +3,7 @@
 use std::{cell::Cell, rc::Rc};
 
 use crate::{
-    agenda::Millis,
-    store::{Node, NodeKey, PodKey},
+    store::{Condition, Node, NodeKey, PodKey},
     tasks::Task,
 };
 
@@ -27,8 +26,8 @@ pub struct Machine {
     pub incarnation: u32,
     /// The Pods its kubelet looks after.
     pub workers: Vec<Worker>,
-    /// Since when it has been as it is.
-    pub since: Millis,
+    /// Which start of it this is.
+    pub boot: u32,
 }
 
 /// A kubelet's work on one Pod.
@@ -68,7 +67,7 @@ impl Machine {
             era: 0,
             incarnation: 0,
             workers: Vec::new(),
-            since: 0,
+            boot: 0,
         }
     }
 
@@ -78,7 +77,9 @@ impl Machine {
             key: self.key,
             incarnation: self.incarnation,
             version: 0,
-            is_ready: true,
+            condition: Condition::Ready,
+            boot: self.boot,
+            beat: 0,
             is_out_of_service: false,
             is_labelled: self.is_labelled,
         }

@@ -10,7 +10,7 @@ use leak_judge::{Observation, Source};
 
 use crate::{
     agenda::Millis,
-    store::{Entry, Object},
+    store::{CORE, Entry, Object},
     tally::Fault,
     world::{Event, World},
 };
@@ -111,7 +111,7 @@ impl World {
         let one = &mut self.replicas[replica];
         one.watches = sources.iter().map(|_| Watch::default()).collect();
         one.tell(Input::Lead(Lead { is_leading: one.leads, brake_open_until: None }));
-        for source in &sources[2..] {
+        for source in &sources[CORE.len()..] {
             one.tell(Input::Seen(Observation::Served(*source)));
         }
         for (place, source) in sources.iter().enumerate() {
@@ -297,6 +297,7 @@ fn marker(source: Source, begins: bool) -> Observation {
     match source {
         Source::Pods => Observation::Pods(change(begins)),
         Source::Nodes => Observation::Nodes(change(begins)),
+        Source::Namespaces => Observation::Namespaces(change(begins)),
         Source::Danm(api) => match api.kind {
             DanmKind::Network(kind) => Observation::Networks(api.group, kind, change(begins)),
             DanmKind::DanmEp => Observation::Endpoints(api.group, change(begins)),

@@ -59,7 +59,7 @@ fn leave_behind(world: &mut World, number: usize, workload: &Workload) {
     let network = NetworkKey(number % world.store.specs.len());
     let name: Rc<str> = format!("old-{number}").into();
     let (namespace, phase) = (0, Phase::Pending);
-    let pod = Pod { key, version: 0, namespace, name, node, phase, is_deleting: false, is_mirror: false };
+    let pod = Pod { key, version: 0, namespace, name, node, phase, is_deleting: false, is_job: false, is_mirror: false };
     let sandbox = world.truth.start(key, node);
     let host = Rc::clone(&world.machines[node.0].host);
     let how = world.chance.weigh(&[4, 4, 1]);

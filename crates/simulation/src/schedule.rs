@@ -12,7 +12,7 @@ use std::{
 };
 
 use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Status, Told};
-use leak_judge::{Action, Brake, Limit, Reason, Rules, Source};
+use leak_judge::{Action, Brake, Limit, MendingRules, Reason, Rules, Source, Treatments};
 
 use crate::{
     actors::weather::blow,
@@ -24,7 +24,7 @@ use crate::{
     scene,
     seams::{Connection, Inputs, VirtualClock},
     sim::Sim,
-    store::{Node, Store},
+    store::{CORE, Node, Store},
     tally::Tally,
     tasks::Tasks,
     violation::{Law, Violation},
@@ -248,8 +248,7 @@ impl Runner {
         };
         let clock = VirtualClock::new(self.sim.clone(), replica, shown);
         let connection = Connection::new(self.sim.clone(), replica);
-        let sources = [Source::Pods, Source::Nodes];
-        let cleaner = Cleaner::new(connection, clock, Inputs::new(inbox), sources, self.rules);
+        let cleaner = Cleaner::new(connection, clock, Inputs::new(inbox), CORE, self.rules);
         let (reasons, sim) = (Rc::clone(&self.reasons), self.sim.clone());
         let tell = move |told| {
             sim.world().note_told(replica, &told);
@@ -308,6 +307,8 @@ impl World {
             }
             Told::Round(round) => format!("freed {}, deleted {}", round.freed, round.deleted),
             Told::Row(row) => format!("{:?} {}", row.action, row.reason),
+            Told::Mended(mend) => format!("freed {}, restored {}", mend.freed, mend.restored),
+            Told::Inconsistent(_) | Told::Brake(_) => String::new(),
             Told::Audit(rows) => {
                 let held = rows.iter().filter(|row| row.action == Action::Held);
                 let held = held.map(|row| format!("{} {} {:?}", row.name, row.reason, row.evidence));
@@ -371,6 +372,12 @@ fn rules(chance: &mut Chance, is_traced: bool) -> CleanerRules {
         judge: Rules {
             grace: seconds([5, 8][usize::from(chance.pick(2))]),
             ownership_window: seconds([60, 75][usize::from(chance.pick(2))]),
+            unreachable_grace: chance.happens(200).then(|| seconds(150)),
+            treatments: Treatments::default(),
+        },
+        mend: MendingRules {
+            missing_for: seconds(5),
+            orphan_for: Some(seconds([75, 120][usize::from(chance.pick(2))])),
         },
         brake: BrakeRules { brake, hold: Some(seconds(40)), open_for: Duration::ZERO },
         dry_run: false,
@@ -384,6 +391,6 @@ fn hear(reasons: &mut BTreeSet<Reason>, told: Told) {
         Told::Row(row) => drop(reasons.insert(row.reason)),
         Told::Audit(rows) => reasons.extend(rows.iter().map(|row| row.reason)),
         Told::Status(status) => reasons.extend(status.doubtful.keys().map(|(_, reason)| *reason)),
-        Told::Round(_) => {}
+        Told::Round(_) | Told::Mended(_) | Told::Inconsistent(_) | Told::Brake(_) => {}
     }
 }

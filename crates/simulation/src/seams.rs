@@ -3,6 +3,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     future::Future,
     pin::Pin,
     rc::Rc,
@@ -10,8 +11,8 @@ use std::{
     time::Duration,
 };
 
-use cleaner::{ApiError, ApiServer, Clock, Deletion, EndpointsPage, Failure as Reason, Input};
-use danm_api::{ApiGroup, Decoded, Network, Node, Pod};
+use cleaner::{ApiError, ApiServer, Clock, Deletion, EndpointsPage, Failure as Reason, Input, StoredBoots};
+use danm_api::{ApiGroup, DanmEp, Decoded, Network, Node, Pod};
 use futures::{
     Stream, StreamExt,
     stream::{self, LocalBoxStream},
@@ -108,6 +109,27 @@ impl ApiServer for Connection {
         stream::once(page).boxed_local()
     }
 
+    async fn endpoint(&self, id: &EndpointId) -> Result<Option<Decoded<DanmEp>>, ApiError> {
+        let Some(key) = store::number_of(&id.name.to_string()) else { return Ok(None) };
+        let answer = self.ask("read an endpoint", Request::Endpoint(EndpointKey(key))).await?;
+        let Answer::Endpoints(endpoints) = answer else { return Ok(None) };
+        let world = self.sim.world();
+        Ok(endpoints.first().map(|one| one.render(world.store.spec(one.network))))
+    }
+
+    async fn boots(&self) -> Result<StoredBoots, ApiError> {
+        Ok(stored(self.ask("read boots", Request::Boots).await?))
+    }
+
+    async fn store_boots(
+        &self,
+        before: &StoredBoots,
+        entries: &BTreeMap<String, String>,
+    ) -> Result<StoredBoots, ApiError> {
+        let version = before.version.as_ref().and_then(|version| version.parse().ok());
+        Ok(stored(self.ask("store boots", Request::StoreBoots(version, entries.clone())).await?))
+    }
+
     async fn pods(&self, namespace: &str) -> Result<Vec<Pod>, ApiError> {
         match namespace_of(namespace) {
             Some(namespace) => self.pods_of(Request::Pods(namespace), true).await,
@@ -159,6 +181,13 @@ impl ApiServer for Connection {
             Answer::Marked => Ok(Deletion::Marked),
             _ => Ok(Deletion::Done),
         }
+    }
+}
+
+fn stored(answer: Answer) -> StoredBoots {
+    match answer {
+        Answer::Boots(Some((version, entries))) => StoredBoots { version: Some(version.to_string()), entries },
+        _ => StoredBoots::default(),
     }
 }
 

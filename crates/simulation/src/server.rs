@@ -8,7 +8,7 @@ use leak_judge::{NetworkWrite, Source};
 
 use crate::{
     call::{Answer, Failure, Party, Request},
-    store::{EndpointKey, Network, NetworkKey, NodeKey, Object, Pod, PodKey},
+    store::{Condition, EndpointKey, Network, NetworkKey, NodeKey, Object, Pod, PodKey},
     truth::{Address, Sandbox},
     violation::Law,
     world::World,
@@ -39,6 +39,15 @@ impl World {
             }
             Request::Nodes => Answer::Nodes(self.store.nodes().cloned().collect()),
             Request::Network(key) => Answer::Network(self.store.network(key).cloned().map(Box::new)),
+            Request::Endpoint(key) => Answer::Endpoints(self.store.endpoint(key).cloned().into_iter().collect()),
+            Request::Boots => Answer::Boots(self.store.boots.clone()),
+            Request::StoreBoots(version, entries) => {
+                if self.store.boots.as_ref().map(|(version, _)| *version) != version {
+                    return Answer::Failed(Failure::Conflict);
+                }
+                self.store.put_boots(entries);
+                Answer::Boots(self.store.boots.clone())
+            }
             Request::Release(key, write) => self.release(party, key, &write),
             Request::DeleteAsSeen(key, version) => self.delete_as_seen(party, key, version),
             Request::Replace(network, sandbox) => self.replace(*network, sandbox),
@@ -73,10 +82,10 @@ impl World {
                 Answer::Done
             }
             Request::SetPhase(key, phase) => self.change_pod(key, |pod| pod.phase = phase),
-            Request::Ready(key) => self.ready(key),
+            Request::Report(key, condition) => self.report(key, condition),
             Request::Silent(key) => {
                 let is_silent = !self.machines[key.0].is_connected;
-                self.change_node(key, is_silent, |node| node.is_ready = false)
+                self.change_node(key, is_silent, |node| node.condition = Condition::Silent)
             }
             Request::OutOfService(key, is_out) => {
                 self.change_node(key, true, |node| node.is_out_of_service = is_out)
@@ -160,7 +169,7 @@ impl World {
             format!("{party:?} {what} bit {} of network {}", bit.0, network.0)
         });
         if is_set {
-            self.truth.repaired(address);
+            self.truth.repaired(address, Self::lives(&self.store));
             return;
         }
         let pool = self.store.spec(network).pools[family].as_ref();
@@ -228,14 +237,16 @@ impl World {
         Answer::Done
     }
 
-    fn ready(&mut self, key: NodeKey) -> Answer {
+    fn report(&mut self, key: NodeKey, condition: Condition) -> Answer {
+        let now = self.now;
         let machine = &mut self.machines[key.0];
+        let boot = machine.boot;
         if self.store.node(key).is_none() {
             machine.incarnation += 1;
             let node = machine.new_node();
             self.store.put_node(node);
         }
-        self.change_node(key, true, |node| node.is_ready = true)
+        self.change_node(key, true, |node| (node.condition, node.boot, node.beat) = (condition, boot, now))
     }
 
     fn change_node(
@@ -247,7 +258,7 @@ impl World {
         let Some(node) = self.store.node(key).filter(|_| is_true) else { return Answer::Done };
         let mut node = node.clone();
         change(&mut node);
-        self.note(|_| format!("Node {} ready {} out of service {}", key.0, node.is_ready, node.is_out_of_service));
+        self.note(|_| format!("Node {} {:?} out of service {}", key.0, node.condition, node.is_out_of_service));
         self.store.put_node(node);
         Answer::Done
     }

@@ -7,13 +7,15 @@ mod network;
 mod node;
 mod pod;
 
+use std::collections::BTreeMap;
+
 use leak_judge::Source;
 
 pub use self::{
     endpoint::{Endpoint, EndpointKey, Garble},
     names::{EPOCH, NAMESPACES, identifier, number_of},
     network::{Network, NetworkKey, NetworkSpec},
-    node::{Node, NodeKey},
+    node::{Condition, Node, NodeKey},
     pod::{Phase, Pod, PodKey},
 };
 
@@ -39,6 +41,9 @@ pub struct Entry {
     pub object: Object,
 }
 
+/// What every cluster has.
+pub const CORE: [Source; 3] = [Source::Pods, Source::Nodes, Source::Namespaces];
+
 /// All objects. Each has a place by its key, which is never used again.
 #[derive(Debug, Default)]
 pub struct Store {
@@ -53,6 +58,8 @@ pub struct Store {
     nodes: Vec<Option<Node>>,
     networks: Vec<Option<Network>>,
     endpoints: Vec<Option<Endpoint>>,
+    /// What the Cleaners have stored about boots, and its version.
+    pub boots: Option<(u64, BTreeMap<String, String>)>,
     /// Kinds of which something has changed since that was asked for.
     changed: Vec<usize>,
 }
@@ -60,7 +67,7 @@ pub struct Store {
 impl Store {
     /// A store for these networks and so many Nodes, none of which is there yet.
     pub fn new(specs: Vec<NetworkSpec>, nodes: usize) -> Self {
-        let mut sources = vec![Source::Pods, Source::Nodes];
+        let mut sources = CORE.to_vec();
         for spec in &specs {
             for source in [spec.source(), Source::endpoints(spec.group)] {
                 if !sources.contains(&source) {
@@ -200,6 +207,11 @@ impl Store {
             let source = Source::endpoints(self.spec(endpoint.network).group);
             self.log(source, true, Object::Endpoint(endpoint));
         }
+    }
+
+    /// Stores what the Cleaners know about boots.
+    pub fn put_boots(&mut self, entries: BTreeMap<String, String>) {
+        self.boots = Some((self.next_version(), entries));
     }
 
     /// The kinds of which something has changed since the last call.

@@ -60,7 +60,7 @@ pub enum Bit {
     Clear(Cleared),
     /// It was set for this sandbox.
     SetFor(Sandbox),
-    /// It was set again by the Cleaner.
+    /// It was set by the Cleaner, for nobody who lives.
     Repaired,
 }
 
@@ -157,9 +157,10 @@ impl Truth {
         (is_living(fate) && !is_contested).then_some(owner)
     }
 
-    /// The Cleaner has set a bit.
-    pub fn repaired(&mut self, address: Address) {
-        self.set(address, Bit::Repaired);
+    /// The Cleaner has set a bit: whoever uses the address has it by right from now on, if nobody else does.
+    pub fn repaired(&mut self, address: Address, is_living: impl Fn(&Fate) -> bool) {
+        let user = self.users(address, &is_living).next().map(|(user, _)| user);
+        self.set(address, user.map_or(Bit::Repaired, Bit::SetFor));
     }
 
     /// The network is another now: nothing in its arrays is anybody's.

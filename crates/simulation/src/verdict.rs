@@ -4,8 +4,8 @@
 use danm_ipam::BitIndex;
 
 use crate::{
-    store::{Endpoint, Network, NetworkSpec, Pod},
-    truth::{Address, Bit, Cleared},
+    store::{Endpoint, Network, NetworkSpec, Phase, Pod},
+    truth::Address,
     world::World,
 };
 
@@ -34,7 +34,7 @@ impl World {
     fn is_kept(&self, endpoint: &Endpoint) -> bool {
         let has_name = |pod: &Pod| pod.name == endpoint.pod_name && pod.namespace == endpoint.namespace;
         let is_there = if endpoint.has_pod_uid {
-            self.store.pod(endpoint.pod).is_some()
+            self.store.pod(endpoint.pod).is_some_and(|pod| pod.phase != Phase::Succeeded)
         } else {
             self.store.pods().any(has_name)
         };
@@ -64,18 +64,16 @@ impl World {
             (true, false) if self.is_excused(address) => None,
             (true, false) => Some("is set for nobody".to_owned()),
             (false, true) if is_reserved => Some("is clear though it is reserved".to_owned()),
-            (false, true)
-                if living_use == Some(true) && self.truth.bit(address) == Bit::Clear(Cleared::ByCleaner) =>
-            {
-                Some("is clear though a living Pod uses the address, because a Cleaner cleared it".to_owned())
+            (false, true) if living_use == Some(true) => {
+                Some("is clear though a living Pod uses the address".to_owned())
             }
             _ => None,
         }
     }
 
-    /// A bit that was set for a sandbox whose endpoint never came, or that an endpoint claims which is rightly kept.
+    /// A bit that an endpoint claims which is rightly kept.
     fn is_excused(&self, address: Address) -> bool {
         let claims = |one: &&Endpoint| one.network == address.network && one.bits[address.family] == Some(address.bit);
-        self.store.endpoints().find(claims).is_none_or(|one| self.is_kept(one))
+        self.store.endpoints().filter(claims).any(|one| self.is_kept(one))
     }
 }

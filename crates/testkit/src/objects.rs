@@ -50,6 +50,32 @@ pub fn node(name: &str, ready: &str) -> Value {
     })
 }
 
+/// A Node that is in a certain boot, as told by a heartbeat of its kubelet.
+pub fn booted(node: Value, boot: &str, heartbeat: u32) -> Value {
+    let node = with(node, "/status/nodeInfo/bootID", uid(boot));
+    let ready = node["status"]["conditions"][0]["status"].clone();
+    let heartbeat = format!("2026-11-01T12:00:{heartbeat:02}Z");
+    with(
+        node,
+        "/status/conditions",
+        json!([{"type": "Ready", "status": ready, "lastHeartbeatTime": heartbeat}]),
+    )
+}
+
+/// A Namespace with this word about how the addresses in it are treated.
+pub fn namespace(name: &str, treatment: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": name,
+            "uid": uid(name),
+            "resourceVersion": "1",
+            "annotations": {"danm.io/cleaner": treatment},
+        },
+    })
+}
+
 /// A network of `ipvlan` type without options.
 pub fn network(group: ApiGroup, kind: NetworkKind, namespace: &str, name: &str) -> Value {
     let mut network = json!({

@@ -38,7 +38,7 @@ enum Xtask {
         #[arg(long)]
         check: bool,
     },
-    /// Check what compilers do not: arrows, purity, orphans, budgets, licences, duplicates
+    /// Check what compilers do not: arrows, purity, orphans, budgets, scenarios, licences, duplicates
     Tidy,
     /// Build the real control plane that tests run against, or find it in the cache
     ControlPlane,

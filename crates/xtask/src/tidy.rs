@@ -5,6 +5,7 @@ mod budgets;
 mod dependencies;
 mod orphans;
 mod purity;
+mod scenarios;
 mod sources;
 
 use anyhow::{Result, ensure};
@@ -19,11 +20,12 @@ type Problems = Vec<String>;
 pub fn run() -> Result<()> {
     let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).exec()?;
     let sources = sources::of(&metadata)?;
-    let checks: [(&str, Problems); 6] = [
+    let checks: [(&str, Problems); 7] = [
         ("arrows point down", arrows::check(&metadata)),
         ("pure crates are pure", purity::check()?),
         ("no source file is an orphan", orphans::check(&metadata, &sources)?),
         ("files are short and say what they are for", budgets::check(&sources)),
+        ("each scenario is shown by a test that names it", scenarios::check(&sources)),
         ("dependencies have our licences and one version", dependencies::check()?),
         ("generated files are up to date", stale_files()?),
     ];

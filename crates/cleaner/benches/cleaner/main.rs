@@ -1,6 +1,8 @@
 //! What the Cleaner takes to do its work on the real API server, each beside a baseline of the same run: the rate of
 //! releases beside a bare loop of deletes, the time from a Pod's end to a free address, and its memory.
 //!
+//! Scenario 61, in its parts: how fast many go, how soon one of many goes, and how much room hundreds of thousands take.
+//!
 //! Prints a table and fails where a bar of the project is not held. Run by `cargo xtask bench cleaner`; one of them
 //! alone by `cargo bench --package cleaner --bench cleaner -- rate`, `latency` or `memory`.
 

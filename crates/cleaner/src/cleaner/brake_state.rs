@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use leak_judge::{Brake, Moment};
+use leak_judge::{Brake, Finding, Moment};
 
 /// How the brake works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,15 @@ struct Tripped {
     why: String,
 }
 
+// === impl Passage ===
+
+impl Passage {
+    /// Whether a release that rests on this is held.
+    pub fn holds(&self, finding: Finding) -> bool {
+        matches!(self, Self::Closed { .. }) && Brake::concerns(finding)
+    }
+}
+
 // === impl BrakeState ===
 
 impl BrakeState {
@@ -59,13 +68,12 @@ impl BrakeState {
         Self { overridden_until: now + rules.open_for, let_be_until: None, rules, tripped: None, believed: 0 }
     }
 
-    /// Takes in how many of the judged endpoints look dead for want of their Pod alone. Tells why it trips, if
-    /// it does by that.
-    pub fn look(&mut self, judged: usize, doubtful: usize, now: Moment) -> Option<&str> {
-        let brake = self.rules.brake?;
+    /// Takes in how many of the judged endpoints look dead for want of their Pod alone. It may trip by that.
+    pub fn look(&mut self, judged: usize, doubtful: usize, now: Moment) {
+        let Some(brake) = self.rules.brake else { return };
         if self.is_open(now) {
             self.tripped = None;
-            return None;
+            return;
         }
         let (judged, doubtful) = (judged + self.believed, doubtful + self.believed);
         let trips = brake.trips(judged, doubtful);
@@ -73,15 +81,15 @@ impl BrakeState {
             if !trips && self.passage(now) == Passage::OneByOne {
                 self.tripped = None;
             }
-            return None;
+            return;
         }
         if !trips {
-            return None;
+            return;
         }
         let why = format!(
             "{doubtful} of {judged} endpoints look dead because their Pods are gone, more than {brake}"
         );
-        Some(&self.tripped.insert(Tripped { at: now, why }).why)
+        self.tripped = Some(Tripped { at: now, why });
     }
 
     /// What may pass.
@@ -99,6 +107,11 @@ impl BrakeState {
     /// A release was made that rested on the absence of a Pod alone.
     pub fn believe(&mut self) {
         self.believed += 1;
+    }
+
+    /// The limit that something else of which there may be too many at once is over, unless it is let be.
+    pub fn limit_passed(&self, of: usize, number: usize, now: Moment) -> Option<Brake> {
+        self.rules.brake.filter(|brake| brake.trips(of, number) && !self.is_open(now))
     }
 
     /// An audit interval begins.
@@ -134,45 +147,52 @@ mod tests {
         BrakeState::new(rules, at(0))
     }
 
+    /// Looks, and tells what may pass.
+    fn look(brake: &mut BrakeState, judged: usize, doubtful: usize, second: u64) -> Passage {
+        brake.look(judged, doubtful, at(second));
+        brake.passage(at(second))
+    }
+
+    fn is_closed(passage: &Passage) -> bool {
+        matches!(passage, Passage::Closed { .. })
+    }
+
     #[test]
     fn it_holds_then_lets_pass_what_is_asked_one_by_one_then_is_trusted_again() {
         let mut brake = brake(0);
-        assert_eq!(brake.look(100, 50, at(1)), None);
-        assert_eq!(brake.passage(at(1)), Passage::Free);
-        assert!(brake.look(100, 51, at(2)).is_some_and(|why| why.contains("51 of 100")));
-        let Passage::Closed { until, .. } = brake.passage(at(3)) else { panic!("it is closed") };
+        assert_eq!(look(&mut brake, 100, 50, 1), Passage::Free);
+        let Passage::Closed { why, until } = look(&mut brake, 100, 51, 2) else { panic!("it is closed") };
+        assert!(why.contains("51 of 100"), "{why}");
         assert_eq!(until, Some(at(602)));
-        assert_eq!(brake.look(100, 0, at(3)), None);
-        assert!(matches!(brake.passage(at(601)), Passage::Closed { .. }), "the whole hold, whatever is seen");
-        brake.look(100, 51, at(602));
-        assert_eq!(brake.passage(at(602)), Passage::OneByOne);
-        brake.look(100, 50, at(603));
-        assert_eq!(brake.passage(at(603)), Passage::Free);
+        assert!(is_closed(&look(&mut brake, 100, 0, 3)));
+        assert!(is_closed(&brake.passage(at(601))), "the whole hold, whatever is seen");
+        assert_eq!(look(&mut brake, 100, 51, 602), Passage::OneByOne);
+        assert_eq!(look(&mut brake, 100, 50, 603), Passage::Free);
     }
 
     #[test]
     fn what_was_released_in_an_interval_counts_in_it() {
         let mut brake = brake(0);
         (0..30).for_each(|_| brake.believe());
-        assert!(brake.look(50, 11, at(1)).is_some(), "41 of 80");
+        assert!(is_closed(&look(&mut brake, 50, 11, 1)), "41 of 80");
         let mut brake = self::brake(0);
         (0..30).for_each(|_| brake.believe());
         brake.begin_interval();
-        assert!(brake.look(50, 11, at(1)).is_none(), "11 of 50");
+        assert_eq!(look(&mut brake, 50, 11, 1), Passage::Free, "11 of 50");
     }
 
     #[test]
     fn it_is_open_for_as_long_as_the_operator_says() {
         let mut brake = brake(600);
-        assert_eq!(brake.look(100, 100, at(599)), None);
-        assert!(brake.look(100, 100, at(600)).is_some());
+        assert_eq!(look(&mut brake, 100, 100, 599), Passage::Free);
+        assert!(is_closed(&look(&mut brake, 100, 100, 600)));
         brake.let_be_until(Some(at(700)));
         assert_eq!(brake.passage(at(601)), Passage::Free);
-        brake.look(100, 100, at(602));
-        assert!(brake.look(100, 100, at(700)).is_some(), "it trips anew");
+        assert_eq!(look(&mut brake, 100, 100, 602), Passage::Free);
+        assert!(is_closed(&look(&mut brake, 100, 100, 700)), "it trips anew");
         brake.let_be_until(Some(at(9000)));
-        assert_eq!(brake.look(100, 100, at(701)), None);
+        assert_eq!(look(&mut brake, 100, 100, 701), Passage::Free);
         brake.let_be_until(None);
-        assert!(brake.look(100, 100, at(702)).is_some(), "the operator has taken it back");
+        assert!(is_closed(&look(&mut brake, 100, 100, 702)), "the operator has taken it back");
     }
 }

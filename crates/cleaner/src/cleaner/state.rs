@@ -3,6 +3,7 @@
 
 mod outcome;
 mod standing;
+mod upkeep;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,22 +13,27 @@ use std::{
 use danm_api::{ApiGroup, Change};
 use leak_judge::{
     Action, Audit, Brake, EndpointPlan, Finding, Held, Judgement, Lookout, Moment, NetworkPlan, Observation,
-    Plan, Reason, Reporter, Rules, Slot, Source, Uid, Version, World, plan,
+    Plan, Reason, Reporter, Rules, Slot, Source, Uid, Version, World, is_report_only, plan,
 };
 
 use super::{
     Cadence, CleanerError, CleanerRules,
+    boot_memory::BootMemory,
     brake_state::{BrakeState, Passage},
     setbacks::{Setback, Setbacks, Target},
     single_pass::SinglePass,
     step::Step,
     under_way::UnderWay,
+    upkeep::Upkeep,
 };
 use crate::{Lead, confirm::Questions};
 
 /// A confirmation is believed for so long, so that not every write needs all reads again. Each write is
 /// guarded by the version it was judged at all the same.
-const CONFIRMED_FOR: Duration = Duration::from_secs(30);
+pub(super) const CONFIRMED_FOR: Duration = Duration::from_secs(30);
+
+/// A single pass waits for orphans to be ripe for so long at most.
+const ORPHANS_WAITED_FOR: Duration = Duration::from_secs(60);
 
 /// Everything that is known.
 #[derive(Debug)]
@@ -35,13 +41,17 @@ pub(crate) struct State {
     rules: CleanerRules,
     world: World,
     lookout: Lookout,
+    upkeep: Upkeep,
     brake: BrakeState,
+    boots: BootMemory,
     setbacks: Setbacks,
     under_way: UnderWay,
     single: SinglePass,
     /// The endpoints whose death was confirmed.
     confirmed: HashMap<Uid, Confirmation>,
     lead: Lead,
+    /// What the brake let pass when that was last told.
+    brake_told: Passage,
     is_stopping: bool,
     next_audit: Moment,
     /// The last step, if it was to wait and nothing has happened since that could change it.
@@ -79,12 +89,15 @@ impl State {
             rules,
             world: World::expecting(sources),
             lookout: Lookout::default(),
+            upkeep: Upkeep::default(),
             brake: BrakeState::new(rules.brake, now),
+            boots: BootMemory::default(),
             setbacks: Setbacks::default(),
             under_way: UnderWay::default(),
             single: SinglePass::default(),
             confirmed: HashMap::new(),
             lead: Lead { is_leading: rules.cadence == Cadence::Once, brake_open_until: None },
+            brake_told: Passage::Free,
             is_stopping: false,
             next_audit: now,
             waiting: None,
@@ -121,6 +134,9 @@ impl State {
     /// Takes in what was seen.
     pub(crate) fn observe(&mut self, observation: Observation, now: Moment) {
         let is_telling = tells_of_more_than_objects(&observation);
+        if Source::listed_by(&observation).is_some() {
+            self.upkeep.look_again();
+        }
         self.world.observe(self.without_known_pods(observation), now);
         if is_telling || self.world.has_news() {
             self.waiting = None;
@@ -128,6 +144,11 @@ impl State {
         for (object, parked) in self.world.newly_parked() {
             tracing::warn!(uid = parked.uid, "{object} cannot be used and is left alone: {}", parked.problem);
         }
+        self.lift_setbacks();
+    }
+
+    /// What a conflict was about may be seen before the conflict is answered, or after.
+    fn lift_setbacks(&mut self) {
         let world = &self.world;
         if self.setbacks.lift(|target| version_of(world, target)) {
             self.waiting = None;
@@ -150,6 +171,17 @@ impl State {
         self.is_stopping
     }
 
+    /// What the brake lets pass, if that is something else than when it was last told. A standby holds up nothing
+    /// and tells nothing; whoever comes to lead tells what it finds.
+    pub(crate) fn brake_news(&mut self, now: Moment) -> Option<Passage> {
+        let passage = self.brake.passage(now);
+        if !self.lead.is_leading || passage == self.brake_told {
+            return None;
+        }
+        self.brake_told.clone_from(&passage);
+        Some(passage)
+    }
+
     /// Chooses the next step. Nothing is looked at again where nothing has happened.
     pub(crate) fn decide(&mut self, now: Moment) -> Result<Step, CleanerError> {
         if let Some(Waiting { until }) = self.waiting
@@ -169,6 +201,13 @@ impl State {
         if !self.is_settled()? || !self.world.coverage().allows_verdicts() {
             // What was seen before counts as nothing once everything can be seen again.
             self.lookout = Lookout::default();
+            self.upkeep.forget();
+            return Ok(Step::Wait { until: None, why: String::new() });
+        }
+        if let Some(work) = self.boots.due(self.world.nodes().boots(), self.may_store_boots(), now) {
+            return Ok(Step::KeepBoots(work));
+        }
+        if !self.boots.has_answer() {
             return Ok(Step::Wait { until: None, why: String::new() });
         }
         let audit = self.is_audit_due(now).then(|| self.audit(now));
@@ -177,12 +216,15 @@ impl State {
         }
         self.forget_disproved();
         self.check_brake(now);
+        if audit.is_some() || self.upkeep.is_due(now) {
+            self.inspect(now);
+        }
         let candidates = self.candidates(now);
         if let Some(audit) = audit {
             let plan = self.plan(candidates.free.clone(), now);
             return Ok(Step::Report(self.standing(audit, candidates, plan, now)));
         }
-        if let Some(step) = self.work(&candidates.free, now) {
+        if let Some(step) = self.work(&candidates.free, now).or_else(|| self.mend(now)) {
             if self.rules.cadence == Cadence::Once {
                 self.single.tries(now);
             }
@@ -193,6 +235,12 @@ impl State {
             Cadence::Every(_) => Ok(Step::Wait { until: self.next_look(&plan, now), why: String::new() }),
             Cadence::Once => Ok(self.wait_or_end(candidates, plan, now)),
         }
+    }
+
+    /// A single pass leaves no memory behind, and whoever does not lead leaves that to whoever does.
+    fn may_store_boots(&self) -> bool {
+        let is_controller = matches!(self.rules.cadence, Cadence::Every(_));
+        is_controller && self.lead.is_leading && !self.rules.dry_run && !self.is_stopping
     }
 
     /// The confirming read of Pods carries metadata only. Of a Pod that is known it says less than is known.
@@ -213,6 +261,7 @@ impl State {
             self.next_audit = now + interval;
         }
         self.brake.begin_interval();
+        self.upkeep.begin_interval(now);
         self.setbacks.prune(now);
         let endpoints = self.world.endpoints();
         self.single.prune(|uid| endpoints.has_uid(uid));
@@ -235,11 +284,15 @@ impl State {
 
     fn check_brake(&mut self, now: Moment) {
         let doubtful = self.lookout.doubtful().judgements.iter();
-        let doubtful = doubtful.filter(|judgement| Brake::concerns(judgement.proof)).count();
+        let is_concerned = |judgement: &&Judgement| {
+            let endpoint = self.world.endpoints().get(judgement.slot);
+            let rules = &self.rules.judge;
+            Brake::concerns(judgement.proof)
+                && endpoint.is_some_and(|it| !is_report_only(it, judgement.proof, &self.world, rules))
+        };
+        let doubtful = doubtful.filter(is_concerned).count();
         let judged = self.world.endpoints().len();
-        if let Some(why) = self.brake.look(judged, doubtful, now) {
-            tracing::warn!("the brake holds: {why}; if that is true, {}", self.rules.cadence.how_to_go_on());
-        }
+        self.brake.look(judged, doubtful, now);
     }
 
     fn candidates(&self, now: Moment) -> Candidates {
@@ -258,7 +311,7 @@ impl State {
                 addresses: Vec::new(),
             };
             if let Passage::Closed { why, until } = &passage
-                && Brake::concerns(judgement.finding)
+                && passage.holds(judgement.finding)
             {
                 candidates.held.push(hold(Reason::Brake, *until, why.clone()));
                 continue;
@@ -381,25 +434,33 @@ impl State {
             Passage::Closed { until, .. } => until,
             Passage::Free | Passage::OneByOne => None,
         };
-        let all = proofs.into_iter().flatten().chain(brake).chain([self.next_audit]);
+        let upkeep = self.upkeep.next(now);
+        let boots = self.boots.next(self.world.nodes().boots(), self.may_store_boots());
+        let all =
+            proofs.into_iter().flatten().chain(brake).chain(upkeep).chain(boots).chain([self.next_audit]);
         all.filter(|next| *next > now).min()
     }
 
     /// A single pass waits for proofs that come in time, for what is under way and for what may yet work.
     fn wait_or_end(&mut self, candidates: Candidates, plan: Plan, now: Moment) -> Step {
         let Rules { grace, ownership_window, .. } = self.rules.judge;
-        let horizon = self.single.horizon(grace.max(ownership_window), now);
-        let proofs = [self.lookout.doubtful().next_ripe(), plan.next_ready()].into_iter().flatten();
+        let orphan_grace = self.rules.mend.orphan_for.filter(|grace| *grace <= ORPHANS_WAITED_FOR);
+        let patience = grace.max(ownership_window).max(orphan_grace.unwrap_or_default());
+        let horizon = self.single.horizon(patience, now);
+        let upkeep = self.upkeep.next(now);
+        let proofs = [self.lookout.doubtful().next_ripe(), plan.next_ready(), upkeep].into_iter().flatten();
         let retries = self.setbacks.next(now).filter(|_| !self.single.has_given_up(now));
         let until = proofs.filter(|next| *next <= horizon).chain(retries).filter(|next| *next > now).min();
         if until.is_some() || self.is_working() {
-            let is_held_up = candidates.held.iter().any(|held| held.reason == Reason::Conflict);
+            let is_conflict = |held: &Held| held.reason == Reason::Conflict;
+            let is_held_up = candidates.held.iter().any(is_conflict) || !self.upkeep.ripe.is_empty();
             if candidates.failed.is_empty() && !is_held_up && !self.is_working() {
                 self.single.rests();
             }
             return Step::Wait { until, why: self.waiting_for(&candidates, &plan) };
         }
         let audit = self.audit(now);
+        self.inspect(now);
         Step::End(self.standing(audit, candidates, plan, now))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use leak_judge::{Moment, Reason, Verdict};
+use leak_judge::{AnomalyKind, Moment, Reason, Verdict};
 use serde::Serialize;
 
 use super::{
@@ -31,8 +31,14 @@ pub struct Status {
     pub parked: BTreeMap<String, String>,
     /// Endpoints that were not found alive, by verdict and reason.
     pub doubtful: BTreeMap<(Verdict, Reason), usize>,
+    /// What does not agree in the address books of networks, as far as it is no passing state.
+    pub anomalies: BTreeMap<AnomalyKind, AnomalyStatus>,
+    /// Why no bits without endpoints are cleared, if there are too many of them.
+    pub orphan_brake: Option<String>,
     /// What the brake lets pass.
     pub brake: Passage,
+    /// Endpoints that are proved dead and held by the brake.
+    pub held_by_brake: usize,
     /// What did not work and is left alone for a while.
     pub troubles: Vec<Trouble>,
 }
@@ -44,6 +50,15 @@ pub struct SourceStatus {
     pub is_synced: bool,
     /// The same for people, with the reason if it cannot be read.
     pub words: String,
+}
+
+/// Anomalies of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AnomalyStatus {
+    /// How many addresses they are about.
+    pub count: usize,
+    /// The first of them.
+    pub examples: Vec<String>,
 }
 
 /// Something that did not work.

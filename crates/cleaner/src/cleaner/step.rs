@@ -1,16 +1,23 @@
 //! The steps of the loop, as values.
 
-use leak_judge::{Audit, EndpointPlan, Held, Moment, NetworkPlan};
+use leak_judge::{Audit, EndpointPlan, Held, Holder, Moment, NetworkPlan};
 
-use crate::confirm::Questions;
+use super::boot_memory::BootWork;
+use crate::{confirm::Questions, mend::MendPlan};
 
 /// What to do next.
 #[derive(Debug)]
 pub(crate) enum Step {
+    /// Read or store what is known of boots.
+    KeepBoots(BootWork),
     /// Ask the API server what the releases ahead rest on.
     Confirm(Questions),
     /// Release these.
     Release(Vec<NetworkPlan>),
+    /// Ask whether these live, whose bits are missing.
+    Recheck(Vec<Holder>),
+    /// Mend the address books of these networks.
+    Mend(Vec<MendPlan>),
     /// Tell how things stand: everything has been looked at.
     Report(Standing),
     /// Wait for news, for proofs that time gives, or for what is under way.

@@ -43,12 +43,20 @@ impl UnderWay {
     }
 
     pub(super) fn ask(&mut self, questions: &Questions) {
-        self.rounds += 1;
+        self.begin_round();
         self.asked.extend(questions.endpoints.iter().map(|question| question.uid.clone()));
     }
 
-    pub(super) fn answered(&mut self, questions: &Questions) {
+    pub(super) const fn begin_round(&mut self) {
+        self.rounds += 1;
+    }
+
+    pub(super) const fn end_round(&mut self) {
         self.rounds -= 1;
+    }
+
+    pub(super) fn answered(&mut self, questions: &Questions) {
+        self.end_round();
         questions.endpoints.iter().for_each(|question| {
             self.asked.remove(&question.uid);
         });
@@ -59,6 +67,12 @@ impl UnderWay {
         self.written.insert(plan.network.clone());
         let rows = plan.endpoints.iter().filter_map(|endpoint| Some((endpoint.uid.clone(), row(endpoint)?)));
         self.released.extend(rows);
+    }
+
+    /// The address book of a network is being mended.
+    pub(super) fn mend(&mut self, network: &NetworkId) {
+        self.releases += 1;
+        self.written.insert(network.clone());
     }
 
     /// A network was written, or not.

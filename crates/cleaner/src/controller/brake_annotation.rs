@@ -7,6 +7,11 @@ use jiff::Timestamp;
 /// The annotation on the Lease.
 const ANNOTATION: &str = "danm.io/cleaner-brake";
 
+/// The same as `kubectl annotate` wants to hear it.
+pub(super) fn go_on_until(until: Timestamp) -> String {
+    format!("{ANNOTATION}=go-on-until={until}")
+}
+
 /// For how much longer the brake is to be let be: `go-on-until=TIME`, in RFC 3339.
 pub(super) fn open_for(annotations: &BTreeMap<String, String>, now: Timestamp) -> Option<Duration> {
     let text = annotations.get(ANNOTATION)?;

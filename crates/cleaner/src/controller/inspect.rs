@@ -1,22 +1,29 @@
 //! What probes and people see of the controller.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
+use leak_judge::Moment;
 use operator_runtime::{Inspect, LeaseState, Role};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::{Passage, Status};
+use super::silence::Silence;
+use crate::{Clock, Passage, SourceStatus, Status, SystemClock};
 
 /// The latest status, and the election.
 pub(super) struct Inspection {
     status: Mutex<Option<Status>>,
     lease: watch::Receiver<LeaseState>,
+    silence: Silence,
+    clock: SystemClock,
 }
 
 impl Inspection {
-    pub(super) fn new(lease: watch::Receiver<LeaseState>) -> Self {
-        Self { status: Mutex::new(None), lease }
+    pub(super) fn new(lease: watch::Receiver<LeaseState>, silence: Silence, clock: SystemClock) -> Self {
+        Self { status: Mutex::new(None), lease, silence, clock }
     }
 
     pub(super) fn show(&self, status: Status) {
@@ -53,8 +60,12 @@ impl Inspect for Inspection {
             let doubtful = status.doubtful.iter().map(|((verdict, reason), count)| {
                 json!({"verdict": verdict, "reason": reason.code(), "endpoints": count})
             });
-            let sources: serde_json::Map<String, Value> =
-                status.sources.iter().map(|(name, source)| (name.clone(), json!(source.words))).collect();
+            let silence = self.silence.lengths();
+            let source = |(name, source): (&String, &SourceStatus)| {
+                let silent = silence.get(name).map(Duration::as_secs);
+                (name.clone(), json!({"state": source.words, "silentSeconds": silent}))
+            };
+            let sources: serde_json::Map<String, Value> = status.sources.iter().map(source).collect();
             json!({
                 "lease": role,
                 "leading": status.is_leading,
@@ -66,7 +77,9 @@ impl Inspect for Inspection {
                 "networks": status.networks,
                 "doubtful": doubtful.collect::<Vec<_>>(),
                 "parked": status.parked,
-                "brake": brake(&status.brake),
+                "anomalies": status.anomalies,
+                "orphanBrake": status.orphan_brake,
+                "brake": brake(status, self.clock.now()),
                 "troubles": status.troubles,
             })
         };
@@ -74,10 +87,16 @@ impl Inspect for Inspection {
     }
 }
 
-fn brake(passage: &Passage) -> Value {
-    match passage {
+/// `secondsLeft` is null where only somebody's word ends the hold.
+fn brake(status: &Status, now: Moment) -> Value {
+    match &status.brake {
         Passage::Free => json!({"state": "open"}),
         Passage::OneByOne => json!({"state": "one-by-one"}),
-        Passage::Closed { why, .. } => json!({"state": "holds", "why": why}),
+        Passage::Closed { why, until } => json!({
+            "state": "holds",
+            "why": why,
+            "heldEndpoints": status.held_by_brake,
+            "secondsLeft": until.map(|until| until.since(now).as_secs()),
+        }),
     }
 }

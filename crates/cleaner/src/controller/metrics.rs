@@ -2,14 +2,15 @@
 
 use std::sync::atomic::AtomicU64;
 
-use leak_judge::{Action, Row};
+use leak_judge::{Action, AnomalyKind, Row};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
-use crate::{Passage, Round, Status};
+use super::silence::Silence;
+use crate::{Mend, Passage, Round, Status};
 
 /// All of them.
 pub(super) struct Metrics {
@@ -18,12 +19,16 @@ pub(super) struct Metrics {
     freed: Counter,
     rounds: Family<ResultLabel, Counter>,
     audits: Counter,
+    anomalies: Family<KindLabel, Gauge>,
+    restored: Counter,
+    cleared: Counter,
     doubtful: Family<FindingLabels, Gauge>,
     objects: Family<KindLabel, Gauge>,
     synced: Family<SourceLabel, Gauge>,
     leading: Gauge,
     paused: Gauge,
     brake: Gauge,
+    held_by_brake: Gauge,
     parked: Gauge,
     troubles: Gauge,
     dropped_events: Gauge<u64, AtomicU64>,
@@ -57,8 +62,9 @@ struct SourceLabel {
 
 impl Metrics {
     /// Makes them, all at zero.
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(registry: &mut Registry, silence: Silence) -> Self {
         let registry = registry.sub_registry_with_prefix("danm_cleaner");
+        registry.register_collector(Box::new(silence));
         macro_rules! metric {
             ($name:literal, $help:literal) => {{
                 let metric = Default::default();
@@ -72,19 +78,30 @@ impl Metrics {
             freed: metric!("freed_addresses", "Addresses given back to their networks"),
             rounds: metric!("network_rounds", "Releases tried, a network and round each, by result"),
             audits: metric!("audits", "Complete looks at everything"),
+            anomalies: metric!("anomalies", "Addresses that do not agree with their networks, by kind"),
+            restored: metric!("restored_bits", "Bits set again that living endpoints missed"),
+            cleared: metric!("released_orphan_bits", "Bits cleared that no endpoint claimed"),
             doubtful: metric!("doubtful_endpoints", "Endpoints not found alive, by verdict and reason"),
             objects: metric!("objects", "Objects in the index, by kind"),
             synced: metric!("source_synced", "Whether a source was listed and is being watched"),
             leading: metric!("leading", "Whether this replica may act"),
             paused: metric!("paused", "Whether nothing can be judged because something cannot be read"),
             brake: metric!("brake", "0 open, 1 holding, 2 releasing what is proved one by one"),
+            held_by_brake: metric!(
+                "brake_held_endpoints",
+                "Endpoints that are proved dead and held by the brake"
+            ),
             parked: metric!("parked_objects", "Objects that cannot be used"),
             troubles: metric!("troubles", "Objects left alone for a while because a request failed"),
             dropped_events: metric!("dropped_events", "Events not published because too many waited"),
         }
     }
 
+    /// Bits without endpoints are counted with what was mended.
     pub(super) fn count_row(&self, row: &Row) {
+        if row.uid.is_empty() {
+            return;
+        }
         match row.action {
             Action::Released => {
                 self.released.get_or_create(&ReasonLabel { reason: row.reason.code() }).inc();
@@ -102,6 +119,11 @@ impl Metrics {
         self.rounds.get_or_create(&ResultLabel { result }).inc();
     }
 
+    pub(super) fn count_mend(&self, mend: &Mend) {
+        self.restored.inc_by(mend.restored.try_into().unwrap_or(u64::MAX));
+        self.cleared.inc_by(mend.freed.try_into().unwrap_or(u64::MAX));
+    }
+
     pub(super) fn count_audit(&self) {
         self.audits.inc();
     }
@@ -113,6 +135,10 @@ impl Metrics {
             let labels =
                 FindingLabels { verdict: format!("{verdict:?}").to_lowercase(), reason: reason.code() };
             set(&self.doubtful.get_or_create(&labels), *count);
+        }
+        for kind in AnomalyKind::ALL {
+            let count = status.anomalies.get(&kind).map_or(0, |anomalies| anomalies.count);
+            set(&self.anomalies.get_or_create(&KindLabel { kind: kind.code() }), count);
         }
         let objects = [
             ("pods", status.pods),
@@ -135,6 +161,7 @@ impl Metrics {
             Passage::Closed { .. } => 1,
             Passage::OneByOne => 2,
         });
+        set(&self.held_by_brake, status.held_by_brake);
         set(&self.parked, status.parked.len());
         set(&self.troubles, status.troubles.len());
         self.dropped_events.set(dropped_events);

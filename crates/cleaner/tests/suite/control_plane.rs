@@ -4,9 +4,11 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 
 mod access;
+mod batch;
 mod controller;
 mod crash;
 mod definitions;
+mod failover;
 mod incidents;
 mod node_loss;
 mod pass;
@@ -15,6 +17,7 @@ mod report;
 mod rights;
 mod running;
 mod shapes;
+mod upkeep;
 
 use testkit::{Cluster, Server, Unavailable};
 

@@ -42,7 +42,7 @@ async fn inhabited(cluster: &mut Cluster, numbers: &[u32]) {
     }
 }
 
-/// Row 3.
+/// Scenario 3.
 #[tokio::test]
 async fn the_address_of_a_deleted_pod_is_free_a_second_after_the_grace() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -65,7 +65,7 @@ async fn the_address_of_a_deleted_pod_is_free_a_second_after_the_grace() {
     .await;
 }
 
-/// Rows 1 and 2: the same name again, once with another address and once with the same.
+/// Scenarios 1 and 2: the same name again, once with another address and once with the same.
 #[tokio::test]
 async fn of_a_pod_that_is_made_again_only_the_old_endpoint_goes() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -84,7 +84,7 @@ async fn of_a_pod_that_is_made_again_only_the_old_endpoint_goes() {
     eventually("only the lost address is free", async || bits(&cluster).await == [6, 7]).await;
 }
 
-/// Rows 30 to 42, 46, 58 and 59 by the shapes they have, acted on by the controller.
+/// Scenarios 30, 32, 33, 35, 36, 37, 39, 40, 41, 42, 46 and 58 by the shapes they have, acted on by the controller.
 #[tokio::test]
 async fn a_controller_frees_what_a_single_pass_frees() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -128,7 +128,7 @@ async fn a_dry_run_writes_nothing_no_lease_and_no_event() {
     assert!(cluster.send(Method::GET, &format!("{LEASES}/danm-cleaner"), None).await.is_err(), "no Lease");
 }
 
-/// Row 65.
+/// Scenario 65.
 #[tokio::test]
 async fn a_leader_that_is_told_to_stop_makes_way_at_once() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -163,26 +163,57 @@ async fn kinds_that_are_installed_later_are_cleaned_too() {
     assert_eq!(bits(&cluster).await, [0; 0]);
 }
 
+/// The messages of the Events of the Lease as it is now, with their kind and reason, in the order of time.
+async fn notes_of_lease(cluster: &Cluster) -> Vec<(String, String, String)> {
+    let lease = cluster.send(Method::GET, &format!("{LEASES}/danm-cleaner"), None).await.unwrap_or_default();
+    let path = "/api/v1/namespaces/kube-system/events";
+    let events = cluster.send(Method::GET, path, None).await.expect("events");
+    let ours = |event: &&Value| event["involvedObject"]["uid"] == lease["metadata"]["uid"];
+    let mut ours: Vec<&Value> = events["items"].as_array().expect("a list").iter().filter(ours).collect();
+    ours.sort_by_key(|event| {
+        event["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse::<u64>().ok())
+    });
+    let text = |event: &Value, field: &str| event[field].as_str().unwrap_or_default().to_owned();
+    ours.iter().map(|event| (text(event, "type"), text(event, "reason"), text(event, "message"))).collect()
+}
+
 #[tokio::test]
-async fn the_brake_holds_until_the_lease_says_otherwise() {
+async fn the_brake_holds_until_the_lease_says_otherwise_and_an_event_says_how() {
     let Ok(mut cluster) = crate::cluster().await else { return };
     inhabited(&mut cluster, &[5, 6, 7]).await;
-    let arguments = ["--max-release", "50%", "--max-release-min", "1"];
-    let cleaner = Running::start(&cluster.kubeconfig(), &arguments).await;
-    cleaner.idle().await;
     for pod in ["p5", "p6"] {
         cluster.delete(&objects::pod("ran", pod, "node-a")).await;
     }
-    eventually("it holds", async || cleaner.metric("danm_cleaner_brake").await == Some(1.0)).await;
-    let held = bits(&cluster).await;
-    assert!(held.len() >= 2, "one may have gone before the other was seen: {held:?}");
-    assert!(cleaner.log().contains("danm.io/cleaner-brake"), "it says what to do");
+    let arguments = ["--max-release", "50%", "--max-release-min", "1"];
+    let cleaner = Running::start(&cluster.kubeconfig(), &arguments).await;
+    eventually("it holds", async || cleaner.metric("danm_cleaner_brake_held_endpoints").await == Some(2.0))
+        .await;
+    assert_eq!(cleaner.metric("danm_cleaner_brake").await, Some(1.0));
+    let brake = cleaner.state().await["brake"].clone();
+    assert_eq!((&brake["state"], &brake["heldEndpoints"]), (&json!("holds"), &json!(2)), "{brake}");
+    assert!(brake["secondsLeft"].as_u64().is_some_and(|left| (500..600).contains(&left)), "{brake}");
+    eventually("an Event tells", async || !notes_of_lease(&cluster).await.is_empty()).await;
+    let (kind, reason, message) = notes_of_lease(&cluster).await.remove(0);
+    assert_eq!((&*kind, &*reason), ("Warning", "BrakeHolds"));
+    assert!(message.contains("2 of 3 endpoints look dead"), "{message}");
+    assert!(cleaner.log().contains(&message), "the log says the same");
+    assert_eq!(bits(&cluster).await, [5, 6, 7]);
 
-    let note =
-        json!({"metadata": {"annotations": {"danm.io/cleaner-brake": "go-on-until=2999-01-01T00:00:00Z"}}});
+    // An operator does as the Event says.
+    let (_, command) =
+        message.split_once("kubectl -n kube-system annotate lease danm-cleaner ").expect("a command");
+    let (name, value) = command.trim_end_matches(" --overwrite").split_once('=').expect("an annotation");
+    let note = json!({"metadata": {"annotations": {name: value}}});
     let lease = format!("{LEASES}/danm-cleaner");
     cluster.send(Method::PATCH, &lease, Some(&note)).await.expect("annotated");
     eventually("it goes on", async || bits(&cluster).await == [7]).await;
+    eventually("an Event tells", async || notes_of_lease(&cluster).await.len() == 2).await;
+    let (kind, reason, _) = notes_of_lease(&cluster).await.remove(1);
+    assert_eq!((&*kind, &*reason), ("Normal", "BrakeReleased"));
+    eventually("none is held", async || {
+        cleaner.metric("danm_cleaner_brake_held_endpoints").await == Some(0.0)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -197,9 +228,41 @@ async fn after_the_hold_each_pod_is_asked_for_by_name() {
     eventually("it holds", async || cleaner.metric("danm_cleaner_brake").await == Some(1.0)).await;
     assert_eq!(bits(&cluster).await, [5, 6]);
     eventually("it goes on", async || bits(&cluster).await.is_empty()).await;
+    let reasons = async || {
+        let notes = notes_of_lease(&cluster).await;
+        notes.into_iter().map(|(_, reason, _)| reason).collect::<Vec<String>>()
+    };
+    eventually("Events tell", async || {
+        reasons().await.starts_with(&["BrakeHolds".to_owned(), "BrakeEases".to_owned()])
+    })
+    .await;
 }
 
-/// Row 29.
+/// Whoever acts tells; a standby that sees the same does not.
+#[tokio::test]
+async fn only_the_leader_tells_of_the_brake() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    inhabited(&mut cluster, &[5, 6]).await;
+    let arguments = ["--max-release", "0", "--max-release-min", "0", "--brake-hold", "forever"];
+    let leader = Running::start(&cluster.kubeconfig(), &arguments).await;
+    eventually("one leads", async || leader.metric("danm_cleaner_leading").await == Some(1.0)).await;
+    let standby = Running::start(&cluster.kubeconfig(), &arguments).await;
+    standby.idle().await;
+    cluster.delete(&objects::pod("ran", "p5", "node-a")).await;
+    for cleaner in [&leader, &standby] {
+        eventually("both hold", async || cleaner.metric("danm_cleaner_brake").await == Some(1.0)).await;
+    }
+    eventually("one tells", async || notes_of_lease(&cluster).await.len() == 1).await;
+    assert!(!standby.log().contains("the brake holds"), "{}", standby.log());
+    assert_eq!(standby.state().await["brake"]["secondsLeft"], Value::Null, "only somebody's word ends it");
+
+    leader.stop().await;
+    eventually("the next leader tells", async || notes_of_lease(&cluster).await.len() == 2).await;
+    assert!(standby.log().contains("until somebody says so"), "{}", standby.log());
+    assert_eq!(bits(&cluster).await, [5, 6]);
+}
+
+/// Scenario 29.
 #[tokio::test]
 async fn an_endpoint_with_a_foreign_finalizer_is_freed_once_and_holds_up_nobody() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -215,6 +278,10 @@ async fn an_endpoint_with_a_foreign_finalizer_is_freed_once_and_holds_up_nobody(
     eventually("its address is free", async || bits(&cluster).await == [5, 6]).await;
     eventually("it is known why it stays", async || {
         cleaner.state().await["doubtful"].to_string().contains("pod-gone")
+    })
+    .await;
+    eventually("it is marked, once its address is free", async || {
+        cluster.get(&kept).await.is_some_and(|kept| !kept["metadata"]["deletionTimestamp"].is_null())
     })
     .await;
     let version = async || {

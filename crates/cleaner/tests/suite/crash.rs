@@ -25,7 +25,7 @@ async fn kill_after(cluster: &mut Cluster, last: usize) -> bool {
     stopped
 }
 
-/// Row 28, and with the answer lost each time rows 24 and 25.
+/// Scenarios 24, 25 and 28: the answer to the last request is lost each time.
 #[tokio::test]
 async fn killed_at_any_request_and_started_again_it_ends_in_the_same_state() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -52,7 +52,7 @@ async fn killed_at_any_request_and_started_again_it_ends_in_the_same_state() {
     assert!(last > 40, "only {last} requests: the program was not seen at work");
 }
 
-/// Row 27.
+/// Scenario 27.
 #[tokio::test]
 async fn two_at_once_do_no_harm() {
     let Ok(mut cluster) = crate::cluster().await else { return };

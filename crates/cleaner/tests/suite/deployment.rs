@@ -6,7 +6,7 @@ use clap::Parser;
 use danm_api::{ApiGroup, NetworkKind};
 use http::Method;
 use sandbox::Recorded;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{manifests, objects};
 
 use crate::{
@@ -63,9 +63,10 @@ fn used(request: &Recorded) -> Option<Right> {
     Some((group.to_owned(), resource.to_owned(), verb.to_owned()))
 }
 
-/// Of each kind in each group a network with a dead endpoint, and a dead endpoint whose network is gone.
+/// Of each kind in each group a network with a dead endpoint and a living one whose bit is clear, and a dead endpoint
+/// whose network is gone.
 fn one_of_each() -> Vec<Value> {
-    let mut all = Vec::new();
+    let mut all = vec![objects::pod("ran", "lives", "node-a")];
     for group in ApiGroup::ALL {
         for kind in NetworkKind::ALL {
             let name = format!("{group}-{kind}").to_lowercase();
@@ -76,6 +77,9 @@ fn one_of_each() -> Vec<Value> {
             };
             all.push(objects::with_bits(objects::network(group, kind, "ran", &name), &[5]));
             all.push(endpoint(&name, format!("dead-{name}")));
+            let living = objects::with(endpoint(&name, format!("living-{name}")), "/spec/Pod", "lives");
+            let living = objects::with(living, "/spec/PodUID", objects::uid("ran/lives"));
+            all.push(objects::with(living, "/spec/Interface/Address", "10.0.0.6/24"));
             all.push(endpoint("no-such-network", format!("lost-{name}")));
         }
     }
@@ -87,8 +91,20 @@ async fn the_manifest_gives_exactly_the_rights_that_are_used() {
     let mut cluster = crate::cluster().await.expect("it is in memory");
     shapes::fill(&mut cluster).await;
     cluster.create(one_of_each()).await;
+    let booted = |boot| objects::booted(objects::node("node-c", "True"), boot, 1);
+    cluster.create([booted("first")]).await;
     cluster.sandbox().clear_requests();
     let cleaner = Running::start(&cluster.kubeconfig(), &[]).await;
+    eventually("the boot is stored", async || {
+        let requests = cluster.sandbox().requests();
+        requests
+            .iter()
+            .filter_map(used)
+            .any(|(_, resource, verb)| resource == "configmaps" && verb == "create")
+    })
+    .await;
+    let reboot = json!({"status": booted("second")["status"]});
+    cluster.send(Method::PATCH, "/api/v1/nodes/node-c/status", Some(&reboot)).await.expect("it is taken");
     // The Lease is renewed, too.
     eventually("all is used", async || {
         let requests = cluster.sandbox().requests();

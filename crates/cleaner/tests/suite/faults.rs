@@ -10,7 +10,7 @@ use testkit::{Cluster, objects};
 
 use crate::{
     program::clean,
-    running::{Running, eventually},
+    running::{PATIENCE, Running, eventually, within},
 };
 
 const GROUP: ApiGroup = ApiGroup::DanmK8sIo;
@@ -57,7 +57,7 @@ fn pods() -> Match {
     Match::any().path("/api/v1/pods")
 }
 
-/// Rows 4 and 20.
+/// Scenarios 4 and 20.
 #[tokio::test]
 async fn a_pod_that_a_dead_watch_did_not_show_is_found_by_the_confirming_read() {
     let mut cluster = filled().await;
@@ -71,7 +71,20 @@ async fn a_pod_that_a_dead_watch_did_not_show_is_found_by_the_confirming_read() 
 
     eventually("the dead one is gone", async || endpoints(&cluster).await == ["c5", "d6"]).await;
     assert_eq!(bits(&cluster, "d").await, [6]);
-    drop(cleaner);
+    let silent = async |source: &str| {
+        let name = format!("danm_cleaner_source_silent_seconds{{source=\"{source}\"}}");
+        cleaner.metric(&name).await.expect("it was heard once")
+    };
+    eventually("the silence of the dead watch rises, and not that of others", async || {
+        let endpoint = endpoint("noise", "unseen", "d", "10.0.0.6");
+        cluster.create_at_once([endpoint.clone()]).await;
+        cluster.delete(&endpoint).await;
+        silent("pods").await > 2.0 && silent("danmeps.danm.k8s.io").await < 1.0
+    })
+    .await;
+    let state = cleaner.state().await["sources"]["pods"].clone();
+    assert_eq!(state["state"], "synced");
+    assert!(state["silentSeconds"].as_u64() >= Some(2), "{state}");
 }
 
 #[tokio::test]
@@ -96,7 +109,7 @@ async fn a_node_that_is_gone_without_having_been_seen_to_go_confirms_nothing() {
     drop(cleaner);
 }
 
-/// Row 5.
+/// Scenario 5.
 #[tokio::test]
 async fn nothing_is_released_before_pods_can_be_listed() {
     let cluster = filled().await;
@@ -112,7 +125,7 @@ async fn nothing_is_released_before_pods_can_be_listed() {
     cleaner.ready().await;
 }
 
-/// Row 6.
+/// Scenario 6.
 #[tokio::test]
 async fn what_a_cache_serves_is_not_judged() {
     let cluster = filled().await;
@@ -128,7 +141,7 @@ async fn what_a_cache_serves_is_not_judged() {
     assert!(requests.len() > 10, "it was at work");
 }
 
-/// Row 8.
+/// Scenario 8.
 #[tokio::test]
 async fn a_list_of_pods_that_comes_back_empty_kills_nobody() {
     let cluster = filled().await;
@@ -139,7 +152,28 @@ async fn a_list_of_pods_that_comes_back_empty_kills_nobody() {
     assert_eq!(bits(&cluster, "c").await, [5]);
 }
 
-/// Row 9.
+/// Scenarios 8 and 17: Nodes that are not in a list are asked for by name before Pods are given up that are bound to them.
+#[tokio::test]
+async fn a_list_of_nodes_that_comes_back_empty_kills_nobody() {
+    let cluster = filled().await;
+    cluster.sandbox().inject(fault(Match::no_watches().path("/api/v1/nodes"), Effect::Truncate(0)));
+    let cleaner = Running::start(&cluster.kubeconfig(), &["--leader-elect", "false"]).await;
+    cleaner.idle().await;
+    let lost = "danm_cleaner_doubtful_endpoints{verdict=\"unknown\",reason=\"first-observation\"}";
+    eventually("they look lost", async || cleaner.metric(lost).await == Some(1.0)).await;
+    cluster.sandbox().clear_requests();
+    // As long as the quarantine lasts there is nothing to ask.
+    within(PATIENCE * 2, "it is asked for by name", async || {
+        let requests = cluster.sandbox().requests();
+        requests.iter().any(|request| request.uri.path() == "/api/v1/nodes/node-a")
+    })
+    .await;
+    eventually("it lives", async || cleaner.metric(lost).await.is_none()).await;
+    assert!(endpoints(&cluster).await.contains(&"c5".to_owned()));
+    assert_eq!(bits(&cluster, "c").await, [5]);
+}
+
+/// Scenario 9.
 #[tokio::test]
 async fn a_list_that_breaks_off_is_begun_anew_and_judged_when_it_is_complete() {
     let mut cluster = filled().await;
@@ -155,7 +189,7 @@ async fn a_list_that_breaks_off_is_begun_anew_and_judged_when_it_is_complete() {
     assert_eq!(endpoints(&cluster).await, ["c5", "d6"]);
 }
 
-/// Row 25.
+/// Scenario 25.
 #[tokio::test]
 async fn a_write_whose_answer_is_lost_is_not_made_twice() {
     let cluster = filled().await;
@@ -210,7 +244,7 @@ async fn a_network_that_does_not_answer_holds_up_nobody_else() {
     assert!(success && took < Duration::from_secs(2), "{took:?}");
 }
 
-/// Row 62.
+/// Scenario 62.
 #[tokio::test]
 async fn a_busy_server_is_left_alone_for_as_long_as_it_asks_for() {
     let cluster = filled().await;
@@ -226,7 +260,7 @@ async fn a_busy_server_is_left_alone_for_as_long_as_it_asks_for() {
     assert_eq!(endpoints(&cluster).await, ["c5"]);
 }
 
-/// Row 64.
+/// Scenario 64.
 #[tokio::test]
 async fn rights_that_are_lost_pause_what_needs_them_and_are_shown() {
     let mut cluster = filled().await;
@@ -262,7 +296,7 @@ async fn an_api_server_that_is_gone_pauses_everything_until_it_is_back() {
     cleaner.ready().await;
 }
 
-/// Row 63.
+/// Scenario 63.
 #[tokio::test]
 async fn a_namespace_that_is_being_deleted_is_cleaned_without_making_anything_in_it() {
     let cluster = filled().await;
@@ -302,7 +336,7 @@ async fn a_lease_that_cannot_be_renewed_pauses_releasing_and_is_shown() {
     eventually("it goes on", async || endpoints(&cluster).await == ["c5"]).await;
 }
 
-/// Row 48.
+/// Scenario 48.
 #[tokio::test]
 async fn watches_that_begin_anew_after_a_gap_lose_nothing() {
     let mut cluster = filled().await;
@@ -321,7 +355,7 @@ async fn watches_that_begin_anew_after_a_gap_lose_nothing() {
     cleaner.ready().await;
 }
 
-/// Row 7.
+/// Scenario 7.
 #[tokio::test]
 async fn after_a_restore_of_the_data_store_an_address_is_watched_for_the_whole_window_again() {
     const WINDOW: Duration = Duration::from_secs(4);

@@ -27,7 +27,7 @@ fn dead(number: usize) -> Value {
     objects::with(objects::endpoint(GROUP, "ran", &name, "gone", "n"), "/spec/Interface/Address", address)
 }
 
-/// Row 6.
+/// Scenario 6.
 #[tokio::test]
 async fn no_read_is_served_from_a_cache() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -97,7 +97,7 @@ async fn nothing_is_written_but_what_was_judged() {
     assert_eq!(body("DELETE")["preconditions"], preconditions);
 }
 
-/// Row 26: DANM writes the same network 200 times a second. Each attempt was once a version behind, for ever:
+/// Scenario 26: DANM writes the same network 200 times a second. Each attempt was once a version behind, for ever:
 /// events waited unread while the answer to a write was waited for.
 #[tokio::test]
 async fn a_network_that_others_write_all_the_time_is_cleaned_all_the_same() {
@@ -144,7 +144,7 @@ async fn an_address_is_watched_for_the_window_before_it_is_freed() {
     assert!(started.elapsed() >= Duration::from_secs(3));
 }
 
-/// Row 8, with the limits that an operator can set.
+/// Scenario 8, with the limits that an operator can set.
 #[tokio::test]
 async fn the_brake_holds_what_the_absence_of_pods_alone_proves() {
     let Ok(mut cluster) = crate::cluster().await else { return };

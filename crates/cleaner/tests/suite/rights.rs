@@ -66,7 +66,16 @@ async fn may_list_as_granted(cluster: &Cluster, rights: &[(&str, &str, &[&str])]
 async fn without_rights_nothing_is_judged() {
     let Ok(mut cluster) = crate::cluster().await else { return };
     shapes::fill(&mut cluster).await;
-    grant(&cluster, &[("", "nodes", &READ), ("danm.k8s.io", "*", &READ), ("danm.io", "*", &READ)]).await;
+    grant(
+        &cluster,
+        &[
+            ("", "nodes", &READ),
+            ("", "namespaces", &READ),
+            ("danm.k8s.io", "*", &READ),
+            ("danm.io", "*", &READ),
+        ],
+    )
+    .await;
 
     let run = clean(&cluster.plane().kubeconfig_of("cleaner"), &[]).await;
 
@@ -74,7 +83,7 @@ async fn without_rights_nothing_is_judged() {
     assert_eq!(run.out, "", "no verdict");
 }
 
-/// Row 64.
+/// Scenario 64.
 #[tokio::test]
 async fn what_depends_on_networks_that_cannot_be_read_is_held_and_the_rest_goes() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -84,6 +93,7 @@ async fn what_depends_on_networks_that_cannot_be_read_is_held_and_the_rest_goes(
         &[
             ("", "pods", &["list", "watch", "get"]),
             ("", "nodes", &["list", "watch", "get"]),
+            ("", "namespaces", &READ),
             ("danm.k8s.io", "danmeps", &["list", "watch", "delete"]),
             ("danm.k8s.io", "danmnets", &["list", "watch", "get", "patch"]),
             ("danm.k8s.io", "clusternetworks", &["list", "watch", "get", "patch"]),
@@ -169,6 +179,29 @@ async fn the_rights_of_the_manifest_are_enough_for_the_controller() {
     .await;
     assert!(cluster.send(Method::GET, lease, None).await.is_ok(), "it holds the Lease");
     assert!(!cleaner.log().contains("forbidden"), "{}", cleaner.log());
+}
+
+#[tokio::test]
+async fn the_rights_of_the_manifest_are_enough_to_tell_of_the_brake() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    let lease = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/danm-cleaner";
+    let _ = cluster.send(Method::DELETE, lease, None).await;
+    shapes::fill(&mut cluster).await;
+    deploy(&cluster).await;
+
+    let kubeconfig = cluster.plane().kubeconfig_of("cleaner");
+    let cleaner = Running::start(&kubeconfig, &["--max-release", "0", "--max-release-min", "0"]).await;
+
+    eventually("it holds", async || cleaner.metric("danm_cleaner_brake").await == Some(1.0)).await;
+    let lease = cluster.send(Method::GET, lease, None).await.expect("it holds the Lease");
+    let uid = lease["metadata"]["uid"].as_str().expect("a uid");
+    // As kubectl describe asks for them.
+    let path = format!("/api/v1/namespaces/kube-system/events?fieldSelector=involvedObject.uid%3D{uid}");
+    eventually("there is an Event", async || {
+        let events = cluster.send(Method::GET, &path, None).await.expect("events");
+        events["items"].to_string().contains("BrakeHolds")
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -95,6 +95,11 @@ impl Running {
             .await;
     }
 
+    /// Kills it, without a word and without waiting for anything: as a Node that loses power.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+
     /// Tells it to stop, and waits for that: how long it took, and whether it called that success.
     pub async fn stop(mut self) -> (Duration, bool) {
         let begun = Instant::now();
@@ -108,10 +113,15 @@ impl Running {
 }
 
 /// Waits for a condition.
-pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn eventually(what: &str, holds: impl AsyncFnMut() -> bool) {
+    within(PATIENCE, what, holds).await;
+}
+
+/// Waits for a condition that may take longer than usual.
+pub async fn within(limit: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !holds().await {
-        assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -4,9 +4,11 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 
 mod access;
+mod batch;
 mod controller;
 mod crash;
 mod deployment;
+mod failover;
 mod faults;
 mod incidents;
 mod pass;
@@ -14,6 +16,8 @@ mod program;
 mod report;
 mod running;
 mod shapes;
+mod upkeep;
+mod upkeep_faults;
 
 use testkit::{Cluster, Server, Unavailable};
 

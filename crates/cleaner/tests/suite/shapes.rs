@@ -28,6 +28,7 @@ dynamic dangling pod-gone released
 finished unknown pod-finished held 10.0.0.13=danm:keep
 foreign dangling pod-gone released 10.9.9.9=foreign:keep
 gateway dangling pod-gone released 10.0.0.1=danm:keep
+job-done dangling pod-finished released 10.0.0.17=danm:free
 layer-2 dangling pod-gone released
 lost-network dangling pod-gone released 10.0.0.5=danm:already-free
 lost-node dangling node-gone released 10.0.0.9=danm:free
@@ -98,6 +99,7 @@ fn pods() -> Vec<Value> {
         pod("alive"),
         pod("namesake"),
         with(pod("finished"), "/status/phase", "Succeeded"),
+        with(with(pod("job-done"), "/status/phase", "Succeeded"), "/spec/restartPolicy", "Never"),
         with(pod("terminating"), "/metadata/finalizers", json!(["danm.io/test"])),
         pod("no-uid-alive"),
     ]
@@ -114,7 +116,7 @@ fn networks() -> Vec<Value> {
     let new = network(NEW, NetworkKind::DanmNet, "ran", "new");
     let calico = with(net(NetworkKind::DanmNet, "calico"), "/spec/NetworkType", "calico");
     vec![
-        with_bits(n, &[1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 99]),
+        with_bits(n, &[1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 99]),
         with_bits(net(NetworkKind::TenantNetwork, "n"), &[5]),
         with_bits(net(NetworkKind::ClusterNetwork, "n"), &[5, 77]),
         with(dual, "/spec/Options/alloc6", objects::alloc(&[5])),
@@ -154,6 +156,7 @@ fn endpoints() -> Vec<Value> {
         without_uid("no-uid-dead", "10.0.0.11/24"),
         with(ep("silent-node", "10.0.0.12/24"), "/spec/Host", "node-b"),
         ep("finished", "10.0.0.13/24"),
+        ep("job-done", "10.0.0.17/24"),
         ep("terminating", "10.0.0.14/24"),
         of_pod("static-pod", "etcd-node-a", "10.0.0.15/24"),
         ep("twin-1", "10.0.0.16/24"),

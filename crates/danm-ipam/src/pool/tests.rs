@@ -57,7 +57,7 @@ fn gateways_outside_the_pool_have_no_bit() {
     assert_eq!(pool(Family::Ipv4, &options).gateways().count(), 0);
 }
 
-/// Row 38 of the scenarios.
+/// Scenario 38 of the scenarios.
 #[test]
 fn the_smallest_and_the_largest_subnets_have_the_right_ends() {
     let cases: [(Family, NetworkOptions, u32, &str); 7] = [
@@ -115,7 +115,7 @@ fn members_that_the_reference_writes_empty_mean_their_defaults() {
     assert_eq!(Pool::new(Family::Ipv6, &options), Ok(None));
 }
 
-/// Row 37 of the scenarios.
+/// Scenario 37 of the scenarios.
 #[test]
 fn releasing_never_clears_the_ends_or_a_gateway() {
     let mut options = ipv4("10.60.0.64/26");

@@ -1,7 +1,7 @@
-//! What the Node of a Pod that is gone says about whether it still runs.
+//! What the machine of a Pod that is gone, or has ended for good, says about whether it still runs.
 
 use super::{Case, Evidence};
-use crate::{Finding, HostState, Reason, Verdict};
+use crate::{Finding, HostState, Reason, Verdict, world::BootAge};
 
 /// State of the Node: a kubelet that answers has stopped what the API server does not know any more, a
 /// machine that is gone runs nothing, and of one that does not answer nobody knows.
@@ -9,30 +9,61 @@ pub struct NodeEvidence;
 
 impl Evidence for NodeEvidence {
     fn weigh(&self, case: Case<'_>) -> Option<Finding> {
-        Some(match case.hosts.state(&case.endpoint.host) {
+        let dangling = |reason| Finding::new(Verdict::Dangling, reason);
+        let unknown = |reason| Finding::new(Verdict::Unknown, reason);
+        let is_finished = case.life().is_some();
+        let age = case.boot_age();
+        let host = &case.endpoint.host;
+        Some(match case.hosts.state(host) {
             Some(HostState::Ready { node, .. })
-                if may_be_static(&case.endpoint.pod, node, &case.endpoint.host) =>
+                if may_be_static(&case.endpoint.pod, node, host) && !is_finished =>
             {
-                Finding::new(Verdict::Unknown, Reason::StaticPod)
+                unknown(Reason::StaticPod)
             }
-            Some(HostState::Ready { .. }) => Finding::new(Verdict::Dangling, Reason::PodGone),
-            Some(HostState::OutOfService { .. }) => Finding::new(Verdict::Dangling, Reason::NodeOutOfService),
-            Some(HostState::Gone) => Finding::new(Verdict::Dangling, Reason::NodeGone),
-            Some(HostState::NotReady { .. }) => Finding::new(Verdict::Unknown, Reason::NodeNotReady),
-            Some(HostState::Doubtful(_)) | None => Finding::new(Verdict::Unknown, Reason::HostUnknown),
+            Some(HostState::Ready { node, .. }) if is_finished => {
+                if case.pod_ran_on(node) {
+                    dangling(Reason::PodFinished)
+                } else {
+                    unknown(Reason::HostUnknown)
+                }
+            }
+            // Its kubelet answers: that the endpoint was there before the boot showed is a second witness only.
+            Some(HostState::Ready { .. }) if age > BootAge::Unknown => dangling(Reason::NodeRebooted),
+            Some(HostState::Ready { .. }) => dangling(Reason::PodGone),
+            Some(HostState::OutOfService { .. }) => dangling(Reason::NodeOutOfService),
+            Some(HostState::Gone) => dangling(Reason::NodeGone),
+            // Nobody answers: nothing less will do than that the sandbox cannot have outlived a boot.
+            Some(HostState::NotReady { .. }) if age == BootAge::Earlier => dangling(Reason::NodeRebooted),
+            Some(HostState::NotReady { silent_since: Some(_), .. })
+                if case.rules.unreachable_grace.is_some() =>
+            {
+                dangling(Reason::NodeUnreachable)
+            }
+            Some(HostState::NotReady { .. }) => unknown(Reason::NodeNotReady),
+            Some(HostState::Doubtful(_)) | None => unknown(Reason::HostUnknown),
         })
     }
 
     fn describe(&self, case: Case<'_>) -> Option<String> {
         let host = &case.endpoint.host;
-        Some(match case.hosts.state(host)? {
+        let state = match case.hosts.state(host)? {
             HostState::Ready { node, .. } => format!("Node {node} is Ready"),
-            HostState::NotReady { node } => format!("Node {node} is not Ready and may still run the Pod"),
+            HostState::NotReady { node, .. } if case.boot_age() == BootAge::Earlier => {
+                format!("Node {node} is not Ready")
+            }
+            HostState::NotReady { node, .. } => format!("Node {node} is not Ready and may still run the Pod"),
             HostState::OutOfService { node } => {
                 format!("Node {node} is not Ready, and its taint says that it is out of service")
             }
             HostState::Gone => format!("no Node is host {host}"),
             HostState::Doubtful(why) => why.clone(),
+        };
+        Some(match case.boot_age() {
+            BootAge::Unknown => state,
+            BootAge::BeforeSeen => {
+                format!("{state}; it was started anew, which was not seen before the endpoint was there")
+            }
+            BootAge::Earlier => format!("{state}; it was started anew after the endpoint was made"),
         })
     }
 }

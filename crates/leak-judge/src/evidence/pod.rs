@@ -1,25 +1,35 @@
-//! What the Pod objects say. A Pod that is there is alive; that one is not there proves nothing yet.
+//! What the Pod objects say. A Pod that is there is alive, unless it has ended for good or its Node is gone; that one
+//! is not there proves nothing yet.
 
 use super::{Case, Evidence};
-use crate::{Finding, Life, Reason, Verdict};
+use crate::{
+    Finding, Reason, Verdict,
+    world::{Life, PodRecord},
+};
 
 /// Presence of the Pod. Its uid decides: another Pod of the same name is another Pod.
 pub struct PodEvidence;
 
 impl Evidence for PodEvidence {
     fn weigh(&self, case: Case<'_>) -> Option<Finding> {
-        let Case { endpoint, world, .. } = case;
-        if !endpoint.pod_uid.is_empty()
-            && let Some(life) = world.pods().life(&endpoint.pod_uid)
-        {
-            return Some(match life {
-                Life::Lives => Finding::new(Verdict::Live, Reason::PodExists),
-                Life::Terminating => Finding::new(Verdict::Live, Reason::PodTerminating),
-                Life::Finished => Finding::new(Verdict::Unknown, Reason::PodFinished),
-            });
+        let same_name = pod_of_that_name(case);
+        if let Some(life) = case.life() {
+            if lost_node(case).is_some() {
+                return Some(Finding::new(Verdict::Dangling, Reason::PodOrphaned));
+            }
+            let is_mirror = same_name.is_some_and(|pod| pod.is_mirror);
+            return match life {
+                // What its machine says decides.
+                Life::Finishing | Life::Finished if !is_mirror => None,
+                Life::Ended | Life::Finishing | Life::Finished => {
+                    Some(Finding::new(Verdict::Unknown, Reason::PodFinished))
+                }
+                Life::Lives => Some(Finding::new(Verdict::Live, Reason::PodExists)),
+                Life::Terminating => Some(Finding::new(Verdict::Live, Reason::PodTerminating)),
+            };
         }
-        let same_name = world.pods().get(&endpoint.id.namespace, &endpoint.pod)?;
-        if endpoint.pod_uid.is_empty() {
+        let same_name = same_name?;
+        if case.endpoint.pod_uid.is_empty() {
             return Some(Finding::new(Verdict::Live, Reason::SameNamePod));
         }
         same_name.is_mirror.then_some(Finding::new(Verdict::Live, Reason::MirrorPod))
@@ -28,10 +38,10 @@ impl Evidence for PodEvidence {
     fn describe(&self, case: Case<'_>) -> Option<String> {
         let endpoint = case.endpoint;
         let name = format!("Pod {}/{}", endpoint.id.namespace, endpoint.pod);
-        let is_there = !endpoint.pod_uid.is_empty() && case.world.pods().has_uid(&endpoint.pod_uid);
-        Some(match case.world.pods().get(&endpoint.id.namespace, &endpoint.pod) {
-            Some(pod) if pod.uid == endpoint.pod_uid => format!("{name} with uid {} exists", pod.uid),
-            _ if is_there => {
+        let how = how_it_fares(case);
+        Some(match pod_of_that_name(case) {
+            Some(pod) if pod.uid == endpoint.pod_uid => format!("{name} with uid {} {how}", pod.uid),
+            _ if case.life().is_some() => {
                 format!("a Pod with uid {} exists under another name than {name}", endpoint.pod_uid)
             }
             Some(pod) if endpoint.pod_uid.is_empty() => {
@@ -46,5 +56,31 @@ impl Evidence for PodEvidence {
             None if endpoint.pod_uid.is_empty() => format!("no {name} exists; the endpoint names no uid"),
             None => format!("no {name} with uid {} exists", endpoint.pod_uid),
         })
+    }
+}
+
+fn pod_of_that_name(case: Case<'_>) -> Option<&PodRecord> {
+    case.world.pods().get(&case.endpoint.id.namespace, &case.endpoint.pod)
+}
+
+/// The Node that the endpoint's Pod was bound to, if there is no such Node and the host is none either. A Pod is bound
+/// once: whatever made the endpoint ran there.
+fn lost_node(case: Case<'_>) -> Option<&str> {
+    let pod = pod_of_that_name(case).filter(|pod| pod.uid == case.endpoint.pod_uid)?;
+    let is_lost = !pod.node.is_empty()
+        && case.world.nodes().get(&pod.node).is_none()
+        && !case.hosts.is_linked(&case.endpoint.host);
+    is_lost.then_some(&*pod.node)
+}
+
+fn how_it_fares(case: Case<'_>) -> String {
+    match case.life() {
+        Some(Life::Ended) => "has ended, but may be started again".to_owned(),
+        Some(Life::Finishing) => {
+            "has ended for good; not all its containers are known to have stopped".to_owned()
+        }
+        Some(Life::Finished) => "has ended for good".to_owned(),
+        _ => lost_node(case)
+            .map_or_else(|| "exists".to_owned(), |node| format!("exists, but its Node {node} does not")),
     }
 }

@@ -130,6 +130,8 @@ fn prove_ownership(bits: &Bits, bit: BitIndex, case: AddressCase<'_>) -> Settlem
         return Settlement::Refuse(format!("bit {} was set {took:.1?} before the endpoint came", bit.0));
     }
     match rise {
+        // What we have set for an endpoint that was there is nobody else's, as far as nobody shows.
+        Some(rise) if rise.is_restored => {}
         Some(rise) if rise.version > endpoint.first_version => {
             return Settlement::Refuse(format!("bit {} was set anew after the endpoint was there", bit.0));
         }

@@ -1,6 +1,11 @@
 //! One endpoint, reduced to what a verdict needs: about 300 bytes.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use danm_api::{ApiGroup, DanmEp, NetworkKind, NetworkRef};
 use danm_ipam::parse_interface_address;
@@ -22,6 +27,11 @@ pub struct EndpointId {
     /// Its name, a UUID if DANM made it.
     pub name: Uid,
 }
+
+/// A sandbox of a Pod, as the hash of its container id: 64 characters each would be a tenth of the index. It is for
+/// comparing the sandboxes of one Pod, of which there are two at most for any time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sandbox(Option<u64>);
 
 /// An endpoint: who says to hold which addresses of which network.
 #[derive(Clone, Debug)]
@@ -48,6 +58,10 @@ pub struct Endpoint {
     pub pod_uid: Uid,
     /// The host name of the machine it was made on.
     pub host: Arc<str>,
+    /// The sandbox of the Pod it was made for.
+    pub sandbox: Sandbox,
+    /// The name of its interface in the Pod.
+    pub interface: Arc<str>,
     /// The network it is on.
     pub network: NetworkRef,
     /// The network's type when the endpoint was made.
@@ -84,6 +98,9 @@ impl Endpoint {
             pod: text(spec.pod.as_ref()).into(),
             pod_uid: pod_uid(object),
             host: names.get(text(spec.host.as_ref())),
+            sandbox: Sandbox::of(text(spec.cid.as_ref())),
+            interface: names
+                .get(spec.interface.as_ref().and_then(|it| it.name.as_deref()).unwrap_or_default()),
             network,
             network_type: names.get(text(spec.network_type.as_ref())),
             addresses,
@@ -96,9 +113,38 @@ impl Endpoint {
         NetworkId { group: self.id.group, network: self.network.clone() }
     }
 
+    /// Whether another endpoint is of the same interface of the same Pod, in a sandbox that was made later. What a
+    /// tenant writes into another namespace says nothing about the Pods of this one.
+    pub fn is_followed_by(&self, other: &Self) -> bool {
+        let is_same_pod =
+            self.pod_uid == other.pod_uid && self.id.namespace == other.id.namespace && self.pod == other.pod;
+        let is_same_place = self.host == other.host && self.interface == other.interface;
+        is_same_pod
+            && is_same_place
+            && self.sandbox.differs(other.sandbox)
+            && self.first_version < other.first_version
+    }
+
     /// The addresses it names.
     pub fn held(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.addresses.iter().flatten().copied()
+    }
+}
+
+impl Sandbox {
+    fn of(container: &str) -> Self {
+        // The same for every run of the program, and nobody gains by two that are taken for one.
+        let hash = |text: &str| {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            hasher.finish()
+        };
+        Self((!container.is_empty()).then(|| hash(container)))
+    }
+
+    /// Whether both are known, and are two.
+    fn differs(self, other: Self) -> bool {
+        self.0.is_some() && other.0.is_some() && self != other
     }
 }
 

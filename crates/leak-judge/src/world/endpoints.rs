@@ -26,6 +26,8 @@ pub struct Endpoints {
     by_id: HashMap<EndpointId, Slot>,
     uids: HashSet<Uid>,
     by_pod: HashMap<Uid, Slots>,
+    /// Those that were followed by another of the same interface in a later sandbox.
+    followed: HashSet<Slot>,
     claims: Claims,
     /// For each group that is being listed anew, the slots not seen again yet.
     stale: BTreeMap<ApiGroup, Vec<bool>>,
@@ -87,6 +89,17 @@ impl Endpoints {
         self.by_pod.get(uid).map_or(&[], Slots::as_slice)
     }
 
+    /// The endpoint of the same interface of the same Pod in the latest of its sandboxes, if that is another one.
+    pub fn successor(&self, endpoint: &Endpoint) -> Option<&Endpoint> {
+        let of_pod = self.of_pod(&endpoint.pod_uid).iter().filter_map(|slot| self.get(*slot));
+        of_pod.filter(|other| endpoint.is_followed_by(other)).max_by_key(|other| other.first_version)
+    }
+
+    /// Those that had a successor when they, or it, were seen.
+    pub fn followed(&self) -> impl Iterator<Item = Slot> + '_ {
+        self.followed.iter().copied()
+    }
+
     /// Who claims which address.
     pub fn claims(&self) -> &Claims {
         &self.claims
@@ -123,6 +136,7 @@ impl Endpoints {
         self.claims.remove(before, slot);
         self.claims.add(&endpoint, slot);
         *before = endpoint;
+        self.note_succession(slot);
         Some(slot)
     }
 
@@ -140,6 +154,7 @@ impl Endpoints {
         let Some(slot) = self.by_id.remove(id) else { return rivals };
         if let Some(endpoint) = self.slots.get_mut(slot.index()).and_then(Option::take) {
             self.uids.remove(&endpoint.uid);
+            self.followed.remove(&slot);
             remove_from(&mut self.by_pod, &endpoint.pod_uid, slot);
             self.claims.remove(&endpoint, slot);
             self.free.push(slot);
@@ -187,7 +202,24 @@ impl Endpoints {
         self.is_seen(id.group, slot);
         *self.slots.get_mut(slot.index())? = Some(endpoint);
         self.by_id.insert(id, slot);
+        self.note_succession(slot);
         Some(slot)
+    }
+
+    /// A new endpoint may be the end of its elder, or come late itself.
+    fn note_succession(&mut self, slot: Slot) {
+        let Some(endpoint) = self.get(slot) else { return };
+        let relatives = self.of_pod(&endpoint.pod_uid);
+        let followed: Vec<Slot> = relatives
+            .iter()
+            .flat_map(|&other| [(slot, other), (other, slot)])
+            .filter(|(elder, heir)| match (self.get(*elder), self.get(*heir)) {
+                (Some(elder), Some(heir)) => elder.is_followed_by(heir),
+                _ => false,
+            })
+            .map(|(elder, _)| elder)
+            .collect();
+        self.followed.extend(followed);
     }
 
     fn is_seen(&mut self, group: ApiGroup, slot: Slot) {

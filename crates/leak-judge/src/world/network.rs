@@ -1,18 +1,19 @@
 //! One network: the bit arrays of its families, and since when each bit has been seen set.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 use hashbrown::HashMap;
 
 use danm_api::{Network, NetworkOptions};
 use danm_ipam::{AllocBits, BitIndex, Family, Pool, PoolError};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::Parked;
-use crate::{Moment, RELEASED_ANNOTATION, Uid};
+use crate::{Moment, RELEASED_ANNOTATION, Treatment, Uid};
 
 /// The version of an object. Versions of all kinds in one data store are of one order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Version(pub u64);
 
 /// What a verdict and a release need to know of a network.
@@ -26,10 +27,14 @@ pub struct NetworkRecord {
     pub created: i64,
     /// Endpoints whose addresses were given back by a write that is recorded in the object.
     pub released: Vec<Uid>,
+    /// How its annotation says that its allocations are to be treated.
+    pub treatment: Option<Treatment>,
     /// Bytes of the object as JSON, roughly.
     pub bytes: usize,
     /// Bytes of its annotations, without ours.
     pub annotation_bytes: usize,
+    /// The whole IPv6 subnet. Its array covers the pool in it only, and static addresses may lie beside that.
+    pub net6: Option<IpNet>,
     spaces: [AddressSpace; 2],
 }
 
@@ -60,7 +65,12 @@ pub struct Bits {
     pub seen_since: Moment,
     /// The set bits that were seen to turn from clear to set.
     rises: HashMap<BitIndex, Rise>,
+    /// The clear bits that were seen to turn from set to clear lately.
+    falls: HashMap<BitIndex, Moment>,
 }
+
+/// How long it is remembered when a bit was cleared: longer than anybody waits before it is believed to be missing.
+const FALLS_KEPT: Duration = Duration::from_secs(600);
 
 /// A bit that was seen to turn from clear to set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +79,8 @@ pub struct Rise {
     pub at: Moment,
     /// The version of the network that had it first.
     pub version: Version,
+    /// Whether we set it, for an endpoint that was there already.
+    pub is_restored: bool,
 }
 
 // === impl Version ===
@@ -96,6 +108,8 @@ impl NetworkRecord {
             version,
             created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
             released: released(&object),
+            treatment: Treatment::read(metadata.annotations.as_ref()),
+            net6: options.net6.as_deref().and_then(|net6| net6.parse().ok()),
             spaces: Family::ALL.map(|family| AddressSpace::read(family, &options, now)),
             annotation_bytes: annotation_bytes(&object),
             bytes: size_of_json(object),
@@ -124,8 +138,39 @@ impl NetworkRecord {
     /// Takes over the history of the same network's state before this one.
     pub(super) fn continue_from(&mut self, before: &Self, now: Moment) {
         for (space, before) in self.spaces.iter_mut().zip(&before.spaces) {
-            space.continue_from(before, Rise { at: now, version: self.version });
+            space.continue_from(before, Rise { at: now, version: self.version, is_restored: false });
         }
+    }
+
+    /// We set these bits by the write that made a version.
+    pub(super) fn restored(&mut self, bits: &[(Family, BitIndex)], version: Version) {
+        for (family, bit) in bits {
+            let [ipv4, ipv6] = &mut self.spaces;
+            let space = match family {
+                Family::Ipv4 => ipv4,
+                Family::Ipv6 => ipv6,
+            };
+            if let AddressSpace::Bits(bits) = space
+                && let Some(rise) = bits.rises.get_mut(bit).filter(|rise| rise.version == version)
+            {
+                rise.is_restored = true;
+            }
+        }
+    }
+
+    /// Whether an address is in the subnet of its family; `None` where the network has no such subnet, or none that
+    /// can be read.
+    pub fn contains(&self, address: IpAddr) -> Option<bool> {
+        let family = Family::of(address);
+        let of_array = match self.space(family) {
+            AddressSpace::None => None,
+            AddressSpace::Bits(bits) => Some(bits.pool.subnet()),
+            AddressSpace::Broken { subnet, .. } => Some((*subnet)?),
+        };
+        let net6 = self.net6.filter(|_| family == Family::Ipv6);
+        let subnets = [of_array, net6];
+        let mut subnets = subnets.iter().flatten().peekable();
+        subnets.peek().is_some().then(|| subnets.any(|subnet| subnet.contains(&address)))
     }
 }
 
@@ -143,7 +188,10 @@ impl AddressSpace {
             Err(error) => return Self::Broken { subnet: subnet_of(&error), problem: error.to_string() },
         };
         match pool.read(alloc) {
-            Ok(alloc) => Self::Bits(Box::new(Bits { pool, alloc, seen_since: now, rises: HashMap::new() })),
+            Ok(alloc) => {
+                let (rises, falls) = (HashMap::new(), HashMap::new());
+                Self::Bits(Box::new(Bits { pool, alloc, seen_since: now, rises, falls }))
+            }
             Err(error) => Self::Broken { subnet: Some(pool.subnet()), problem: format!("{family}: {error}") },
         }
     }
@@ -183,14 +231,38 @@ impl Bits {
         self.rises.get(&bit).copied()
     }
 
+    /// Those of some neighbouring bits that were seen to turn from clear to set, in no order, and when.
+    pub(crate) fn rises_within(&self, range: RangeInclusive<BitIndex>) -> Vec<(BitIndex, Moment)> {
+        let (first, last) = (range.start().0, range.end().0);
+        if (last - first) as usize >= self.rises.len() {
+            let rises = self.rises.iter().filter(|(bit, _)| range.contains(bit));
+            return rises.map(|(bit, rise)| (*bit, rise.at)).collect();
+        }
+        let bits = (first..=last).map(BitIndex);
+        bits.filter_map(|bit| Some((bit, self.rises.get(&bit)?.at))).collect()
+    }
+
+    /// Since when a clear bit has been seen clear, as far as that is remembered.
+    pub fn clear_since(&self, bit: BitIndex) -> Moment {
+        self.falls.get(&bit).copied().unwrap_or(self.seen_since)
+    }
+
     fn continue_from(&mut self, before: &Self, rise: Rise) {
         self.seen_since = before.seen_since;
         self.rises.clone_from(&before.rises);
+        self.falls = before
+            .falls
+            .iter()
+            .filter(|(_, at)| rise.at.since(**at) < FALLS_KEPT)
+            .map(|(bit, at)| (*bit, *at))
+            .collect();
         for bit in before.alloc.changed(&self.alloc) {
             if self.alloc.is_set(bit) {
+                self.falls.remove(&bit);
                 self.rises.insert(bit, rise);
             } else {
                 self.rises.remove(&bit);
+                self.falls.insert(bit, rise.at);
             }
         }
     }

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, fmt};
 use hashbrown::HashSet;
 
 use danm_api::{ApiGroup, NetworkKind, NetworkRef};
+use danm_ipam::{BitIndex, Family};
 
-use super::NetworkRecord;
+use super::{NetworkRecord, Version};
 use crate::Moment;
 
 /// A network object: what identifies the network, and the group the object is in.
@@ -59,6 +60,13 @@ impl Networks {
             }
         }
         self.by_id.insert(id, network);
+    }
+
+    /// Bits of a network that we have set by the write that made a version.
+    pub(super) fn restored(&mut self, id: &NetworkId, bits: &[(Family, BitIndex)], version: Version) {
+        if let Some(network) = self.by_id.get_mut(id) {
+            network.restored(bits, version);
+        }
     }
 
     pub(super) fn remove(&mut self, id: &NetworkId) {

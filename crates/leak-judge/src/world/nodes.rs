@@ -1,12 +1,12 @@
 //! The Nodes of the cluster, and since when each has been seen Ready.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hashbrown::{HashMap, HashSet};
 
 use danm_api::{Change, Node};
 
-use super::Version;
+use super::{Boots, Version};
 use crate::{Moment, Uid, interner::Interner};
 
 /// What a verdict needs to know of a Node.
@@ -24,34 +24,57 @@ pub struct NodeRecord {
     pub is_out_of_service: bool,
     /// Since when it has been seen Ready without a break, if it is Ready.
     pub ready_since: Option<Moment>,
+    /// Since when its kubelet has been seen not to answer, if it does not.
+    pub silent_since: Option<Moment>,
 }
 
 /// All Nodes by name.
 #[derive(Debug, Default)]
 pub struct Nodes {
     by_name: HashMap<Arc<str>, NodeRecord>,
+    boots: Boots,
     /// While they are being listed anew, those not seen again yet.
     stale: HashSet<Arc<str>>,
 }
 
+/// What a change of Nodes comes to.
+#[derive(Debug, Default)]
+pub(super) struct SeenNodes {
+    /// Whether it makes a difference to any verdict: heartbeats do not.
+    pub matters: bool,
+    /// Nodes that are gone by it.
+    pub gone: Vec<Arc<str>>,
+}
+
 impl Nodes {
-    /// Takes in a change. Tells whether it makes a difference to any verdict: heartbeats do not.
-    pub(super) fn observe(&mut self, change: Change<Node>, names: &mut Interner, now: Moment) -> bool {
+    /// Takes in a change.
+    pub(super) fn observe(&mut self, change: Change<Node>, names: &mut Interner, now: Moment) -> SeenNodes {
         match change {
-            Change::Apply(node) | Change::Listed(node) => self.apply(&node, names, now),
-            Change::Delete(node) => self.delete(&node),
+            Change::Apply(node) | Change::Listed(node) => self.apply_all(&[node], names, now),
+            Change::Delete(node) => self.delete(&node).into(),
             Change::Read(some) => self.apply_all(&some, names, now),
             Change::ListBegins => {
                 self.begin_list();
-                false
+                SeenNodes::default()
             }
-            Change::ListEnds => self.end_list(),
+            Change::ListEnds => self.end_list().into(),
             Change::Reset(all) => {
                 self.begin_list();
-                let changed = self.apply_all(&all, names, now);
-                self.end_list() || changed
+                let SeenNodes { matters, .. } = self.apply_all(&all, names, now);
+                let gone = self.end_list();
+                SeenNodes { matters: matters || !gone.is_empty(), gone }
             }
         }
+    }
+
+    /// Takes in what was stored about their boots.
+    pub(super) fn remember_boots(&mut self, stored: &BTreeMap<String, String>) {
+        self.boots.remember(stored);
+    }
+
+    /// Which boots they are in.
+    pub fn boots(&self) -> &Boots {
+        &self.boots
     }
 
     /// The Node of this name.
@@ -65,31 +88,33 @@ impl Nodes {
     }
 
     /// A late delete of an earlier Node must not take away its successor of the same name.
-    fn delete(&mut self, node: &Node) -> bool {
+    fn delete(&mut self, node: &Node) -> Vec<Arc<str>> {
         let name = node.metadata.name.as_deref().unwrap_or_default();
         let uid = Uid::from(node.metadata.uid.as_deref().unwrap_or_default());
         let is_known = self.by_name.get(name).is_some_and(|known| known.uid == uid);
-        is_known && self.by_name.remove(name).is_some()
+        let gone = if is_known { self.by_name.remove(name) } else { None };
+        gone.into_iter().map(|gone| gone.name).collect()
     }
 
     fn begin_list(&mut self) {
         self.stale = self.by_name.keys().cloned().collect();
     }
 
-    fn end_list(&mut self) -> bool {
-        let stale = std::mem::take(&mut self.stale);
-        stale.iter().for_each(|name| {
+    fn end_list(&mut self) -> Vec<Arc<str>> {
+        let gone: Vec<Arc<str>> = std::mem::take(&mut self.stale).into_iter().collect();
+        gone.iter().for_each(|name| {
             self.by_name.remove(name);
         });
-        !stale.is_empty()
+        self.boots.retain(|name| self.by_name.contains_key(name));
+        gone
     }
 
-    fn apply_all(&mut self, nodes: &[Node], names: &mut Interner, now: Moment) -> bool {
-        let mut changed = false;
+    fn apply_all(&mut self, nodes: &[Node], names: &mut Interner, now: Moment) -> SeenNodes {
+        let mut matters = false;
         for node in nodes {
-            changed |= self.apply(node, names, now);
+            matters |= self.apply(node, names, now);
         }
-        changed
+        SeenNodes { matters, gone: Vec::new() }
     }
 
     fn apply(&mut self, node: &Node, names: &mut Interner, now: Moment) -> bool {
@@ -98,21 +123,33 @@ impl Nodes {
         // A list after a gap: nobody saw whether it was Ready in between.
         let is_listed_anew = self.stale.remove(&name);
         let version = Version::read(node.metadata.resource_version.as_deref()).unwrap_or_default();
-        // A read and an event may each be older than what the other has shown already.
-        if !is_listed_anew && self.by_name.get(&name).is_some_and(|known| known.version > version) {
-            return false;
+        if self.by_name.get(&name).is_some_and(|known| known.version > version) {
+            // A read and an event may each be older than what the other has shown already.
+            if !is_listed_anew {
+                return false;
+            }
+            self.boots.forget(&name);
         }
         let before = self.by_name.get(&name).filter(|before| before.uid == uid && !is_listed_anew);
         let ready_before = before.and_then(|before| before.ready_since);
+        let silent_before = before.and_then(|before| before.silent_since);
+        let is_rebooted = self.boots.observe(&name, node, version);
         let record = NodeRecord {
             hostname: node.hostname().map_or_else(|| Arc::clone(&name), |hostname| names.get(hostname)),
             is_out_of_service: node.is_out_of_service(),
             ready_since: node.is_ready().then(|| ready_before.unwrap_or(now)),
+            silent_since: (!node.answers()).then(|| silent_before.unwrap_or(now)),
             name: Arc::clone(&name),
             uid,
             version,
         };
         let before = self.by_name.insert(name, record.clone());
-        before.is_none_or(|before| NodeRecord { version, ..before } != record)
+        is_rebooted || before.is_none_or(|before| NodeRecord { version, ..before } != record)
+    }
+}
+
+impl From<Vec<Arc<str>>> for SeenNodes {
+    fn from(gone: Vec<Arc<str>>) -> Self {
+        Self { matters: !gone.is_empty(), gone }
     }
 }

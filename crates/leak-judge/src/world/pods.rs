@@ -33,8 +33,19 @@ pub enum Life {
     Lives,
     /// Its deletion was asked for.
     Terminating,
-    /// All its containers have ended for good.
+    /// Its phase says that it has ended, but it may be started again.
+    Ended,
+    /// It has ended for good, though not all its containers are known to have stopped.
+    Finishing,
+    /// It has ended for good, with all its containers.
     Finished,
+}
+
+impl Life {
+    /// Whether it has ended for good.
+    pub const fn is_finished(self) -> bool {
+        matches!(self, Self::Finishing | Self::Finished)
+    }
 }
 
 /// All Pods, by namespace and name, and how far each uid has got: the look-up that nearly every verdict needs.
@@ -48,7 +59,7 @@ pub struct Pods {
 }
 
 impl Pods {
-    /// Takes in a change. Gives the uids that came or went by it.
+    /// Takes in a change. Gives the uids that came, went or got further by it.
     pub(super) fn observe(&mut self, change: Change<Pod>, names: &mut Interner, now: Moment) -> Vec<Uid> {
         match change {
             Change::Apply(pod) => self.apply_newer(&pod, names),
@@ -107,7 +118,7 @@ impl Pods {
         if known || self.gone.holds(&uid(pod)) { Vec::new() } else { self.apply(pod, names) }
     }
 
-    /// Gives its uid if it is new, and that of the Pod that had the name before.
+    /// Gives its uid if it is new or has got further, and that of the Pod that had the name before.
     fn apply(&mut self, pod: &Pod, names: &mut Interner) -> Vec<Uid> {
         let (namespace, name) = identity(pod);
         let record = PodRecord {
@@ -117,13 +128,14 @@ impl Pods {
             is_mirror: pod.is_mirror(),
         };
         self.stale.remove(&record.uid);
-        let is_new = self.lives.insert(record.uid.clone(), life(pod)).is_none();
+        let life = life(pod);
+        let is_news = self.lives.insert(record.uid.clone(), life) != Some(life);
         let before = self.namespaces.entry(names.get(namespace)).or_default().insert(name.into(), record);
         let before = before.filter(|before| before.uid != uid(pod));
         if let Some(before) = &before {
             self.lives.remove(&before.uid);
         }
-        is_new.then(|| uid(pod)).into_iter().chain(before.map(|before| before.uid)).collect()
+        is_news.then(|| uid(pod)).into_iter().chain(before.map(|before| before.uid)).collect()
     }
 
     /// A late delete of an earlier Pod must not take away its successor of the same name.
@@ -159,7 +171,9 @@ impl Pods {
 
 fn life(pod: &Pod) -> Life {
     if pod.is_finished() {
-        Life::Finished
+        if pod.has_stopped() { Life::Finished } else { Life::Finishing }
+    } else if pod.has_ended() {
+        Life::Ended
     } else if pod.metadata.deletion_timestamp.is_some() {
         Life::Terminating
     } else {

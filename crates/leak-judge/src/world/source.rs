@@ -13,6 +13,8 @@ pub enum Source {
     Pods,
     /// Nodes.
     Nodes,
+    /// Namespaces.
+    Namespaces,
     /// One of DANM's kinds in one group.
     Danm(ApiType),
 }
@@ -52,9 +54,13 @@ impl Source {
         Self::Danm(ApiType { group: ApiGroup::DanmIo, kind: DanmKind::ReservedIp })
     }
 
-    /// Without these no verdict is safe: an endpoint that was not seen may be the rival of any other.
+    /// Without these no verdict is safe: an endpoint that was not seen may be the rival of any other, and a namespace
+    /// may say that its endpoints are to be left alone.
     pub const fn is_essential(self) -> bool {
-        matches!(self, Self::Pods | Self::Nodes | Self::Danm(ApiType { kind: DanmKind::DanmEp, .. }))
+        matches!(
+            self,
+            Self::Pods | Self::Nodes | Self::Namespaces | Self::Danm(ApiType { kind: DanmKind::DanmEp, .. })
+        )
     }
 
     /// The source that has been listed completely by this observation, if one has.
@@ -63,6 +69,7 @@ impl Source {
         match observation {
             Observation::Pods(Reset(_) | ListEnds) => Some(Self::Pods),
             Observation::Nodes(Reset(_) | ListEnds) => Some(Self::Nodes),
+            Observation::Namespaces(Reset(_) | ListEnds) => Some(Self::Namespaces),
             Observation::Endpoints(group, Reset(_) | ListEnds) => Some(Self::endpoints(*group)),
             Observation::Networks(group, kind, Reset(_) | ListEnds) => Some(Self::networks(*group, *kind)),
             Observation::Reservations(Reset(_) | ListEnds) => Some(Self::reservations()),
@@ -76,6 +83,7 @@ impl fmt::Display for Source {
         match self {
             Self::Pods => f.write_str("pods"),
             Self::Nodes => f.write_str("nodes"),
+            Self::Namespaces => f.write_str("namespaces"),
             Self::Danm(api) => write!(f, "{}.{}", api.kind.plural(), api.group),
         }
     }

@@ -23,6 +23,11 @@ impl UnreadAddresses {
         self.by_address.get(&address)?.first()
     }
 
+    /// All addresses in them.
+    pub(super) fn all(&self) -> impl Iterator<Item = IpAddr> {
+        self.by_address.keys().copied()
+    }
+
     /// What is in an object now; nothing, if it is understood or gone.
     pub(super) fn replace(&mut self, object: &ObjectRef, addresses: Vec<IpAddr>) {
         for address in self.by_object.remove(object).unwrap_or_default() {

@@ -9,8 +9,9 @@ use std::{
 use danm_api::{ApiGroup, Change, NetworkKind};
 use danm_ipam::{AllocBits, BitIndex};
 use leak_judge::{
-    Action, AddressAction, Judgement, Moment, Observation, Plan, Reason, Reporter, Row, Rules, Source,
-    Suspects, Verdict, World, judge, plan,
+    Action, AddressAction, AddressBook, Anomaly, Judgement, Mending, MendingRules, Moment, Observation, Plan,
+    Reason, Remark, Reporter, Row, Rules, Sightings, Source, Suspects, Verdict, World, anomalies, judge,
+    plan,
 };
 use serde_json::{Value, json};
 use testkit::objects;
@@ -25,7 +26,8 @@ pub const GROUP: ApiGroup = ApiGroup::DanmK8sIo;
 pub struct Cluster {
     pub world: World,
     suspects: Suspects,
-    rules: Rules,
+    sightings: Sightings,
+    pub rules: Rules,
     now: Moment,
     version: u64,
 }
@@ -51,7 +53,8 @@ impl Cluster {
         Self {
             world: World::expecting(sources()),
             suspects: Suspects::default(),
-            rules: Rules { grace: GRACE, ownership_window: WINDOW },
+            sightings: Sightings::default(),
+            rules: Rules { grace: GRACE, ownership_window: WINDOW, ..Rules::default() },
             now: Moment::START + Duration::from_secs(1000),
             version: 1000,
         }
@@ -65,6 +68,7 @@ impl Cluster {
         let observation = match source {
             Source::Pods => Observation::Pods(Change::Reset(vec![])),
             Source::Nodes => Observation::Nodes(Change::Reset(vec![])),
+            Source::Namespaces => Observation::Namespaces(Change::Reset(vec![])),
             source @ Source::Danm(_) if source == Source::reservations() => {
                 Observation::Reservations(Change::Reset(vec![]))
             }
@@ -141,6 +145,35 @@ impl Cluster {
         self.now = self.now + time;
     }
 
+    /// What does not agree, remembered for the next look.
+    pub fn inspect(&mut self) -> Vec<Anomaly> {
+        let audit = self.audit();
+        let found = anomalies(&self.world, &audit.judgements);
+        self.sightings.update(&found, &self.world, self.now);
+        found
+    }
+
+    /// What may be mended in the `DanmNet` `n` now, of what was found at the last look.
+    pub fn mending(&self, rules: &MendingRules) -> Mending {
+        self.mending_in("n", rules)
+    }
+
+    pub fn mending_in(&self, name: &str, rules: &MendingRules) -> Mending {
+        let mut networks = self.world.networks().iter();
+        let (id, _) = networks.find(|(id, _)| &*id.network.name == name).expect("it is there");
+        let book = AddressBook::of(&self.world, id);
+        book.map_or_else(Mending::default, |book| Mending::of(book, &self.sightings, rules, self.now))
+    }
+
+    /// The bits of a /24 that are set once that was written, besides its ends; `None` if nothing is.
+    pub fn mended(&self, rules: &MendingRules) -> Option<Vec<u32>> {
+        let mut networks = self.world.networks().iter();
+        let (_, record) = networks.find(|(id, _)| &*id.network.name == "n").expect("it is there");
+        let write = self.mending(rules).write(record)?;
+        assert_eq!((write.version, write.released), (record.version, None));
+        Some(objects::set_bits(&write.alloc.expect("IPv4")))
+    }
+
     fn audit(&mut self) -> leak_judge::Audit {
         let audit = judge(&self.world, &self.suspects, &self.rules, self.now);
         self.suspects.update(&audit.judgements, &self.world, self.now);
@@ -153,8 +186,10 @@ impl Cluster {
         let dangling: Vec<Judgement> = audit.dangling().copied().collect();
         let plan = plan(&self.world, &dangling, &BTreeSet::new(), &self.rules, self.now);
         let reporter = Reporter::new(&self.world, &audit.hosts, &self.rules, self.now);
+        let remarks: Vec<Remark> =
+            anomalies(&self.world, &audit.judgements).into_iter().map(Remark::of).collect();
         let mut rows: BTreeMap<String, Row> =
-            reporter.rows(&audit, &plan.held).map(|row| (row.name.clone(), row)).collect();
+            reporter.rows(&audit, &plan.held, &remarks).map(|row| (row.name.clone(), row)).collect();
         for endpoint in plan.networks.iter().flat_map(|network| &network.endpoints) {
             let row =
                 reporter.acted(endpoint.slot, endpoint.finding, &endpoint.addresses, Action::WouldRelease);
@@ -218,6 +253,13 @@ impl Round {
         self.deletes_not(endpoint);
     }
 
+    /// The same, where it is expected at all.
+    pub fn deletes_not_if(&self, is_expected: bool, endpoint: &str) {
+        if is_expected {
+            self.deletes_not(endpoint);
+        }
+    }
+
     pub fn deletes_not(&self, endpoint: &str) {
         let mut planned = self.plan.networks.iter().flat_map(|network| &network.endpoints);
         assert!(planned.all(|plan| plan.id.name.to_string() != endpoint), "{endpoint} would be deleted");
@@ -252,7 +294,7 @@ fn sources() -> Vec<Source> {
         let networks = NetworkKind::ALL.map(|kind| Source::networks(group, kind));
         networks.into_iter().chain([Source::endpoints(group)])
     };
-    let core = [Source::Pods, Source::Nodes, Source::reservations()];
+    let core = [Source::Pods, Source::Nodes, Source::Namespaces, Source::reservations()];
     core.into_iter().chain(ApiGroup::ALL.into_iter().flat_map(of_group)).collect()
 }
 
@@ -274,6 +316,7 @@ fn observation(object: Value, told: Told) -> Observation {
     match object["kind"].as_str().unwrap_or_default() {
         "Pod" => Observation::Pods(change(object, told)),
         "Node" => Observation::Nodes(change(object, told)),
+        "Namespace" => Observation::Namespaces(change(object, told)),
         "DanmEp" => Observation::Endpoints(group, change(object, told)),
         "ReservedIP" => Observation::Reservations(change(object, told)),
         kind => Observation::Networks(group, kind.parse().expect("a kind of network"), change(object, told)),

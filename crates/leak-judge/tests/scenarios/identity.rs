@@ -11,7 +11,7 @@ fn reborn(name: &str) -> serde_json::Value {
     with(pod(name), "/metadata/uid", uid("reborn"))
 }
 
-/// Row 1.
+/// Scenario 1.
 #[test]
 fn of_a_pod_made_anew_under_its_name_only_the_old_endpoint_goes() {
     let mut cluster = Cluster::new();
@@ -25,7 +25,7 @@ fn of_a_pod_made_anew_under_its_name_only_the_old_endpoint_goes() {
     assert_eq!(round.set_bits("n"), Some(vec![0, 6, 255]));
 }
 
-/// Row 3.
+/// Scenario 3.
 #[test]
 fn the_old_endpoint_goes_while_its_successor_still_waits_for_the_address() {
     let mut cluster = Cluster::new();
@@ -40,7 +40,7 @@ fn the_old_endpoint_goes_while_its_successor_still_waits_for_the_address() {
     cluster.round().releases("old", &[("10.0.0.5", Free)]);
 }
 
-/// Row 41.
+/// Scenario 41.
 #[test]
 fn an_endpoint_without_uid_lives_as_long_as_a_pod_of_its_name() {
     let mut cluster = Cluster::new();
@@ -58,7 +58,7 @@ fn an_endpoint_without_uid_lives_as_long_as_a_pod_of_its_name() {
     old.releases("gone", &[("10.0.0.6", Free)]);
 }
 
-/// Row 41.
+/// Scenario 41.
 #[test]
 fn endpoints_without_uid_are_judged_each_on_its_own() {
     let mut cluster = Cluster::new();
@@ -72,7 +72,7 @@ fn endpoints_without_uid_are_judged_each_on_its_own() {
     round.spares("two", Verdict::Live, Reason::SameNamePod);
 }
 
-/// Row 42.
+/// Scenario 42.
 #[test]
 fn a_mirror_pod_that_came_back_under_another_uid_keeps_its_endpoint() {
     let mut cluster = Cluster::new();
@@ -84,7 +84,7 @@ fn a_mirror_pod_that_came_back_under_another_uid_keeps_its_endpoint() {
     cluster.settle().spares("static", Verdict::Live, Reason::MirrorPod);
 }
 
-/// Row 42: between the two there is no mirror at all.
+/// Scenario 42: between the two there is no mirror at all.
 #[test]
 fn a_pod_named_like_a_static_one_is_not_dead_because_its_mirror_is_missing() {
     let mut cluster = Cluster::new();
@@ -103,7 +103,7 @@ fn a_pod_that_lives_under_another_name_keeps_an_endpoint_whose_pod_field_was_edi
     cluster.settle().spares("edited", Verdict::Live, Reason::PodExists);
 }
 
-/// Row 40.
+/// Scenario 40.
 #[test]
 fn an_address_that_is_alive_in_the_other_group_is_not_released() {
     let mut cluster = Cluster::new();
@@ -119,7 +119,7 @@ fn an_address_that_is_alive_in_the_other_group_is_not_released() {
     assert_eq!(round.set_bits("n"), None);
 }
 
-/// Row 40.
+/// Scenario 40.
 #[test]
 fn both_copies_of_a_dead_endpoint_are_released_each_in_its_own_group() {
     let mut cluster = Cluster::new();
@@ -139,7 +139,7 @@ fn with_group(object: serde_json::Value, group: danm_api::ApiGroup) -> serde_jso
     with(object, "/apiVersion", format!("{group}/v1"))
 }
 
-/// Row 36.
+/// Scenario 36.
 #[test]
 fn an_unreadable_address_parks_its_endpoint_and_nobody_else() {
     let mut cluster = Cluster::new();
@@ -156,7 +156,7 @@ fn an_unreadable_address_parks_its_endpoint_and_nobody_else() {
     );
 }
 
-/// Row 36: an endpoint that is parked for one address still claims the other.
+/// Scenario 36: an endpoint that is parked for one address still claims the other.
 #[test]
 fn an_unreadable_endpoint_is_still_a_rival() {
     let mut cluster = Cluster::new();
@@ -168,7 +168,7 @@ fn an_unreadable_endpoint_is_still_a_rival() {
     round.spares("bad", Verdict::Unknown, Reason::UnreadableAddress);
 }
 
-/// Row 36.
+/// Scenario 36.
 #[test]
 fn spellings_of_one_address_are_one_claim() {
     for spelling in ["10.0.0.5", "010.000.000.005/24", "10.0.0.5/24"] {

@@ -4,6 +4,9 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 #![expect(clippy::unchecked_time_subtraction, reason = "the times of a test are known")]
 
+mod anomalies;
+mod boots;
+mod churn;
 mod cluster;
 mod identity;
 mod lookout;
@@ -11,3 +14,4 @@ mod networks;
 mod observation;
 mod ownership;
 mod pods;
+mod treatment;

@@ -24,7 +24,7 @@ fn dual(name: &str, pod: &str, ipv4: &str, ipv6: &str) -> Value {
     with(ep(name, pod, ipv4), "/spec/Interface/AddressIPv6", ipv6)
 }
 
-/// Row 30.
+/// Scenario 30.
 #[test]
 fn endpoints_of_a_network_that_is_gone_are_deleted() {
     let mut cluster = Cluster::new();
@@ -34,7 +34,7 @@ fn endpoints_of_a_network_that_is_gone_are_deleted() {
     assert!(round.plan.networks[0].write.is_none());
 }
 
-/// Row 31.
+/// Scenario 31.
 #[test]
 fn a_network_made_anew_under_its_name_is_not_touched_for_the_old_ones_endpoints() {
     for cidr in ["10.0.0.0/24", "10.9.0.0/24"] {
@@ -48,7 +48,7 @@ fn a_network_made_anew_under_its_name_is_not_touched_for_the_old_ones_endpoints(
     }
 }
 
-/// Row 32.
+/// Scenario 32.
 #[test]
 fn an_address_outside_an_edited_subnet_has_no_bit() {
     let mut cluster = Cluster::new();
@@ -59,7 +59,7 @@ fn an_address_outside_an_edited_subnet_has_no_bit() {
     assert_eq!(round.row("e").addresses[0].owner, Owner::None);
 }
 
-/// Row 33.
+/// Scenario 33.
 #[test]
 fn an_array_that_cannot_be_read_parks_the_endpoints_it_covers() {
     let broken = [
@@ -85,7 +85,7 @@ fn an_array_that_cannot_be_read_parks_the_endpoints_it_covers() {
     }
 }
 
-/// Row 33: other networks, and the other family, go on.
+/// Scenario 33: other networks, and the other family, go on.
 #[test]
 fn a_broken_array_holds_up_no_other() {
     let mut cluster = Cluster::new();
@@ -100,7 +100,7 @@ fn a_broken_array_holds_up_no_other() {
     round.releases("other", &[("10.0.0.7", Free)]);
 }
 
-/// Row 34.
+/// Scenario 34.
 #[test]
 fn both_families_of_an_endpoint_are_freed_by_one_write() {
     let mut cluster = Cluster::new();
@@ -112,7 +112,7 @@ fn both_families_of_an_endpoint_are_freed_by_one_write() {
     assert_eq!(patch["spec"]["Options"], json!({"alloc": alloc(&[]), "alloc6": alloc(&[])}));
 }
 
-/// Row 34: an endpoint is deleted when both its addresses are settled, not before.
+/// Scenario 34: an endpoint is deleted when both its addresses are settled, not before.
 #[test]
 fn an_endpoint_waits_for_its_second_address() {
     let mut cluster = Cluster::new();
@@ -126,7 +126,7 @@ fn an_endpoint_waits_for_its_second_address() {
     assert_eq!(round.set_bits("n"), None);
 }
 
-/// Row 35.
+/// Scenario 35.
 #[test]
 fn endpoints_with_one_address_or_none_are_released_without_error() {
     let mut cluster = Cluster::new();
@@ -148,7 +148,7 @@ fn endpoints_with_one_address_or_none_are_released_without_error() {
     }
 }
 
-/// Row 37.
+/// Scenario 37.
 #[test]
 fn reserved_bits_are_never_cleared_whoever_claims_them() {
     for group in ApiGroup::ALL {
@@ -167,7 +167,7 @@ fn reserved_bits_are_never_cleared_whoever_claims_them() {
     }
 }
 
-/// Row 38.
+/// Scenario 38.
 #[test]
 fn the_smallest_and_the_largest_networks_are_released_in_one_write() {
     let cases = [("10.0.0.0/30", 2, "10.0.0.2"), ("10.0.0.0/9", 4_000_000, "10.61.9.0")];
@@ -190,7 +190,7 @@ fn the_smallest_and_the_largest_networks_are_released_in_one_write() {
     }
 }
 
-/// Row 38: /31 and /32 have no address that is not reserved.
+/// Scenario 38: /31 and /32 have no address that is not reserved.
 #[test]
 fn networks_of_one_or_two_addresses_have_nothing_to_free() {
     for (cidr, array, address) in [("10.0.0.5/32", "gA==", "10.0.0.5"), ("10.0.0.4/31", "wA==", "10.0.0.5")] {
@@ -202,7 +202,7 @@ fn networks_of_one_or_two_addresses_have_nothing_to_free() {
     }
 }
 
-/// Row 38: a record of releases that would not fit is left out, and the rest of the proof has to do.
+/// Scenario 38: a record of releases that would not fit is left out, and the rest of the proof has to do.
 #[test]
 fn an_object_near_the_limit_is_written_without_a_record() {
     let options = danm_api::NetworkOptions { cidr: Some("10.0.0.0/9".to_owned()), ..Default::default() };
@@ -225,7 +225,7 @@ fn an_object_near_the_limit_is_written_without_a_record() {
     }
 }
 
-/// Row 39.
+/// Scenario 39.
 #[test]
 fn networks_of_one_name_are_told_apart_by_their_kind_alone() {
     let mut cluster = Cluster::new();
@@ -248,7 +248,7 @@ fn networks_of_one_name_are_told_apart_by_their_kind_alone() {
     assert_eq!(round.plan.networks.len(), 3);
 }
 
-/// Row 39.
+/// Scenario 39.
 #[test]
 fn an_empty_kind_means_a_danm_net() {
     let mut cluster = Cluster::new();

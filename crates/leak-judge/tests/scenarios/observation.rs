@@ -47,7 +47,7 @@ fn one_observation_is_none() {
     cluster.round().releases("e", &[("10.0.0.5", Free)]);
 }
 
-/// Row 4: the watch delivered nothing for a while; the read that confirms a verdict finds the Pod.
+/// Scenario 4: the watch delivered nothing for a while; the read that confirms a verdict finds the Pod.
 #[test]
 fn a_pod_found_by_a_fresh_read_was_never_gone() {
     let mut cluster = Cluster::new();
@@ -58,7 +58,7 @@ fn a_pod_found_by_a_fresh_read_was_never_gone() {
     cluster.round().spares("e", Verdict::Live, Reason::PodExists);
 }
 
-/// Row 5.
+/// Scenario 5.
 #[test]
 fn nothing_is_judged_before_every_pod_node_and_endpoint_was_listed() {
     let essential = [Source::Pods, Source::Nodes, Source::endpoints(GROUP)];
@@ -80,7 +80,7 @@ fn nothing_is_judged_before_every_pod_node_and_endpoint_was_listed() {
     }
 }
 
-/// Row 64, as far as judging goes.
+/// Scenario 64, as far as judging goes.
 #[test]
 fn networks_of_a_kind_that_cannot_be_read_hold_their_endpoints_only() {
     let mut cluster = Cluster::new();
@@ -94,7 +94,7 @@ fn networks_of_a_kind_that_cannot_be_read_hold_their_endpoints_only() {
     round.spares("unreadable", Verdict::Dangling, Reason::NetworkUnreadable);
 }
 
-/// Row 7: everything is listed anew, with versions that went back.
+/// Scenario 7: everything is listed anew, with versions that went back.
 #[test]
 fn after_a_relist_an_address_has_to_be_seen_for_the_whole_window_again() {
     let mut cluster = Cluster::new();
@@ -116,7 +116,7 @@ fn after_a_relist_an_address_has_to_be_seen_for_the_whole_window_again() {
     assert_eq!(write["metadata"]["resourceVersion"], "7");
 }
 
-/// Row 7: endpoints that the restored data store does not know are not judged from memory.
+/// Scenario 7: endpoints that the restored data store does not know are not judged from memory.
 #[test]
 fn a_relist_forgets_what_it_does_not_list() {
     let mut cluster = Cluster::new();
@@ -128,7 +128,7 @@ fn a_relist_forgets_what_it_does_not_list() {
     assert_eq!(cluster.settle().rows().count(), 0);
 }
 
-/// Row 8.
+/// Scenario 8.
 #[test]
 fn a_pod_list_that_comes_back_empty_trips_the_brake() {
     let mut cluster = crowded();
@@ -139,7 +139,7 @@ fn a_pod_list_that_comes_back_empty_trips_the_brake() {
     assert_eq!(braked(&mut cluster), (200, true));
 }
 
-/// Row 9: a list that ended early never becomes a reset; the same holds for one that restarts.
+/// Scenario 9: a list that ended early never becomes a reset; the same holds for one that restarts.
 #[test]
 fn a_list_that_was_not_completed_changes_nothing() {
     let mut cluster = crowded();
@@ -148,7 +148,7 @@ fn a_list_that_was_not_completed_changes_nothing() {
     assert_eq!(braked(&mut cluster), (0, false));
 }
 
-/// Row 20.
+/// Scenario 20.
 #[test]
 fn a_pod_that_shows_up_before_the_second_observation_saves_its_endpoint() {
     let mut cluster = Cluster::new();
@@ -161,7 +161,7 @@ fn a_pod_that_shows_up_before_the_second_observation_saves_its_endpoint() {
     cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
 }
 
-/// Row 48, as far as judging goes: a delete that arrives late, with the last known state.
+/// Scenario 48, as far as judging goes: a delete that arrives late, with the last known state.
 #[test]
 fn a_late_delete_of_an_earlier_pod_does_not_take_its_successor_away() {
     let mut cluster = Cluster::new();
@@ -203,7 +203,7 @@ fn a_late_event_does_not_bring_back_the_bits_that_a_write_cleared() {
 
 #[test]
 fn an_empty_world_is_judged_as_nothing() {
-    let rules = leak_judge::Rules { grace: GRACE, ownership_window: WINDOW };
+    let rules = leak_judge::Rules { grace: GRACE, ownership_window: WINDOW, ..leak_judge::Rules::default() };
     let audit = judge(
         &leak_judge::World::default(),
         &leak_judge::Suspects::default(),

@@ -12,7 +12,7 @@ use testkit::objects::{uid, with};
 
 use crate::cluster::{Cluster, GRACE, WINDOW, ep, net, pod};
 
-/// Row 2.
+/// Scenario 2.
 #[test]
 fn the_bit_of_an_address_that_the_successor_took_over_stays_set() {
     let mut cluster = Cluster::new();
@@ -26,7 +26,7 @@ fn the_bit_of_an_address_that_the_successor_took_over_stays_set() {
     assert_eq!(round.set_bits("n"), None);
 }
 
-/// Row 21: another Pod's ADD has set the bit, its endpoint is not there yet.
+/// Scenario 21: another Pod's ADD has set the bit, its endpoint is not there yet.
 #[test]
 fn a_bit_that_was_set_anew_is_not_the_old_endpoints() {
     let mut cluster = Cluster::new();
@@ -41,7 +41,7 @@ fn a_bit_that_was_set_anew_is_not_the_old_endpoints() {
     assert_eq!(round.set_bits("n"), None);
 }
 
-/// Row 21: the same when the bit was set before we looked, so that nobody knows whose it is.
+/// Scenario 21: the same when the bit was set before we looked, so that nobody knows whose it is.
 #[test]
 fn a_bit_whose_history_is_unknown_has_to_be_seen_for_the_whole_window() {
     let mut cluster = Cluster::new();
@@ -55,7 +55,7 @@ fn a_bit_whose_history_is_unknown_has_to_be_seen_for_the_whole_window() {
     cluster.round().releases("old", &[("10.0.0.5", Refuse)]);
 }
 
-/// Row 21: the endpoint was in the list, and the bit rose between the lists of networks and endpoints. Whose
+/// Scenario 21: the endpoint was in the list, and the bit rose between the lists of networks and endpoints. Whose
 /// the rise was cannot be told, so the window counts from it.
 #[test]
 fn a_rise_before_an_endpoint_was_listed_starts_the_window() {
@@ -97,7 +97,7 @@ fn an_endpoint_that_is_told_before_the_bit_it_set_still_owns_it() {
     cluster.round().releases("e", &[("10.0.0.5", Free)]);
 }
 
-/// Row 23.
+/// Scenario 23.
 #[test]
 fn an_address_that_a_dying_cni_freed_and_gave_to_another_stays_with_the_other() {
     let mut cluster = Cluster::new();
@@ -112,7 +112,7 @@ fn an_address_that_a_dying_cni_freed_and_gave_to_another_stays_with_the_other() 
     cluster.round().releases("stale", &[("10.0.0.5", Refuse)]);
 }
 
-/// Row 24.
+/// Scenario 24.
 #[test]
 fn an_endpoint_whose_release_is_recorded_is_only_deleted() {
     let mut cluster = Cluster::new();
@@ -156,7 +156,7 @@ fn a_write_records_the_endpoints_it_frees_and_drops_those_that_are_gone() {
     assert_eq!(patch["spec"], json!({"Options": {"alloc": testkit::objects::alloc(&[])}}));
 }
 
-/// Row 58.
+/// Scenario 58.
 #[test]
 fn an_endpoint_edited_to_name_a_living_pods_address_frees_nothing() {
     let mut cluster = Cluster::new();
@@ -175,7 +175,7 @@ fn an_endpoint_edited_to_name_a_living_pods_address_frees_nothing() {
     );
 }
 
-/// Row 59.
+/// Scenario 59.
 #[test]
 fn of_two_holders_of_one_address_the_dead_one_goes_and_the_bit_stays() {
     let mut cluster = Cluster::new();
@@ -226,7 +226,7 @@ fn an_address_somewhere_in_a_malformed_endpoint_is_not_given_away() {
     round.releases("other", &[("10.0.0.6", Free)]);
 }
 
-/// Row 22 would wait for longer: whoever may write an endpoint could free any address with it.
+/// Not so fast as the bit of nobody: whoever may write an endpoint could free any address with it.
 #[test]
 fn an_endpoint_that_comes_long_after_the_bit_did_not_set_it() {
     let mut cluster = Cluster::new();
@@ -279,7 +279,7 @@ fn a_record_that_would_be_refused_is_not_written() {
     assert_eq!(write.released, None);
 }
 
-/// Row 29, judged: what was deleted and is still there waits for somebody's finalizer.
+/// Scenario 29, judged: what was deleted and is still there waits for somebody's finalizer.
 #[test]
 fn a_deleted_endpoint_that_is_still_there_is_left_to_its_finalizer() {
     let mut cluster = Cluster::new();

@@ -15,7 +15,7 @@ fn left_behind(host: &str, nodes: &[Value]) -> Cluster {
     cluster
 }
 
-/// Row 10.
+/// Scenario 10.
 #[test]
 fn a_node_that_does_not_answer_changes_nothing_for_pods_that_are_there() {
     let mut cluster = left_behind("node-b", &[objects::node("node-b", "Unknown")]);
@@ -23,7 +23,7 @@ fn a_node_that_does_not_answer_changes_nothing_for_pods_that_are_there() {
     cluster.settle().spares("e", Verdict::Live, Reason::PodExists);
 }
 
-/// Row 12.
+/// Scenario 12.
 #[test]
 fn a_pod_deleted_by_force_is_held_while_its_node_does_not_answer() {
     for status in ["Unknown", "False"] {
@@ -37,7 +37,7 @@ fn a_pod_deleted_by_force_is_held_while_its_node_does_not_answer() {
     }
 }
 
-/// Row 12: a kubelet that has just come back gets the grace to stop what it should not run.
+/// Scenario 12: a kubelet that has just come back gets the grace to stop what it should not run.
 #[test]
 fn a_node_that_flaps_starts_the_grace_again() {
     let mut cluster = left_behind("node-b", &[objects::node("node-b", "True")]);
@@ -49,7 +49,7 @@ fn a_node_that_flaps_starts_the_grace_again() {
     cluster.round().releases("e", &[("10.0.0.5", Free)]);
 }
 
-/// Rows 12 and 17, as far as Nodes are known: the machine is no Node any more.
+/// Scenarios 12 and 17, as far as Nodes are known: the machine is no Node any more.
 #[test]
 fn a_pod_that_is_gone_with_its_node_is_dangling() {
     let mut cluster = left_behind("node-b", &[]);
@@ -58,7 +58,7 @@ fn a_pod_that_is_gone_with_its_node_is_dangling() {
     assert_eq!(round.row("e").reason, Reason::NodeGone);
 }
 
-/// Row 19.
+/// Scenario 19.
 #[test]
 fn a_host_that_may_be_another_name_of_a_node_is_unknown_not_gone() {
     for (host, node) in [("node-b.example.com", "node-b"), ("node-b", "node-b.example.com")] {
@@ -67,7 +67,7 @@ fn a_host_that_may_be_another_name_of_a_node_is_unknown_not_gone() {
     }
 }
 
-/// Row 19.
+/// Scenario 19.
 #[test]
 fn a_host_is_mapped_by_its_label_before_its_name() {
     let labelled =
@@ -80,7 +80,7 @@ fn a_host_is_mapped_by_its_label_before_its_name() {
     left_behind("ip-10-1-1-7", &two).settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
 }
 
-/// Row 19: a Node that no endpoint names may call itself anything.
+/// Scenario 19: a Node that no endpoint names may call itself anything.
 #[test]
 fn an_unknown_host_may_be_a_silent_node_that_no_endpoint_names() {
     let mut cluster = left_behind("ip-10-1-1-7", &[objects::node("worker-7", "Unknown")]);
@@ -94,7 +94,7 @@ fn an_unknown_host_may_be_a_silent_node_that_no_endpoint_names() {
     known.settle().releases("e", &[("10.0.0.5", Free)]);
 }
 
-/// Row 19: as all living Pods show, hosts go by the names of their Nodes, or not.
+/// Scenario 19: as all living Pods show, hosts go by the names of their Nodes, or not.
 #[test]
 fn an_unknown_host_is_no_silent_node_where_hosts_go_by_their_nodes_names() {
     let mut cluster = left_behind("ip-10-1-1-7", &[objects::node("worker-7", "Unknown")]);
@@ -109,7 +109,7 @@ fn an_unknown_host_is_no_silent_node_where_hosts_go_by_their_nodes_names() {
     exception.settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
 }
 
-/// Row 19.
+/// Scenario 19.
 #[test]
 fn an_unknown_host_on_which_pods_live_is_no_machine_that_is_gone() {
     let mut cluster = left_behind("ip-10-1-1-7", &[]);
@@ -123,7 +123,7 @@ fn an_endpoint_that_names_no_host_is_unknown() {
     left_behind("", &[]).settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
 }
 
-/// Row 46.
+/// Scenario 46.
 #[test]
 fn a_terminating_pod_holds_its_addresses_until_it_is_gone() {
     let mut cluster = Cluster::new();
@@ -136,19 +136,166 @@ fn a_terminating_pod_holds_its_addresses_until_it_is_gone() {
     cluster.settle().releases("e", &[("10.0.0.5", Free)]);
 }
 
-/// Rows 43 and 44 belong to a later time: until then a Pod that has ended is not judged.
+/// A Pod in a phase that has ended, with this restart policy.
+fn ended(phase: &str, policy: &str) -> Value {
+    with(with(pod("job"), "/status/phase", phase), "/spec/restartPolicy", policy)
+}
+
+fn with_ended(pod: Value) -> Cluster {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[]));
+    cluster.apply(net("n", &[5]));
+    cluster.apply(pod);
+    cluster.apply(ep("e", "job", "10.0.0.5/24"));
+    cluster
+}
+
+/// Scenario 43.
 #[test]
-fn a_pod_that_has_ended_but_is_there_is_not_released() {
-    for phase in ["Succeeded", "Failed"] {
-        let mut cluster = Cluster::new();
-        cluster.apply(net("n", &[5]));
-        cluster.apply(with(pod("job"), "/status/phase", phase));
-        cluster.apply(ep("e", "job", "10.0.0.5/24"));
-        cluster.settle().spares("e", Verdict::Unknown, Reason::PodFinished);
+fn a_job_that_is_done_gives_its_addresses_back_after_the_grace() {
+    for policy in ["Never", "OnFailure"] {
+        let mut cluster = with_ended(ended("Succeeded", policy));
+        cluster.look_and_wait(GRACE - std::time::Duration::from_secs(1));
+        cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+        cluster.wait(std::time::Duration::from_secs(1));
+        let round = cluster.round();
+        round.releases("e", &[("10.0.0.5", Free)]);
+        assert_eq!(round.row("e").reason, Reason::PodFinished);
     }
 }
 
-/// Row 45.
+/// Scenario 43.
+#[test]
+fn a_pod_that_may_be_started_again_keeps_its_addresses() {
+    for (phase, policy) in [("Succeeded", "Always"), ("Failed", "Always"), ("Failed", "OnFailure")] {
+        with_ended(ended(phase, policy)).settle().spares("e", Verdict::Unknown, Reason::PodFinished);
+    }
+    let unsaid = with(pod("job"), "/status/phase", "Succeeded");
+    with_ended(unsaid).settle().spares("e", Verdict::Unknown, Reason::PodFinished);
+}
+
+/// Scenario 44: whoever evicts a Pod may stop its containers afterwards.
+#[test]
+fn an_evicted_pod_is_watched_for_longer_unless_its_containers_are_known_to_have_stopped() {
+    let evicted = with(ended("Failed", "Always"), "/status/reason", "Evicted");
+    let mut cluster = with_ended(evicted.clone());
+    cluster.look_and_wait(WINDOW - std::time::Duration::from_secs(1));
+    cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+    cluster.wait(std::time::Duration::from_secs(1));
+    cluster.round().releases("e", &[("10.0.0.5", Free)]);
+
+    let stopped = json!([{"name": "c", "state": {"terminated": {"exitCode": 137}}}]);
+    let mut cluster = with_ended(with(evicted.clone(), "/status/containerStatuses", stopped));
+    cluster.look_and_wait(GRACE);
+    cluster.round().releases("e", &[("10.0.0.5", Free)]);
+
+    let running = json!([{"name": "c", "state": {"running": {}}}]);
+    let mut cluster = with_ended(with(evicted, "/status/containerStatuses", running));
+    cluster.look_and_wait(GRACE);
+    cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+}
+
+/// Scenario 44.
+#[test]
+fn a_pod_that_has_ended_on_a_node_that_does_not_answer_keeps_its_addresses() {
+    let failed = with(ended("Failed", "Never"), "/spec/nodeName", "node-b");
+    let mut cluster = left_behind("node-b", &[objects::node("node-b", "Unknown")]);
+    cluster.apply(with(with(failed, "/metadata/name", "gone"), "/metadata/uid", objects::uid("ran/gone")));
+    cluster.settle().spares("e", Verdict::Unknown, Reason::NodeNotReady);
+    cluster.apply(objects::node("node-b", "True"));
+    cluster.settle().releases("e", &[("10.0.0.5", Free)]);
+}
+
+/// Scenario 43: a host that is a Ready Node says nothing about the Node that the Pod is bound to.
+#[test]
+fn a_pod_that_has_ended_on_another_node_than_its_endpoint_names_keeps_its_addresses() {
+    let mut cluster = with_ended(with(ended("Succeeded", "Never"), "/spec/nodeName", "node-b"));
+    cluster.apply(objects::node("node-b", "Unknown"));
+    cluster.settle().spares("e", Verdict::Unknown, Reason::HostUnknown);
+}
+
+/// Scenario 43: a kubelet starts a static Pod again, whatever its mirror says.
+#[test]
+fn a_static_pod_whose_mirror_has_ended_keeps_its_addresses() {
+    let mirror = with(ended("Failed", "Never"), "/metadata/annotations/kubernetes.io~1config.mirror", "hash");
+    with_ended(mirror).settle().spares("e", Verdict::Unknown, Reason::PodFinished);
+}
+
+/// Scenario 17: as long as the control plane waits before it deletes the Pods of a Node that is gone.
+#[test]
+fn a_pod_that_is_left_of_a_node_that_is_gone_is_dangling_after_the_quarantine() {
+    let mut cluster = left_behind("node-b", &[objects::node("node-b", "True")]);
+    cluster.apply(objects::pod("ran", "gone", "node-b"));
+    cluster.settle().spares("e", Verdict::Live, Reason::PodExists);
+    cluster.delete(objects::node("node-b", "True"));
+    cluster.look_and_wait(std::time::Duration::from_secs(39));
+    cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+    cluster.wait(std::time::Duration::from_secs(1));
+    let round = cluster.round();
+    round.releases("e", &[("10.0.0.5", Free)]);
+    assert_eq!(round.row("e").reason, Reason::PodOrphaned);
+}
+
+/// Scenario 17.
+#[test]
+fn a_node_that_comes_back_within_the_quarantine_saves_its_pods() {
+    let mut cluster = left_behind("node-b", &[]);
+    cluster.apply(objects::pod("ran", "gone", "node-b"));
+    cluster.look_and_wait(std::time::Duration::from_secs(39));
+    cluster.apply(objects::node("node-b", "Unknown"));
+    cluster.round().spares("e", Verdict::Live, Reason::PodExists);
+    cluster.delete(objects::node("node-b", "Unknown"));
+    cluster.look_and_wait(std::time::Duration::from_secs(39));
+    cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+}
+
+/// Scenarios 10, 11 and 12: time alone proves nothing, unless the operator says that it does.
+#[test]
+fn a_node_that_is_silent_for_as_long_as_the_operator_says_runs_nothing_any_more() {
+    let hour = std::time::Duration::from_secs(3600);
+    let mut cluster = left_behind("node-b", &[objects::node("node-b", "Unknown")]);
+    cluster.look_and_wait(hour * 24);
+    cluster.round().spares("e", Verdict::Unknown, Reason::NodeNotReady);
+
+    let mut cluster = left_behind("node-b", &[objects::node("node-b", "Unknown")]);
+    cluster.rules.unreachable_grace = Some(hour);
+    cluster.look_and_wait(hour - std::time::Duration::from_secs(1));
+    cluster.round().spares("e", Verdict::Unknown, Reason::NodeNotReady);
+    cluster.wait(std::time::Duration::from_secs(1));
+    let round = cluster.round();
+    round.releases("e", &[("10.0.0.5", Free)]);
+    let finding = round.plan.networks[0].endpoints[0].finding;
+    assert_eq!(finding.reason, Reason::NodeUnreachable);
+    assert!(Brake::concerns(finding), "many at once are not believed");
+}
+
+/// Scenario 10: a kubelet that says that its machine is unfit does answer, and may run anything.
+#[test]
+fn a_node_that_calls_itself_unfit_is_not_silent() {
+    let hour = std::time::Duration::from_secs(3600);
+    let mut cluster = left_behind("node-b", &[objects::node("node-b", "False")]);
+    cluster.rules.unreachable_grace = Some(hour);
+    cluster.look_and_wait(hour * 2);
+    cluster.round().spares("e", Verdict::Unknown, Reason::NodeNotReady);
+    cluster.apply(objects::node("node-b", "Unknown"));
+    cluster.look_and_wait(hour - std::time::Duration::from_secs(1));
+    cluster.round().spares("e", Verdict::Unknown, Reason::NodeNotReady);
+}
+
+/// Scenario 11: a Pod that is being deleted is there until it is gone, however long its node has been silent.
+#[test]
+fn a_terminating_pod_of_a_silent_node_is_not_released_by_time() {
+    let hour = std::time::Duration::from_secs(3600);
+    let mut cluster = left_behind("node-b", &[objects::node("node-b", "Unknown")]);
+    cluster.rules.unreachable_grace = Some(hour);
+    let terminating =
+        with(objects::pod("ran", "gone", "node-b"), "/metadata/deletionTimestamp", "2026-11-01T12:00:00Z");
+    cluster.apply(terminating);
+    cluster.look_and_wait(hour * 2);
+    cluster.round().spares("e", Verdict::Live, Reason::PodTerminating);
+}
+
+/// Scenario 45.
 #[test]
 fn no_phase_of_a_pod_that_is_there_is_a_proof_of_death() {
     for phase in [json!("Pending"), json!("Unknown"), json!(null)] {
@@ -160,7 +307,7 @@ fn no_phase_of_a_pod_that_is_there_is_a_proof_of_death() {
     }
 }
 
-/// Row 47: times in objects are other machines' clocks.
+/// Scenario 47: times in objects are other machines' clocks.
 #[test]
 fn clocks_that_disagree_by_ten_minutes_change_no_verdict() {
     for created in ["2026-11-01T10:50:00Z", "2026-11-01T11:10:00Z", "2030-01-01T00:00:00Z"] {
@@ -175,7 +322,7 @@ fn clocks_that_disagree_by_ten_minutes_change_no_verdict() {
     }
 }
 
-/// Rows 11 and 12: an operator says that the machine is shut down.
+/// Scenarios 11 and 12: an operator says that the machine is shut down.
 #[test]
 fn a_node_that_is_out_of_service_runs_nothing_any_more() {
     let mut cluster = left_behind("node-x", &[objects::node("node-x", "Unknown")]);

@@ -99,9 +99,10 @@ impl Candidate {
     fn tell(&self, role: Role, until: Option<Instant>, now: Instant) {
         let lease = self.election.lease();
         let annotations = lease.and_then(|lease| lease.metadata.annotations.clone()).unwrap_or_default();
+        let uid = lease.and_then(|lease| lease.metadata.uid.clone());
         self.state.send_if_modified(|state| {
             // A renewal is no news, but has to be seen by whoever looks.
-            state.until = until;
+            (state.until, state.uid) = (until, uid);
             if state.role == role && state.annotations == annotations {
                 return false;
             }

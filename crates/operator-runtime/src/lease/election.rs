@@ -123,7 +123,7 @@ impl Election {
         self.led_from = None;
         // Who has just lost the Lease leaves the next try to others: taking it away has to have an effect.
         let is_free = self.is_free(now) && !was_leading;
-        self.next = if is_free { Next::Write(now) } else { Next::Read(now + self.config.timings.retry) };
+        self.next = if is_free { Next::Write(now) } else { Next::Read(self.next_look(now)) };
     }
 
     /// Takes in that a write was done: from when it was sent, we lead.
@@ -145,7 +145,14 @@ impl Election {
     /// Takes in that a request was not answered, or refused. What it did is not known.
     pub(crate) fn failed(&mut self, reason: String, now: Instant) {
         self.doubt = Some(reason);
-        self.next = Next::Read(now + self.config.timings.retry);
+        self.next = Next::Read(self.next_look(now));
+    }
+
+    /// One retry from now, or when the record will have been seen as it is for long enough, if that is earlier:
+    /// whoever stands by would else come up to a whole retry late.
+    fn next_look(&self, now: Instant) -> Instant {
+        let retry = now + self.config.timings.retry;
+        self.runs_out_at().filter(|at| *at > now).map_or(retry, |at| at.min(retry))
     }
 
     fn see(&mut self, lease: Option<LeaseObject>, now: Instant) {
@@ -161,12 +168,18 @@ impl Election {
 
     /// Whether nobody can be leading by the Lease as it is.
     fn is_free(&self, now: Instant) -> bool {
-        let Some(Seen { lease, since }) = &self.seen else { return true };
+        let is_held = self.lease().is_some_and(|lease| lease.spec.holder().is_some());
+        !is_held || self.runs_out_at().is_none_or(|at| now >= at)
+    }
+
+    /// When the record will have been seen for as long as its holder has it, if it stays as it is.
+    fn runs_out_at(&self) -> Option<Instant> {
+        let Seen { lease, since } = self.seen.as_ref()?;
         let seconds = lease.spec.lease_duration_seconds.filter(|seconds| *seconds > 0);
         // The holder goes by what it wrote, not by what we would have written.
         let duration =
             seconds.map_or(self.config.timings.lease, |seconds| Duration::from_secs(seconds.into()));
-        lease.spec.holder().is_none() || now.saturating_duration_since(*since) >= duration
+        since.checked_add(duration)
     }
 
     fn write(&self, wall: Timestamp) -> Decision {

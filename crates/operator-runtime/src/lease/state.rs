@@ -28,6 +28,8 @@ pub struct LeaseState {
     pub role: Role,
     /// The annotations of the Lease, as last seen: people speak to the leader through them.
     pub annotations: BTreeMap<String, String>,
+    /// The uid of the Lease, as last seen: an Event about it needs that.
+    pub uid: Option<String>,
     /// Since when we have this role.
     pub since: Instant,
     /// Until when we lead, if nothing else comes. Without an election there is no end.
@@ -39,7 +41,7 @@ pub struct LeaseState {
 impl LeaseState {
     /// A role that nobody contends: that of a program that takes part in no election.
     pub fn new(role: Role) -> Self {
-        Self { role, annotations: BTreeMap::new(), since: now(), until: None }
+        Self { role, annotations: BTreeMap::new(), uid: None, since: now(), until: None }
     }
 
     /// Whether we lead at this very moment. Asked before each write, it tells the truth even where the task

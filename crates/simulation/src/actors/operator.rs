@@ -7,7 +7,7 @@ use crate::{
     agenda::Millis,
     call::{Answer, Failure, Party, Request},
     sim::Sim,
-    store::{NodeKey, Phase, Pod, PodKey},
+    store::{Condition, NodeKey, Phase, Pod, PodKey},
     tally::Fault,
     world::World,
 };
@@ -33,9 +33,9 @@ impl World {
     /// A machine loses its power: everything on it stops.
     fn power_off(&mut self, node: NodeKey) {
         self.truth.stop_all_on(node);
-        let now = self.now;
         let machine = &mut self.machines[node.0];
-        (machine.is_on, machine.is_connected, machine.since) = (false, false, now);
+        (machine.is_on, machine.is_connected) = (false, false);
+        machine.boot += 1;
         machine.era += 1;
         let workers = std::mem::take(&mut machine.workers);
         self.dead.extend(workers.iter().map(|worker| worker.task));
@@ -43,9 +43,8 @@ impl World {
 
     /// A machine answers again, with power or without a gap.
     fn answers(&mut self, node: NodeKey) {
-        let now = self.now;
         let machine = &mut self.machines[node.0];
-        (machine.is_on, machine.is_connected, machine.since) = (true, true, now);
+        (machine.is_on, machine.is_connected) = (true, true);
         machine.era += 1;
         self.note(|_| format!("{} answers", node.name()));
     }
@@ -71,7 +70,8 @@ pub async fn loses_power(sim: Sim, node: NodeKey) {
     let (ending, length) = {
         let chance = &mut sim.world().chance;
         let ending = [Ending::Returns, Ending::OutOfService, Ending::Removed][chance.weigh(&[4, 3, 3])];
-        (ending, 5_000 + Millis::from(chance.pick(40)) * 2_000)
+        let longer = if chance.happens(50) { 150_000 } else { 0 };
+        (ending, longer + 5_000 + Millis::from(chance.pick(40)) * 2_000)
     };
     match ending {
         Ending::Returns => sim.nap(length).await,
@@ -123,13 +123,19 @@ pub async fn is_cut_off(sim: Sim, node: NodeKey) {
     comes_back(&sim, node).await;
 }
 
-/// The kubelet says that it is there, and looks at what has changed meanwhile.
+/// The kubelet says that it is there, at first perhaps that it is not fit, and looks at what has changed meanwhile.
 async fn comes_back(sim: &Sim, node: NodeKey) {
+    if sim.world().chance.happens(300) {
+        let party = Party::Machine(node, sim.world().current);
+        sim.ask(party, Request::Report(node, Condition::Unfit), 10_000).await;
+        let delay = { 500 * Millis::from(sim.world().chance.pick(10)) };
+        sim.nap(delay).await;
+    }
     let teller = sim.clone();
     sim.world().spawn(Box::pin(async move {
         loop {
             let party = Party::Machine(node, teller.world().current);
-            let told = teller.ask(party, Request::Ready(node), 10_000).await;
+            let told = teller.ask(party, Request::Report(node, Condition::Ready), 10_000).await;
             if matches!(told, Answer::Done) || !teller.world().machines[node.0].is_connected {
                 return;
             }
@@ -160,7 +166,7 @@ async fn evict(sim: &Sim, node: NodeKey, by_force: bool) {
     let pods: Vec<PodKey> =
         sim.world().store.pods().filter(|pod| pod.node == node).map(|pod| pod.key).collect();
     for key in pods {
-        let is_silent = sim.world().store.node(node).is_none_or(|object| !object.is_ready);
+        let is_silent = sim.world().store.node(node).is_none_or(|object| !object.is_ready());
         if by_force || (is_silent && sim.world().chance.happens(500)) {
             force_delete(sim, key).await;
         }
@@ -196,6 +202,7 @@ fn ghost(sim: &Sim, sandbox: crate::truth::Sandbox, key: PodKey, node: NodeKey) 
         node,
         phase: Phase::Pending,
         is_deleting: false,
+        is_job: false,
         is_mirror: false,
     };
     drop(world);

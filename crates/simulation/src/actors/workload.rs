@@ -51,13 +51,17 @@ impl Workload {
         sim.nap(late).await;
         for life in 0..=self.lives {
             let Some(pod) = self.create(&sim, life).await else { return };
-            if life == self.lives && self.kind != Kind::Job {
+            let is_last = life == self.lives;
+            if is_last && self.kind != Kind::Job {
                 return;
             }
             let span = { 3_000 + Millis::from(sim.world().chance.pick(60)) * 700 };
             sim.nap(span).await;
             if self.kind == Kind::Job {
                 finish(&sim, &pod).await;
+                if is_last {
+                    return;
+                }
             } else if sim.world().chance.happens(120) {
                 sim.world().fault(Fault::SandboxRestarted);
                 sim.world().order(pod.node, pod.key, Order::Restart);
@@ -96,15 +100,16 @@ impl Workload {
     fn pod(&self, world: &mut World, name: &Rc<str>, node: NodeKey) -> Pod {
         let key = world.store.new_pod_key();
         world.templates.push(Rc::clone(&self.template));
+        let is_job = self.kind == Kind::Job;
         let (namespace, phase, name) = (self.namespace, Phase::Pending, Rc::clone(name));
-        Pod { key, version: 0, namespace, name, node, phase, is_deleting: false, is_mirror: false }
+        Pod { key, version: 0, namespace, name, node, phase, is_deleting: false, is_job, is_mirror: false }
     }
 }
 
 impl World {
     /// A Node that is said to be Ready, or else any.
     fn any_ready_node(&mut self) -> Option<NodeKey> {
-        let ready: Vec<NodeKey> = self.store.nodes().filter(|node| node.is_ready).map(|node| node.key).collect();
+        let ready: Vec<NodeKey> = self.store.nodes().filter(|node| node.is_ready()).map(|node| node.key).collect();
         let place = self.chance.pick(u16::try_from(ready.len().max(1)).unwrap_or(1));
         ready.get(usize::from(place)).copied().or(Some(NodeKey(0)))
     }
@@ -113,7 +118,7 @@ impl World {
     /// to answer, and whatever still runs there is accounted for.
     pub fn may_use_force(&self, node: NodeKey) -> bool {
         let machine = &self.machines[node.0];
-        machine.is_connected || self.store.node(node).is_none_or(|node| !node.is_ready)
+        machine.is_connected || self.store.node(node).is_none_or(|node| !node.is_ready())
     }
 }
 
@@ -141,7 +146,7 @@ async fn gone(sim: &Sim, pod: &Pod) {
         if sim.world().store.pod(pod.key).is_none() {
             return;
         }
-        let is_stuck = sim.world().store.node(pod.node).is_none_or(|node| !node.is_ready);
+        let is_stuck = sim.world().store.node(pod.node).is_none_or(|node| !node.is_ready());
         if is_stuck && second > 20 {
             force_delete(sim, pod.key).await;
         }

@@ -1,6 +1,6 @@
 //! Networks of both groups: their bit arrays, and what a network of a kind looks like.
 
-use std::{net::IpAddr, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, rc::Rc, sync::Arc};
 
 use danm_api::{
     AllocationPool, AllocationPoolV6, ApiGroup, Decoded, NetworkKind, NetworkOptions, NetworkRef, NetworkSpec as Spec,
@@ -11,7 +11,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
     jiff::Timestamp,
 };
-use leak_judge::{NetworkId, RELEASED_ANNOTATION, Source};
+use leak_judge::{NetworkId, RELEASED_ANNOTATION, Source, TREATMENT_ANNOTATION};
 
 use super::{EPOCH, NAMESPACES, identifier};
 use crate::agenda::Millis;
@@ -51,6 +51,8 @@ pub struct Network {
     pub last: [Option<BitIndex>; 2],
     /// What the Cleaner has recorded.
     pub released: Rc<str>,
+    /// What an operator wants of the Cleaner here, if anything else than usual.
+    pub treatment: Option<&'static str>,
     /// Whether somebody has spoilt it, so that nobody can read it.
     pub is_spoilt: bool,
 }
@@ -116,12 +118,20 @@ impl NetworkSpec {
             bits: [bits(&self.pools[0]), bits(&self.pools[1])],
             last: [None; 2],
             released: Rc::from(""),
+            treatment: None,
             is_spoilt: false,
         }
     }
 }
 
 impl Network {
+    fn annotations(&self) -> Option<BTreeMap<String, String>> {
+        let released = (!self.released.is_empty()).then(|| (RELEASED_ANNOTATION, self.released.to_string()));
+        let treatment = self.treatment.map(|word| (TREATMENT_ANNOTATION, word.to_owned()));
+        let all = released.into_iter().chain(treatment).map(|(key, value)| (key.to_owned(), value));
+        Some(all.collect())
+    }
+
     /// As the API shows it.
     pub fn render(&self, spec: &NetworkSpec) -> Decoded<danm_api::Network> {
         let metadata = ObjectMeta {
@@ -130,8 +140,7 @@ impl Network {
             uid: Some(identifier(3, self.incarnation, self.key.0)),
             resource_version: Some(self.version.to_string()),
             creation_timestamp: Some(time(self.created)),
-            annotations: (!self.released.is_empty())
-                .then(|| [(RELEASED_ANNOTATION.to_owned(), self.released.to_string())].into()),
+            annotations: self.annotations(),
             ..ObjectMeta::default()
         };
         if self.is_spoilt {

@@ -3,10 +3,22 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::identifier;
+use crate::agenda::Millis;
 
 /// A machine, or its Node object under the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeKey(pub usize);
+
+/// What is said of a kubelet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// It answers.
+    Ready,
+    /// It answers, and is not fit yet.
+    Unfit,
+    /// It has not been heard of.
+    Silent,
+}
 
 /// A Node object.
 #[derive(Clone, Debug)]
@@ -17,8 +29,12 @@ pub struct Node {
     pub incarnation: u32,
     /// Its version.
     pub version: u64,
-    /// Whether its kubelet is said to answer.
-    pub is_ready: bool,
+    /// What is said of its kubelet.
+    pub condition: Condition,
+    /// Which start of the machine it is of.
+    pub boot: u32,
+    /// When its kubelet last said how it fares.
+    pub beat: Millis,
     /// Whether an operator has said that it is shut down.
     pub is_out_of_service: bool,
     /// Whether its label gives the name the machine gives itself.
@@ -42,7 +58,22 @@ impl NodeKey {
     }
 }
 
+impl Condition {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Ready => "True",
+            Self::Unfit => "False",
+            Self::Silent => "Unknown",
+        }
+    }
+}
+
 impl Node {
+    /// Whether its kubelet is said to answer, and to be fit.
+    pub fn is_ready(&self) -> bool {
+        self.condition == Condition::Ready
+    }
+
     /// As the API shows it. `host` is the name the machine gives itself.
     pub fn render(&self, host: &str) -> danm_api::Node {
         let name = self.key.name();
@@ -58,8 +89,10 @@ impl Node {
         node.status.conditions.resize_with(1, Default::default);
         for condition in &mut node.status.conditions {
             "Ready".clone_into(&mut condition.r#type);
-            (if self.is_ready { "True" } else { "Unknown" }).clone_into(&mut condition.status);
+            self.condition.text().clone_into(&mut condition.status);
+            condition.last_heartbeat_time = Some(self.beat.to_string());
         }
+        node.status.node_info.boot_id = format!("{}-{}", self.key.0, self.boot);
         if self.is_out_of_service {
             node.spec.taints.resize_with(1, Default::default);
             for taint in &mut node.spec.taints {

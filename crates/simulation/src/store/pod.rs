@@ -41,6 +41,8 @@ pub struct Pod {
     pub phase: Phase,
     /// Whether its deletion was asked for.
     pub is_deleting: bool,
+    /// Whether its containers are not started again once they have ended.
+    pub is_job: bool,
     /// Whether it is the mirror of a static Pod.
     pub is_mirror: bool,
 }
@@ -70,6 +72,7 @@ impl Pod {
         if !only_metadata {
             pod.spec.node_name = Some(node.to_owned());
             pod.status.phase = Some(format!("{:?}", self.phase));
+            pod.spec.restart_policy = Some((if self.is_job { "Never" } else { "Always" }).to_owned());
         }
         pod
     }

@@ -7,7 +7,8 @@ use leak_judge::{
 
 use super::{Confirmation, State};
 use crate::{
-    ApiError, Cadence, Deletion, Failure, cleaner::setbacks::Target, confirm::Answers, news::Written,
+    ApiError, Cadence, Deletion, Failure, StoredBoots, cleaner::setbacks::Target, confirm::Answers,
+    news::Written,
 };
 
 impl State {
@@ -16,6 +17,7 @@ impl State {
     pub(crate) fn answered(&mut self, answers: Answers, now: Moment) {
         self.waiting = None;
         self.under_way.answered(&answers.questions);
+        self.upkeep.is_listing &= !answers.questions.endpoints.is_empty();
         let one_by_one = answers.questions.is_one_by_one();
         for (question, error) in answers.outcome() {
             let target = Target::Endpoint(question.id.clone());
@@ -32,6 +34,14 @@ impl State {
         }
         for observation in answers.seen {
             self.observe(observation, now);
+        }
+    }
+
+    /// What is stored about boots was read or written, or not.
+    pub(crate) fn boots(&mut self, result: Result<StoredBoots, ApiError>, now: Moment) {
+        self.waiting = None;
+        if let Some(read) = self.boots.answered(result, now) {
+            self.observe(Observation::BootsStored(read), now);
         }
     }
 
@@ -130,7 +140,7 @@ impl State {
             .collect()
     }
 
-    fn fail(&mut self, target: Target, error: ApiError, version: Option<Version>, now: Moment) {
+    pub(super) fn fail(&mut self, target: Target, error: ApiError, version: Option<Version>, now: Moment) {
         match error.failure {
             Failure::Conflict(_) | Failure::NotFound => tracing::debug!("{error}; it will be judged again"),
             Failure::Refused(_) | Failure::Unknown(_) => tracing::warn!("{error}"),
@@ -138,10 +148,11 @@ impl State {
         self.waiting = None;
         self.single.obstacle = error.to_string();
         self.setbacks.record(target, error, version, now);
+        self.lift_setbacks();
     }
 
     /// A single pass does not come back to what was refused.
-    fn is_final(&self, error: &ApiError) -> bool {
+    pub(super) fn is_final(&self, error: &ApiError) -> bool {
         self.rules.cadence == Cadence::Once && matches!(error.failure, Failure::Refused(_))
     }
 
@@ -159,7 +170,7 @@ fn failed(row: Row, error: &ApiError) -> Row {
     Row { action: Action::Failed, error: Some(error.to_string()), ..row }
 }
 
-fn observation_of(id: &NetworkId, object: Decoded<Network>) -> Observation {
+pub(super) fn observation_of(id: &NetworkId, object: Decoded<Network>) -> Observation {
     Observation::Networks(id.group, id.network.kind, Change::Apply(object))
 }
 

@@ -25,7 +25,7 @@ impl State {
             let row = reporter.acted(endpoint.slot, endpoint.finding, &addresses, Action::Failed)?;
             Some(Row { error: Some(error.clone()), ..row })
         });
-        failed.chain(reporter.rows(&standing.audit, &standing.held)).collect()
+        failed.chain(reporter.rows(&standing.audit, &standing.held, &self.remarks(now))).collect()
     }
 
     /// How things stand, in short.
@@ -35,7 +35,10 @@ impl State {
             *doubtful.entry((finding.verdict, finding.reason)).or_default() += 1;
         }
         let trouble = |(target, setback): (&Target, &Setback)| Trouble::new(target, setback, now);
+        let brake = self.brake.passage(now);
+        let is_held = |judgement: &&Judgement| brake.holds(judgement.finding);
         Status {
+            held_by_brake: self.lookout.doubtful().dangling().filter(is_held).count(),
             is_leading: self.lead.is_leading,
             sources: self.world.coverage().states().map(source_status).collect(),
             can_judge: self.world.coverage().allows_verdicts(),
@@ -49,7 +52,9 @@ impl State {
                 .map(|(object, why)| (object.to_string(), why.problem.clone()))
                 .collect(),
             doubtful,
-            brake: self.brake.passage(now),
+            anomalies: self.upkeep.status(),
+            orphan_brake: self.orphan_brake(now),
+            brake,
             troubles: self.setbacks.iter(now).map(trouble).collect(),
         }
     }

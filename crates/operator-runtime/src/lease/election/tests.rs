@@ -1,11 +1,19 @@
 //! The laws of an election, without a server and without time passing.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::LeaseTimings;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Slow ones, so that all that happens falls on whole seconds.
+const SLOW: LeaseTimings = LeaseTimings {
+    lease: Duration::from_secs(15),
+    renew_deadline: Duration::from_secs(10),
+    retry: Duration::from_secs(2),
+};
 
 /// Candidates with one Lease between them, and no server: every write over the latest version succeeds.
 struct World {
@@ -24,11 +32,15 @@ impl World {
     }
 
     fn candidate(&self, identity: &str) -> Election {
+        self.candidate_with(identity, SLOW)
+    }
+
+    fn candidate_with(&self, identity: &str, timings: LeaseTimings) -> Election {
         let config = LeaseConfig {
             namespace: "kube-system".to_owned(),
             name: "lease".to_owned(),
             identity: identity.to_owned(),
-            timings: LeaseTimings::default(),
+            timings,
         };
         Election::new(config, self.start)
     }
@@ -47,25 +59,37 @@ impl World {
     fn run(&mut self, candidate: &mut Election, second: u64, wall: Timestamp) -> u64 {
         let now = self.at(second);
         loop {
-            match candidate.decide(now, wall) {
-                Decision::Read => candidate.observe(self.lease.clone(), now),
-                Decision::Create(_) if self.lease.is_some() => candidate.conflicted(now),
-                Decision::Create(lease) | Decision::Acquire(lease) | Decision::Renew(lease) => {
-                    let version =
-                        self.lease.as_ref().and_then(|lease| lease.metadata.resource_version.clone());
-                    if lease.metadata.resource_version != version {
-                        candidate.conflicted(now);
-                        continue;
-                    }
-                    self.version += 1;
-                    let mut lease = lease;
-                    lease.metadata.resource_version = Some(self.version.to_string());
-                    self.lease = Some(lease.clone());
-                    candidate.written(lease, now, now);
-                }
-                Decision::Wait(until) => return (until - self.start).as_secs(),
+            if let Some(until) = self.step(candidate, now, now, wall) {
+                return (until - self.start).as_secs();
             }
         }
+    }
+
+    /// Performs what a candidate decides, and answers later. Tells until when it waits, if that is all it does.
+    fn step(
+        &mut self,
+        candidate: &mut Election,
+        now: Instant,
+        heard: Instant,
+        wall: Timestamp,
+    ) -> Option<Instant> {
+        match candidate.decide(now, wall) {
+            Decision::Read => candidate.observe(self.lease.clone(), heard),
+            Decision::Create(_) if self.lease.is_some() => candidate.conflicted(heard),
+            Decision::Create(mut lease) | Decision::Acquire(mut lease) | Decision::Renew(mut lease) => {
+                let version = self.lease.as_ref().and_then(|lease| lease.metadata.resource_version.clone());
+                if lease.metadata.resource_version == version {
+                    self.version += 1;
+                    lease.metadata.resource_version = Some(self.version.to_string());
+                    self.lease = Some(lease.clone());
+                    candidate.written(lease, now, heard);
+                } else {
+                    candidate.conflicted(heard);
+                }
+            }
+            Decision::Wait(until) => return Some(until),
+        }
+        None
     }
 
     fn holder(&self) -> &str {
@@ -90,6 +114,7 @@ fn the_first_candidate_leads_and_the_second_stands_by() {
     assert_eq!(b.role(world.at(0)), Role::Standby { holder: Some("a".to_owned()) });
 }
 
+/// Scenario 47, as far as elections go.
 #[test]
 fn a_leader_that_renews_is_left_alone_whatever_the_clocks_say() {
     for (mine, theirs) in [("2026-01-01T00:00:00Z", NOON), (NOON, "2026-01-01T00:00:00Z")] {
@@ -119,9 +144,9 @@ fn a_leader_that_is_silent_loses_the_lease_once_it_was_seen_unchanged_for_its_du
             world.run(&mut b, second, wall(NOON));
             assert_eq!(world.holder(), "a", "{second}");
         }
-        world.run(&mut b, 14, wall(NOON));
-        world.run(&mut b, 16, wall(NOON));
-        assert_eq!((world.holder(), b.role(world.at(16))), ("b", Role::Leading));
+        assert_eq!(world.run(&mut b, 14, wall(NOON)), 15, "not a whole retry later");
+        world.run(&mut b, 15, wall(NOON));
+        assert_eq!((world.holder(), b.role(world.at(15))), ("b", Role::Leading));
     }
 }
 
@@ -186,7 +211,7 @@ fn a_leader_without_answers_stops_to_lead_before_another_can() {
             taken_at.get_or_insert(second);
         }
     }
-    assert_eq!(taken_at, Some(16));
+    assert_eq!(taken_at, Some(15));
     assert_eq!(a.role(world.at(40)), Role::Unknown { reason: "refused".to_owned() });
 }
 
@@ -262,4 +287,81 @@ fn conflicts_without_end_are_no_reason_to_hurry() {
             .push(matches!(a.decide(world.at(0), wall(NOON)), Decision::Wait(until) if until == world.at(2)));
     }
     assert_eq!(pauses, [false, true, true]);
+}
+
+/// A leader and a standby by the default timings, until the leader is killed: how long nobody leads from then on.
+/// Their requests take some time, and their clocks on the wall are apart.
+struct Failover {
+    killed_after: Duration,
+    standby_from: Duration,
+    latency: Duration,
+    apart: SignedDuration,
+}
+
+// === impl Failover ===
+
+impl Failover {
+    fn takes(&self) -> Duration {
+        let mut world = World::new();
+        let start = world.start;
+        let killed_at = start + self.killed_after;
+        let mut leader = world.candidate_with("a", LeaseTimings::default());
+        let mut standby = world.candidate_with("b", LeaseTimings::default());
+        let (mut leader_next, mut standby_next) = (start, start + self.standby_from);
+        loop {
+            let is_leaders = leader_next < killed_at && leader_next <= standby_next;
+            let (candidate, next) =
+                if is_leaders { (&mut leader, &mut leader_next) } else { (&mut standby, &mut standby_next) };
+            let now = *next;
+            let skew = if is_leaders { self.apart } else { SignedDuration::ZERO };
+            let clock = wall(NOON) + skew + (now - start);
+            *next = world.step(candidate, now, now + self.latency, clock).unwrap_or(now + self.latency);
+            let now = standby_next;
+            if standby.role(now) == Role::Leading {
+                assert!(
+                    leader.leads_until(now).is_none(),
+                    "two at once, killed after {:?}",
+                    self.killed_after
+                );
+                return now - killed_at;
+            }
+            assert!(now < killed_at + SECOND * 60, "nobody leads, killed after {:?}", self.killed_after);
+        }
+    }
+}
+
+fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+/// Scenario 47, as far as elections go.
+#[test]
+fn a_leader_that_is_killed_at_any_moment_is_replaced_in_under_five_seconds_whatever_the_clocks_say() {
+    for apart in [SignedDuration::ZERO, SignedDuration::from_mins(10), SignedDuration::from_mins(-10)] {
+        for latency in [0, 20, 90].map(millis) {
+            let mut worst = Duration::ZERO;
+            for killed_after in (5_000..6_200).step_by(13).map(millis) {
+                for standby_from in (100..600).step_by(50).map(millis) {
+                    worst = worst.max(Failover { killed_after, standby_from, latency, apart }.takes());
+                }
+            }
+            assert!(worst < SECOND * 5, "{worst:?} with {latency:?} a request and clocks {apart:?} apart");
+            let LeaseTimings { lease, retry, .. } = LeaseTimings::default();
+            assert!(worst <= lease + retry + latency * 4, "{worst:?}: not all of it is needed");
+            assert!(worst > lease, "{worst:?}: no worst case was among them");
+        }
+    }
+}
+
+#[test]
+fn at_worst_the_leader_was_killed_right_after_a_renewal_that_the_standby_saw_a_retry_later() {
+    let failover = Failover {
+        // The renewal of 5.0 s is done, and was not there yet when the standby looked a moment before.
+        killed_after: millis(5_001),
+        standby_from: millis(499),
+        latency: Duration::ZERO,
+        apart: SignedDuration::ZERO,
+    };
+    let LeaseTimings { lease, retry, .. } = LeaseTimings::default();
+    assert_eq!(failover.takes() + millis(2), lease + retry);
 }
