@@ -2,11 +2,11 @@
 //! stands still. The watches behave like those of `cleaner`'s `feed.rs`: they list, then follow; endpoints are listed
 //! after networks; they lag, break, and stand open without a word.
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, task::Waker};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, task::Waker, time::Duration};
 
 use cleaner::{Input, Lead};
 use danm_api::{ApiGroup, Change, DanmKind};
-use leak_judge::{Observation, Source};
+use leak_judge::{Moment, Observation, Source};
 
 use crate::{
     agenda::Millis,
@@ -37,6 +37,8 @@ pub struct Replica {
     pub paused_until: Millis,
     /// Whether it has the Lease, as far as it knows.
     pub leads: bool,
+    /// Whether an operator lets the brake be.
+    pub is_brake_open: bool,
     /// What has reached it.
     pub inbox: Rc<RefCell<Inbox>>,
     /// Whether something has reached it.
@@ -99,8 +101,14 @@ impl Replica {
     pub fn lead(&mut self, leads: bool) {
         self.leads = leads;
         if self.is_up {
-            self.tell(Input::Lead(Lead { is_leading: leads, brake_open_until: None }));
+            self.tell_lead();
         }
+    }
+
+    fn tell_lead(&mut self) {
+        let for_long = Moment::START + Duration::from_secs(100_000);
+        let brake_open_until = self.is_brake_open.then_some(for_long);
+        self.tell(Input::Lead(Lead { is_leading: self.leads, brake_open_until }));
     }
 }
 
@@ -110,7 +118,7 @@ impl World {
         let sources = self.store.sources.clone();
         let one = &mut self.replicas[replica];
         one.watches = sources.iter().map(|_| Watch::default()).collect();
-        one.tell(Input::Lead(Lead { is_leading: one.leads, brake_open_until: None }));
+        one.tell_lead();
         for source in &sources[CORE.len()..] {
             one.tell(Input::Seen(Observation::Served(*source)));
         }

@@ -165,8 +165,9 @@ impl World {
         self.spread();
     }
 
-    /// Faults stop: one Cleaner leads.
+    /// Faults stop: one Cleaner leads, and an operator has looked and lets the brake be.
     pub fn settle_lease(&mut self) {
+        self.replicas.iter_mut().for_each(|one| one.is_brake_open = true);
         self.replicas[0].lead(true);
         self.replicas[1].lead(false);
         self.replicas.iter_mut().filter(|one| !one.is_up).for_each(|one| one.command = Some(Command::Begin));
