@@ -78,6 +78,10 @@ impl World {
             Request::DeletePod(key) => self.change_pod(key, |pod| pod.is_deleting = true),
             Request::RemovePod(key) => {
                 self.note(|_| format!("Pod {} is gone", key.0));
+                let machine = self.store.pod(key).map(|pod| &self.machines[pod.node.0]);
+                if machine.is_some_and(|machine| machine.is_connected) {
+                    self.truth.begin_stopping(key);
+                }
                 self.store.remove_pod(key);
                 Answer::Done
             }

@@ -35,6 +35,8 @@ pub struct Fate {
     pub is_running: bool,
     /// Whether its network is set up, so that containers run in it.
     pub is_set_up: bool,
+    /// Whether its kubelet is about to stop it.
+    pub is_stopping: bool,
     uses: Vec<Use>,
 }
 
@@ -81,13 +83,18 @@ impl Truth {
 
     /// A new sandbox of a Pod.
     pub fn start(&mut self, pod: PodKey, node: NodeKey) -> Sandbox {
-        self.sandboxes.push(Fate { pod, node, is_running: true, is_set_up: false, uses: Vec::new() });
+        self.sandboxes.push(Fate { pod, node, is_running: true, is_set_up: false, is_stopping: false, uses: Vec::new() });
         Sandbox(self.sandboxes.len() - 1)
     }
 
     /// Its network is set up.
     pub fn set_up(&mut self, sandbox: Sandbox) {
         self.sandboxes[sandbox.0].is_set_up = true;
+    }
+
+    /// Its Pod is gone, and its kubelet is there to see it.
+    pub fn begin_stopping(&mut self, pod: PodKey) {
+        self.sandboxes.iter_mut().filter(|fate| fate.pod == pod).for_each(|fate| fate.is_stopping = true);
     }
 
     /// It uses no address any more.

@@ -163,9 +163,10 @@ impl World {
         Rc::clone(&self.templates[pod.0])
     }
 
-    /// Whether a sandbox is one of a living Pod: containers run in it, or it is being set up for a Pod that is there.
+    /// Whether a sandbox is one of a living Pod: it is being set up for a Pod that is there, or containers run in it and
+    /// its kubelet does not know that they should not.
     pub fn lives(store: &Store) -> impl Fn(&Fate) -> bool + '_ {
-        |fate| fate.is_running && (fate.is_set_up || store.pod(fate.pod).is_some())
+        |fate| fate.is_running && ((fate.is_set_up && !fate.is_stopping) || store.pod(fate.pod).is_some())
     }
 
     /// How long something takes.
