@@ -67,6 +67,7 @@ impl World {
                 Answer::Done
             }
             Request::DeleteEndpoint(key) => self.delete_endpoint(key),
+            Request::RemovePod(key) => self.remove_pod(party, key),
             request => self.perform_for_others(request),
         }
     }
@@ -76,15 +77,6 @@ impl World {
         match request {
             Request::CreatePod(pod) => self.create_pod(pod),
             Request::DeletePod(key) => self.change_pod(key, |pod| pod.is_deleting = true),
-            Request::RemovePod(key) => {
-                self.note(|_| format!("Pod {} is gone", key.0));
-                let machine = self.store.pod(key).map(|pod| &self.machines[pod.node.0]);
-                if machine.is_some_and(|machine| machine.is_connected) {
-                    self.truth.begin_stopping(key);
-                }
-                self.store.remove_pod(key);
-                Answer::Done
-            }
             Request::SetPhase(key, phase) => self.change_pod(key, |pod| pod.phase = phase),
             Request::Report(key, condition) => self.report(key, condition),
             Request::Silent(key) => {
@@ -229,6 +221,22 @@ impl World {
         }
         self.note(|_| format!("Pod {} {} on {}", pod.key.0, pod.name, pod.node.name()));
         self.store.put_pod(pod);
+        Answer::Done
+    }
+
+    /// A Pod is forgotten. That its machine has just been lost nobody who uses force may overlook.
+    fn remove_pod(&mut self, party: Party, key: PodKey) -> Answer {
+        let Some(node) = self.store.pod(key).map(|pod| pod.node) else {
+            return Answer::Failed(Failure::NotFound);
+        };
+        if matches!(party, Party::Controller(_)) && !self.may_use_force(node) {
+            return Answer::Failed(Failure::Refused);
+        }
+        self.note(|_| format!("Pod {} is gone", key.0));
+        if self.machines[node.0].is_connected {
+            self.truth.begin_stopping(key);
+        }
+        self.store.remove_pod(key);
         Answer::Done
     }
 

@@ -87,6 +87,10 @@ faults! {
     FinalizerAdded = "finalizer on an endpoint",
     /// A network is deleted and made anew.
     NetworkMadeAnew = "network made anew",
+    /// An operator wants the Cleaner to keep off a network.
+    SwitchedOff = "Cleaner switched off for a network",
+    /// The mirror of a static Pod goes, and comes again under another uid.
+    MirrorMadeAnew = "mirror Pod made anew",
 }
 
 /// What happened.

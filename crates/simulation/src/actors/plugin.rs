@@ -8,14 +8,14 @@
 use std::{
     cell::Cell,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     rc::Rc,
     task::{Context, Poll},
 };
 
 use danm_api::ApiGroup;
 use danm_ipam::BitIndex;
-use futures::future::join_all;
+use futures::future::{Either, join_all, select};
 
 use crate::{
     agenda::Millis,
@@ -29,6 +29,9 @@ use crate::{
 
 /// How long the API server works on a request at most, and so how long a client waits.
 const TIMEOUT: Millis = 59_000;
+
+/// How long an ADD waits for its interfaces.
+const LONGEST_ADD: Millis = 30_000;
 
 /// What a Pod asks for on one network.
 #[derive(Clone, Debug)]
@@ -95,8 +98,11 @@ impl Plugin {
         let added = async {
             self.clean_outdated().await?;
             let interfaces = wishes.iter().map(|wish| self.create_interface(wish));
-            let all = join_all(interfaces).await;
-            if all.iter().all(Result::is_ok) { Ok(()) } else { Err(Failed) }
+            // What is not done by then is given up, though its requests may still take effect.
+            match select(join_all(interfaces), pin!(self.sim.nap(LONGEST_ADD))).await {
+                Either::Left((all, _)) if all.iter().all(Result::is_ok) => Ok(()),
+                _ => Err(Failed),
+            }
         };
         let result = self.process(added).await.unwrap_or(Err(Failed));
         if result.is_err() {

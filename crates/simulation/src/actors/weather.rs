@@ -4,9 +4,9 @@ use crate::{
     agenda::Millis,
     replica::Command,
     sim::Sim,
-    store::{Garble, NodeKey},
+    store::{Endpoint, EndpointKey, Garble, Network, NetworkKey, NodeKey},
     tally::Fault,
-    world::World,
+    world::{Event, World},
 };
 
 use super::operator::{is_cut_off, loses_power};
@@ -16,7 +16,7 @@ pub async fn blow(sim: Sim, incidents: u16) {
     for _ in 0..incidents {
         let pause = { 500 + Millis::from(sim.world().chance.pick(40)) * 300 };
         sim.nap(pause).await;
-        let kind = sim.world().chance.weigh(&[4, 3, 3, 4, 4, 1, 4, 3, 2, 2, 1]);
+        let kind = sim.world().chance.weigh(&[8, 6, 6, 8, 8, 2, 8, 6, 4, 4, 2, 1, 1]);
         match kind {
             0 => {}
             1 | 2 => machine(&sim, kind == 1),
@@ -24,7 +24,9 @@ pub async fn blow(sim: Sim, incidents: u16) {
             6 => crash(&sim),
             7 => pause_cleaner(&sim),
             8 => lease(&sim),
-            _ => spoil(&sim, kind == 10),
+            9 | 10 => spoil(&sim, kind == 10),
+            11 => switch_off(&sim),
+            _ => make_network_anew(&sim),
         }
     }
 }
@@ -137,29 +139,81 @@ fn spoil(sim: &Sim, a_network: bool) {
     }));
 }
 
+/// An operator wants the Cleaner to keep off a network, or only to report, for a while.
+fn switch_off(sim: &Sim) {
+    let mut world = sim.world();
+    let Some(key) = world.any_network() else { return };
+    let word = ["report", "off"][usize::from(world.chance.pick(2))];
+    let length = 10_000 + Millis::from(world.chance.pick(30)) * 2_000;
+    world.fault(Fault::SwitchedOff);
+    world.treat(key, Some(word));
+    let other = sim.clone();
+    world.spawn(Box::pin(async move {
+        other.nap(length).await;
+        other.world().treat(key, None);
+    }));
+}
+
+/// A network that no endpoint is on is deleted, and made anew after a while. Whoever is about to use it fails.
+fn make_network_anew(sim: &Sim) {
+    let mut world = sim.world();
+    let Some(key) = world.any_network() else { return };
+    if world.store.endpoints().any(|endpoint| endpoint.network == key) {
+        return;
+    }
+    world.fault(Fault::NetworkMadeAnew);
+    let incarnation = world.store.network(key).map_or(0, |network| network.incarnation);
+    world.store.remove_network(key);
+    world.truth.made_anew(key);
+    world.spread();
+    let length = 100 + Millis::from(world.chance.pick(20)) * 1_000;
+    let other = sim.clone();
+    world.spawn(Box::pin(async move {
+        other.nap(length).await;
+        let mut world = other.world();
+        let fresh = world.store.spec(key).fresh(key, incarnation + 1, world.now);
+        world.store.put_network(fresh);
+        world.spread();
+    }));
+}
+
 impl World {
+    fn any_network(&mut self) -> Option<NetworkKey> {
+        let keys: Vec<NetworkKey> = self.store.networks().map(|network| network.key).collect();
+        let place = usize::from(self.chance.pick(u16::try_from(keys.len().max(1)).unwrap_or(1)));
+        keys.get(place).copied()
+    }
+
+    /// Writes how an operator wants a network to be treated.
+    fn treat(&mut self, key: NetworkKey, treatment: Option<&'static str>) {
+        let Some(network) = self.store.network(key) else { return };
+        let network = Network { treatment, ..network.clone() };
+        self.store.put_network(network);
+        self.spread();
+    }
+
     /// A Cleaner stands still until then.
     fn pause(&mut self, replica: usize, until: Millis) {
         let one = &mut self.replicas[replica];
         one.paused_until = until;
         let generation = one.generation;
-        self.agenda.add(until, crate::world::Event::Resumes(replica, generation));
+        self.agenda.add(until, Event::Resumes(replica, generation));
     }
 
-    fn spoil_network(&mut self, key: crate::store::NetworkKey, is_spoilt: bool) {
+    fn spoil_network(&mut self, key: NetworkKey, is_spoilt: bool) {
         let Some(network) = self.store.network(key) else { return };
-        let network = crate::store::Network { is_spoilt, ..network.clone() };
+        let network = Network { is_spoilt, ..network.clone() };
         self.store.put_network(network);
         self.spread();
     }
 
     /// The finalizer goes, and the object with it if it was to go.
-    fn mend_endpoint(&mut self, key: crate::store::EndpointKey) {
+    fn mend_endpoint(&mut self, key: EndpointKey) {
         let Some(endpoint) = self.store.endpoint(key) else { return };
         if endpoint.is_deleting {
             self.store.remove_endpoint(key);
         } else {
-            let endpoint = crate::store::Endpoint { has_finalizer: false, garble: None, ..endpoint.clone() };
+            let endpoint = Endpoint { has_finalizer: false, garble: None, ..endpoint.clone() };
             self.store.put_endpoint(endpoint);
         }
         self.spread();
