@@ -79,6 +79,7 @@ impl Machine {
             version: 0,
             condition: Condition::Ready,
             boot: self.boot,
+            turned: 0,
             beat: 0,
             is_out_of_service: false,
             is_labelled: self.is_labelled,

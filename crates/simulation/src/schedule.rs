@@ -12,7 +12,7 @@ use std::{
 };
 
 use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Status, Told};
-use leak_judge::{Action, Brake, Limit, MendingRules, Reason, Rules, Source, Treatments};
+use leak_judge::{Action, Brake, Limit, MendingRules, Reason, Rules, Source, Treatments, Verdict};
 
 use crate::{
     actors::weather::blow,
@@ -310,7 +310,7 @@ impl World {
             Told::Mended(mend) => format!("freed {}, restored {}", mend.freed, mend.restored),
             Told::Inconsistent(_) | Told::Brake(_) => String::new(),
             Told::Audit(rows) => {
-                let held = rows.iter().filter(|row| row.action == Action::Held);
+                let held = rows.iter().filter(|row| row.action == Action::Held || row.verdict == Verdict::Live && row.reason != Reason::PodExists);
                 let held = held.map(|row| format!("{} {} {:?}", row.name, row.reason, row.evidence));
                 format!("audit {}", held.collect::<Vec<_>>().join(", "))
             }

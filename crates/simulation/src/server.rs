@@ -269,7 +269,11 @@ impl World {
     ) -> Answer {
         let Some(node) = self.store.node(key).filter(|_| is_true) else { return Answer::Done };
         let mut node = node.clone();
+        let before = node.condition;
         change(&mut node);
+        if node.condition != before {
+            node.turned = self.now;
+        }
         self.note(|_| format!("Node {} {:?} out of service {}", key.0, node.condition, node.is_out_of_service));
         self.store.put_node(node);
         Answer::Done

@@ -64,11 +64,19 @@ impl World {
             (true, false) if self.is_excused(address) => None,
             (true, false) => Some("is set for nobody".to_owned()),
             (false, true) if is_reserved => Some("is clear though it is reserved".to_owned()),
-            (false, true) if living_use == Some(true) => {
+            (false, true) if living_use == Some(true) && self.can_be_mended(address) => {
                 Some("is clear though a living Pod uses the address".to_owned())
             }
             _ => None,
         }
+    }
+
+    /// A clear bit of a living sandbox whose endpoint is there, and says by uid whose it is.
+    fn can_be_mended(&self, address: Address) -> bool {
+        let lives = Self::lives(&self.store);
+        let claims = |one: &&Endpoint| one.network == address.network && one.bits[address.family] == Some(address.bit);
+        let mut claimants = self.store.endpoints().filter(claims);
+        claimants.any(|one| one.has_pod_uid && lives(self.truth.fate(one.sandbox)))
     }
 
     /// A bit that an endpoint claims which is rightly kept.

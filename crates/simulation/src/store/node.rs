@@ -33,6 +33,8 @@ pub struct Node {
     pub condition: Condition,
     /// Which start of the machine it is of.
     pub boot: u32,
+    /// When that became so.
+    pub turned: Millis,
     /// When its kubelet last said how it fares.
     pub beat: Millis,
     /// Whether an operator has said that it is shut down.
@@ -91,6 +93,7 @@ impl Node {
             "Ready".clone_into(&mut condition.r#type);
             self.condition.text().clone_into(&mut condition.status);
             condition.last_heartbeat_time = Some(self.beat.to_string());
+            condition.last_transition_time = Some((self.turned / 1_000).to_string());
         }
         node.status.node_info.boot_id = format!("{}-{}", self.key.0, self.boot);
         if self.is_out_of_service {
