@@ -43,6 +43,6 @@ mod hook {
     }
 }
 
+pub(crate) use hook::lacks;
 #[cfg(feature = "mutants")]
 pub use hook::take_away;
-pub(crate) use hook::lacks;

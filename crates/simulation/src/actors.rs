@@ -4,5 +4,6 @@
 pub mod kubelet;
 pub mod operator;
 pub mod plugin;
+pub mod static_pod;
 pub mod weather;
 pub mod workload;

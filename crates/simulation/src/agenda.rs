@@ -9,7 +9,7 @@ pub type Millis = u64;
 /// Things to come. Those of one instant happen in the order in which they were put down.
 #[derive(Debug)]
 pub struct Agenda<E> {
-    heap: BinaryHeap<Reverse<(Millis, u32)>>,
+    heap: BinaryHeap<Reverse<(Millis, usize)>>,
     events: Vec<Option<E>>,
 }
 
@@ -22,8 +22,7 @@ impl<E> Default for Agenda<E> {
 impl<E> Agenda<E> {
     /// Puts something down.
     pub fn add(&mut self, at: Millis, event: E) {
-        // A schedule has some thousand events.
-        self.heap.push(Reverse((at, self.events.len() as u32)));
+        self.heap.push(Reverse((at, self.events.len())));
         self.events.push(Some(event));
     }
 
@@ -31,7 +30,7 @@ impl<E> Agenda<E> {
     pub fn next_before(&mut self, end: Millis) -> Option<(Millis, E)> {
         self.heap.peek().filter(|Reverse((at, _))| *at < end)?;
         let Reverse((at, number)) = self.heap.pop()?;
-        let event = self.events.get_mut(number as usize)?.take()?;
+        let event = self.events.get_mut(number)?.take()?;
         Some((at, event))
     }
 }

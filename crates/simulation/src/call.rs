@@ -170,11 +170,6 @@ impl Calls {
         }
         call.party
     }
-
-    /// How many there were.
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
 }
 
 impl Reply {

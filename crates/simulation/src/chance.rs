@@ -47,12 +47,12 @@ impl Chance {
 
     /// One of `count` things; the first is the most peaceful.
     pub fn pick(&mut self, count: u16) -> u16 {
-        self.choose(count, |random| below(random, u64::from(count)) as u16)
+        self.choose(count, |random| below(random, u64::from(count)))
     }
 
     /// Whether something happens that does so this often in a thousand.
     pub fn happens(&mut self, per_mille: u16) -> bool {
-        self.choose(2, |random| u16::from(below(random, 1_000) < u64::from(per_mille))) == 1
+        self.choose(2, |random| u16::from(below(random, 1_000) < per_mille)) == 1
     }
 
     /// One of several things, by weight; the first is the most peaceful.
@@ -60,14 +60,14 @@ impl Chance {
         let all: u64 = weights.iter().map(|weight| u64::from(*weight)).sum();
         let index = |random| {
             let mut left = below(random, all);
-            let place = weights.iter().position(|weight| {
-                let here = left < u64::from(*weight);
-                left = left.saturating_sub(u64::from(*weight));
+            let place = (0..).zip(weights).find(|(_, weight)| {
+                let here = left < **weight;
+                left = left.saturating_sub(**weight);
                 here
             });
-            place.unwrap_or_default() as u16
+            place.map_or(0, |(place, _)| place)
         };
-        usize::from(self.choose(weights.len() as u16, index))
+        usize::from(self.choose(u16::try_from(weights.len()).unwrap_or(u16::MAX), index))
     }
 
     fn choose(&mut self, count: u16, by_chance: impl FnOnce(u64) -> u16) -> u16 {
@@ -97,6 +97,6 @@ const fn mixed(state: u64) -> u64 {
 }
 
 /// A number below `count` from a random one, without a division.
-const fn below(random: u64, count: u64) -> u64 {
-    ((random as u128 * count as u128) >> 64) as u64
+fn below(random: u64, count: u64) -> u16 {
+    u16::try_from((u128::from(random) * u128::from(count)) >> 64).unwrap_or_default()
 }

@@ -19,12 +19,27 @@ pub struct Climate {
     pub incidents: u16,
 }
 
-const QUIET: Climate =
-    Climate { calls: [990, 2, 3, 2, 2, 1, 0], delays: [80, 15, 4, 1, 0], kills: 4, omissions: 60, incidents: 3 };
-const ROUGH: Climate =
-    Climate { calls: [940, 8, 12, 10, 10, 18, 2], delays: [55, 25, 13, 6, 1], kills: 25, omissions: 150, incidents: 6 };
-const STORMY: Climate =
-    Climate { calls: [850, 25, 35, 30, 30, 25, 5], delays: [40, 24, 18, 12, 6], kills: 60, omissions: 250, incidents: 9 };
+const QUIET: Climate = Climate {
+    calls: [990, 2, 3, 2, 2, 1, 0],
+    delays: [80, 15, 4, 1, 0],
+    kills: 4,
+    omissions: 60,
+    incidents: 3,
+};
+const ROUGH: Climate = Climate {
+    calls: [940, 8, 12, 10, 10, 18, 2],
+    delays: [55, 25, 13, 6, 1],
+    kills: 25,
+    omissions: 150,
+    incidents: 6,
+};
+const STORMY: Climate = Climate {
+    calls: [850, 25, 35, 30, 30, 25, 5],
+    delays: [40, 24, 18, 12, 6],
+    kills: 60,
+    omissions: 250,
+    incidents: 9,
+};
 
 impl Climate {
     /// The climate of a schedule.

@@ -31,7 +31,8 @@ fn main() -> ExitCode {
         None => None,
         Some((_, Some(mutant))) if Mutant::take_away(Some(mutant)) => Some(mutant),
         Some((name, known)) => {
-            let why = if known.is_some() { "build with --features mutants" } else { "there is no such mutant" };
+            let why =
+                if known.is_some() { "build with --features mutants" } else { "there is no such mutant" };
             eprintln!("error: cannot make mutant {name}: {why}");
             return ExitCode::FAILURE;
         }
@@ -54,9 +55,10 @@ fn trace(seed: u64, mutant: Option<Mutant>) -> bool {
 fn many(args: &Args, mutant: Option<Mutant>) -> bool {
     let begun = Instant::now();
     let survey = survey(args.first_seed, args.seeds, mutant, false);
-    let took = begun.elapsed().as_secs_f64();
+    let took = begun.elapsed();
     print(&survey);
-    println!("took {took:.1} s: {:.0} schedules a second", survey.tally.schedules as f64 / took);
+    let rate = u128::from(survey.tally.schedules) * 1_000 / took.as_millis().max(1);
+    println!("took {took:.1?}: {rate} schedules a second");
     let Some((seed, violation)) = survey.violations.first() else { return true };
     let choices = Schedule::of_seed(*seed).against(mutant).run().choices;
     let all = choices.len();
@@ -70,9 +72,8 @@ fn many(args: &Args, mutant: Option<Mutant>) -> bool {
 fn print(survey: &Survey) {
     let tally = &survey.tally;
     println!("schedules {}", tally.schedules);
-    let percentiles = |histogram: &simulation::Histogram| {
-        [5, 50, 95].map(|per_cent| histogram.percentile(per_cent))
-    };
+    let percentiles =
+        |histogram: &simulation::Histogram| [5, 50, 95].map(|per_cent| histogram.percentile(per_cent));
     let [low, median, high] = percentiles(&survey.calls);
     println!("API calls {}: median {median}, 5% under {low}, 5% over {high}", tally.calls);
     let [low, median, high] = percentiles(&survey.faults);

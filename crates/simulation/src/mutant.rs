@@ -48,6 +48,8 @@ mutants! {
     FreeBeforeJudgement = "free-before-judgement",
     /// It takes Pods of the same name for the same.
     NameForUid = "name-for-uid",
+    /// It takes a bit for nobody's at once where no endpoint claims it.
+    NoOrphanGrace = "no-orphan-grace",
     /// Its writes and deletes are conditional on nothing.
     NoPrecondition = "no-precondition",
 }
@@ -83,6 +85,9 @@ impl Mutant {
     pub fn rules(self, mut rules: CleanerRules) -> CleanerRules {
         if self == Self::NoWindow {
             rules.judge.ownership_window = Duration::ZERO;
+        }
+        if self == Self::NoOrphanGrace {
+            rules.mend.orphan_for = Some(Duration::ZERO);
         }
         rules
     }

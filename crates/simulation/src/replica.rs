@@ -26,6 +26,7 @@ pub struct Inbox {
 
 /// A Cleaner.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub struct Replica {
     /// Whether it runs.
     pub is_up: bool,
@@ -170,7 +171,8 @@ impl World {
         let until = self.now + 1_000 * (1 + Millis::from(self.chance.pick(60))).min(LONGEST_STALL / 1_000);
         let described = self.store.sources[source];
         let one = &mut self.replicas[replica];
-        let Some(watch) = one.watches.get_mut(source).filter(|watch| watch.state == Following::Showing) else {
+        let Some(watch) = one.watches.get_mut(source).filter(|watch| watch.state == Following::Showing)
+        else {
             return;
         };
         if !one.is_up {
@@ -237,8 +239,10 @@ impl World {
     fn begin_endpoints(&mut self, replica: usize) {
         let sources = self.store.sources.clone();
         let watches = &self.replicas[replica].watches;
-        let is_unlisted = |(source, watch): (&Source, &Watch)| is_network(*source) && watch.state != Following::Showing;
-        let has_begun = |(source, watch): (&Source, &Watch)| is_endpoints(*source) && watch.state != Following::NotBegun;
+        let is_unlisted =
+            |(source, watch): (&Source, &Watch)| is_network(*source) && watch.state != Following::Showing;
+        let has_begun =
+            |(source, watch): (&Source, &Watch)| is_endpoints(*source) && watch.state != Following::NotBegun;
         if sources.iter().zip(watches).any(is_unlisted) || sources.iter().zip(watches).any(has_begun) {
             return;
         }
@@ -252,10 +256,10 @@ impl World {
     fn observation(&self, entry: &Entry) -> Observation {
         let is_gone = entry.is_gone;
         match &entry.object {
-            Object::Pod(pod) => {
-                Observation::Pods(change(is_gone, pod.render(&pod.node.name(), false)))
+            Object::Pod(pod) => Observation::Pods(change(is_gone, pod.render(&pod.node.name(), false))),
+            Object::Node(node) => {
+                Observation::Nodes(change(is_gone, node.render(&self.machines[node.key.0].host)))
             }
-            Object::Node(node) => Observation::Nodes(change(is_gone, node.render(&self.machines[node.key.0].host))),
             Object::Network(network) => {
                 let spec = self.store.spec(network.key);
                 Observation::Networks(spec.group, spec.kind, change(is_gone, network.render(spec)))

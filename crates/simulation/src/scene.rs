@@ -19,7 +19,8 @@ use crate::{
 
 /// The networks of a schedule: of one dialect or of both.
 pub fn networks(chance: &mut Chance) -> Vec<NetworkSpec> {
-    let groups: &[ApiGroup] = [&[ApiGroup::DanmK8sIo][..], &[ApiGroup::DanmIo], &ApiGroup::ALL][chance.weigh(&[4, 3, 3])];
+    let groups: &[ApiGroup] =
+        [&[ApiGroup::DanmK8sIo][..], &[ApiGroup::DanmIo], &ApiGroup::ALL][chance.weigh(&[4, 3, 3])];
     let kinds = [NetworkKind::DanmNet, NetworkKind::ClusterNetwork, NetworkKind::TenantNetwork];
     let mut specs = Vec::new();
     for group in groups {
@@ -42,24 +43,34 @@ pub fn furnish(world: &mut World) -> Vec<Workload> {
         let fresh = world.store.specs[place].fresh(NetworkKey(place), 0, 0);
         world.store.put_network(fresh);
     }
-    let count = 2 + usize::from(world.chance.pick(4));
+    let count = 2 + world.chance.pick(4);
     let workloads: Vec<Workload> =
         (0..count).map(|number| workload(&mut world.chance, &world.store, number)).collect();
-    for number in 0..usize::from(world.chance.pick(4)) {
-        leave_behind(world, number, &workloads[number % count]);
+    for number in 0..world.chance.pick(6) {
+        leave_behind(world, number, &workloads[usize::from(number % count)]);
     }
     workloads
 }
 
 /// What an earlier Pod has left: an endpoint with its bit, one whose bit a DEL has cleared, or a bit alone.
-fn leave_behind(world: &mut World, number: usize, workload: &Workload) {
+fn leave_behind(world: &mut World, number: u16, workload: &Workload) {
     let key = world.store.new_pod_key();
     world.templates.push(Rc::clone(&workload.template));
     let node = NodeKey(usize::from(world.chance.pick(2)));
-    let network = NetworkKey(number % world.store.specs.len());
+    let network = NetworkKey(usize::from(number) % world.store.specs.len());
     let name: Rc<str> = format!("old-{number}").into();
     let (namespace, phase) = (0, Phase::Pending);
-    let pod = Pod { key, version: 0, namespace, name, node, phase, is_deleting: false, is_job: false, is_mirror: false };
+    let pod = Pod {
+        key,
+        version: 0,
+        namespace,
+        name,
+        node,
+        phase,
+        is_deleting: false,
+        is_job: false,
+        is_mirror: false,
+    };
     let sandbox = world.truth.start(key, node);
     let host = Rc::clone(&world.machines[node.0].host);
     let how = world.chance.weigh(&[4, 4, 1]);
@@ -67,7 +78,7 @@ fn leave_behind(world: &mut World, number: usize, workload: &Workload) {
     let mut bits = [None, None];
     for (family, array) in object.bits.iter_mut().enumerate() {
         let Some(array) = array else { continue };
-        let bit = BitIndex(2 + number as u32);
+        let bit = BitIndex(2 + u32::from(number) / 2);
         bits[family] = Some(bit);
         if how != 1 {
             array.set(bit);
@@ -88,7 +99,7 @@ pub fn machine_count(chance: &mut Chance) -> usize {
     2 + usize::from(chance.pick(2))
 }
 
-fn workload(chance: &mut Chance, store: &Store, number: usize) -> Workload {
+fn workload(chance: &mut Chance, store: &Store, number: u16) -> Workload {
     let kind = [Kind::Deployment, Kind::StatefulSet, Kind::Job][chance.weigh(&[4, 4, 2])];
     let is_static = kind == Kind::StatefulSet && chance.happens(350);
     let network = usize::from(chance.pick(u16::try_from(store.specs.len()).unwrap_or(1)));
@@ -100,25 +111,28 @@ fn workload(chance: &mut Chance, store: &Store, number: usize) -> Workload {
     let template = Template {
         wishes,
         writes_pod_uid: kind != Kind::Deployment || !chance.happens(60),
-        is_calico: chance.happens(20),
+        is_calico: chance.happens(60),
+        cleans_up: !chance.happens(50),
     };
     Workload {
         number,
         kind,
-        namespace: usize::from(chance.happens(200) && store.specs.iter().all(|spec| !spec.kind.is_namespaced())),
+        namespace: usize::from(
+            chance.happens(200) && store.specs.iter().all(|spec| !spec.kind.is_namespaced()),
+        ),
         template: Rc::new(template),
         lives: 1 + chance.pick(3),
     }
 }
 
 /// Addresses of both families where there are. A static one is the same for all Pods of a workload.
-fn wish(store: &Store, network: usize, fixed: Option<usize>) -> Wish {
+fn wish(store: &Store, network: usize, fixed: Option<u16>) -> Wish {
     let pools = &store.specs[network].pools;
     let want = |family: usize| match (&pools[family], fixed) {
         (None, _) => Want::Nothing,
         (Some(_), None) => Want::Dynamic,
         // Behind the gateway, where the dynamic ones come late.
-        (Some(pool), Some(number)) => Want::Static(BitIndex(pool.last_bit().0 - 1 - number as u32 % 4)),
+        (Some(pool), Some(number)) => Want::Static(BitIndex(pool.last_bit().0 - 1 - u32::from(number) % 4)),
     };
     Wish { network: NetworkKey(network), addresses: [want(0), want(1)] }
 }

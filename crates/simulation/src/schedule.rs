@@ -15,7 +15,7 @@ use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Status, 
 use leak_judge::{Action, Brake, Limit, MendingRules, Reason, Rules, Source, Treatments, Verdict};
 
 use crate::{
-    actors::weather::blow,
+    actors::{static_pod::run_static, weather::blow},
     agenda::Millis,
     chance::Chance,
     climate::Climate,
@@ -132,6 +132,10 @@ impl Runner {
         }
         let weather = blow(sim.clone(), incidents);
         sim.world().spawn(Box::pin(weather));
+        if sim.world().chance.happens(40) {
+            let work = run_static(sim.clone());
+            sim.world().spawn(Box::pin(work));
+        }
         for replica in 0..2 {
             let starter = sim.clone();
             sim.world().spawn(Box::pin(async move {
@@ -270,6 +274,7 @@ impl Runner {
         let mut world = sim.world();
         world.newborn.clear();
         let mut tally = std::mem::take(&mut world.tally);
+        tally.contested = world.truth.contests;
         tally.reasons.extend(reasons.borrow().iter().map(|reason| (*reason, 1)));
         let chance = std::mem::replace(&mut world.chance, Chance::given(Vec::new()));
         Outcome {
@@ -301,7 +306,8 @@ impl World {
         let line = match told {
             Told::Status(Status { doubtful, troubles, parked, .. }) => {
                 let doubtful = doubtful.iter().map(|((_, reason), count)| format!("{count} {reason}"));
-                let troubles = troubles.iter().map(|trouble| format!("{}: {}", trouble.object, trouble.error));
+                let troubles =
+                    troubles.iter().map(|trouble| format!("{}: {}", trouble.object, trouble.error));
                 let parked = parked.iter().map(|(object, why)| format!("{object}: {why}"));
                 doubtful.chain(troubles).chain(parked).collect::<Vec<_>>().join("; ")
             }
@@ -310,7 +316,10 @@ impl World {
             Told::Mended(mend) => format!("freed {}, restored {}", mend.freed, mend.restored),
             Told::Inconsistent(_) | Told::Brake(_) => String::new(),
             Told::Audit(rows) => {
-                let held = rows.iter().filter(|row| row.action == Action::Held || row.verdict == Verdict::Live && row.reason != Reason::PodExists);
+                let held = rows.iter().filter(|row| {
+                    row.action == Action::Held
+                        || row.verdict == Verdict::Live && row.reason != Reason::PodExists
+                });
                 let held = held.map(|row| format!("{} {} {:?}", row.name, row.reason, row.evidence));
                 format!("audit {}", held.collect::<Vec<_>>().join(", "))
             }
@@ -367,6 +376,8 @@ impl World {
 /// What the Cleaner goes by. All that is longer is allowed; less is not.
 fn rules(chance: &mut Chance, is_traced: bool) -> CleanerRules {
     let seconds = |count: u16| Duration::from_secs(u64::from(count));
+    let report = chance.happens(300) || is_traced;
+    let intervals = if report { [60, 30, 15] } else { [300, 120, 45] };
     let brake = chance.happens(150).then_some(Brake { limit: Limit::Percent(30), min: 1 });
     CleanerRules {
         judge: Rules {
@@ -381,8 +392,8 @@ fn rules(chance: &mut Chance, is_traced: bool) -> CleanerRules {
         },
         brake: BrakeRules { brake, hold: Some(seconds(40)), open_for: Duration::ZERO },
         dry_run: false,
-        cadence: Cadence::Every(seconds([300, 120, 45][usize::from(chance.pick(3))])),
-        report: chance.happens(120) || is_traced,
+        cadence: Cadence::Every(seconds(intervals[usize::from(chance.pick(3))])),
+        report,
     }
 }
 

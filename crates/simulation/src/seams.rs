@@ -101,7 +101,9 @@ impl ApiServer for Connection {
         let this = self.clone();
         let page = async move {
             let answer = this.ask("list endpoints", Request::Endpoints(group)).await?;
-            let Answer::Endpoints(all) = answer else { return Ok(EndpointsPage { endpoints: Vec::new(), is_last: true }) };
+            let Answer::Endpoints(all) = answer else {
+                return Ok(EndpointsPage { endpoints: Vec::new(), is_last: true });
+            };
             let world = this.sim.world();
             let endpoints = all.iter().map(|one| one.render(world.store.spec(one.network))).collect();
             Ok(EndpointsPage { endpoints, is_last: true })
@@ -139,9 +141,7 @@ impl ApiServer for Connection {
 
     async fn pod(&self, namespace: &str, name: &str) -> Result<Option<Pod>, ApiError> {
         match namespace_of(namespace) {
-            Some(namespace) => {
-                Ok(self.pods_of(Request::Pod(namespace, name.to_owned()), false).await?.pop())
-            }
+            Some(namespace) => Ok(self.pods_of(Request::Pod(namespace, name.to_owned()), false).await?.pop()),
             None => Ok(None),
         }
     }
@@ -161,7 +161,11 @@ impl ApiServer for Connection {
         Ok(Some(self.render(&network)))
     }
 
-    async fn write_network(&self, id: &NetworkId, write: &NetworkWrite) -> Result<Decoded<Network>, ApiError> {
+    async fn write_network(
+        &self,
+        id: &NetworkId,
+        write: &NetworkWrite,
+    ) -> Result<Decoded<Network>, ApiError> {
         let key = self.key_of(id).ok_or_else(|| not_found("write a network"))?;
         match self.ask("write a network", Request::Release(key, write.clone())).await? {
             Answer::Network(Some(network)) => Ok(self.render(&network)),
@@ -186,7 +190,9 @@ impl ApiServer for Connection {
 
 fn stored(answer: Answer) -> StoredBoots {
     match answer {
-        Answer::Boots(Some((version, entries))) => StoredBoots { version: Some(version.to_string()), entries },
+        Answer::Boots(Some((version, entries))) => {
+            StoredBoots { version: Some(version.to_string()), entries }
+        }
         _ => StoredBoots::default(),
     }
 }
@@ -268,12 +274,10 @@ impl Stream for Inputs {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Input>> {
         let mut inbox = self.0.borrow_mut();
-        match inbox.queue.pop_front() {
-            Some(input) => Poll::Ready(Some(input)),
-            None => {
-                inbox.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
+        if let Some(input) = inbox.queue.pop_front() {
+            return Poll::Ready(Some(input));
         }
+        inbox.waker = Some(context.waker().clone());
+        Poll::Pending
     }
 }

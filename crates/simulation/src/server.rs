@@ -24,7 +24,8 @@ impl World {
         }
         match request {
             Request::Endpoints(group) => {
-                let of_group = self.store.endpoints().filter(|one| self.store.spec(one.network).group == group);
+                let of_group =
+                    self.store.endpoints().filter(|one| self.store.spec(one.network).group == group);
                 Answer::Endpoints(of_group.cloned().collect())
             }
             Request::Pods(namespace) => {
@@ -39,7 +40,9 @@ impl World {
             }
             Request::Nodes => Answer::Nodes(self.store.nodes().cloned().collect()),
             Request::Network(key) => Answer::Network(self.store.network(key).cloned().map(Box::new)),
-            Request::Endpoint(key) => Answer::Endpoints(self.store.endpoint(key).cloned().into_iter().collect()),
+            Request::Endpoint(key) => {
+                Answer::Endpoints(self.store.endpoint(key).cloned().into_iter().collect())
+            }
             Request::Boots => Answer::Boots(self.store.boots.clone()),
             Request::StoreBoots(version, entries) => {
                 if self.store.boots.as_ref().map(|(version, _)| *version) != version {
@@ -148,7 +151,10 @@ impl World {
         }
         let changes = changes(key, before, &network);
         if let Some(error) = unreadable {
-            self.violate(Law::ArraysAreArrays, format!("{party:?} writes no bit array to network {}: {error}", key.0));
+            self.violate(
+                Law::ArraysAreArrays,
+                format!("{party:?} writes no bit array to network {}: {error}", key.0),
+            );
         }
         for (address, is_set) in changes {
             self.judge_write(party, address, is_set);
@@ -170,17 +176,23 @@ impl World {
         }
         let pool = self.store.spec(network).pools[family].as_ref();
         if let Some(reservation) = pool.and_then(|pool| pool.reservation(bit)) {
-            self.violate(Law::ReservedBitsStay, format!("{party:?} clears bit {} of network {}: {reservation:?}", bit.0, network.0));
+            self.violate(
+                Law::ReservedBitsStay,
+                format!("{party:?} clears bit {} of network {}: {reservation:?}", bit.0, network.0),
+            );
         }
         self.tally.freed += 1;
         if let Some(robbed) = self.truth.cleaned(address, Self::lives(&self.store)) {
-            self.violate(Law::NobodyIsRobbed, format!(
-                "{party:?} clears bit {} of network {}, which sandbox {} of living Pod {} uses",
-                bit.0,
-                network.0,
-                robbed.0,
-                self.truth.fate(robbed).pod.0
-            ));
+            self.violate(
+                Law::NobodyIsRobbed,
+                format!(
+                    "{party:?} clears bit {} of network {}, which sandbox {} of living Pod {} uses",
+                    bit.0,
+                    network.0,
+                    robbed.0,
+                    self.truth.fate(robbed).pod.0
+                ),
+            );
         }
     }
 
@@ -192,7 +204,10 @@ impl World {
         let fate = self.truth.fate(endpoint.sandbox);
         if Self::lives(&self.store)(fate) {
             let (sandbox, pod) = (endpoint.sandbox.0, fate.pod.0);
-            self.violate(Law::NoLivingEndpointIsDeleted, format!("{party:?} deletes endpoint {} of sandbox {sandbox} of living Pod {pod}", key.0));
+            self.violate(
+                Law::NoLivingEndpointIsDeleted,
+                format!("{party:?} deletes endpoint {} of sandbox {sandbox} of living Pod {pod}", key.0),
+            );
         }
         self.note(|_| format!("{party:?} deletes endpoint {}", key.0));
         self.tally.deleted += 1;
@@ -226,14 +241,15 @@ impl World {
 
     /// A Pod is forgotten. That its machine has just been lost nobody who uses force may overlook.
     fn remove_pod(&mut self, party: Party, key: PodKey) -> Answer {
-        let Some(node) = self.store.pod(key).map(|pod| pod.node) else {
+        let Some(Pod { node, is_mirror, .. }) = self.store.pod(key) else {
             return Answer::Failed(Failure::NotFound);
         };
+        let (node, is_mirror) = (*node, *is_mirror);
         if matches!(party, Party::Controller(_)) && !self.may_use_force(node) {
             return Answer::Failed(Failure::Refused);
         }
         self.note(|_| format!("Pod {} is gone", key.0));
-        if self.machines[node.0].is_connected {
+        if self.machines[node.0].is_connected && !is_mirror {
             self.truth.begin_stopping(key);
         }
         self.store.remove_pod(key);
@@ -244,7 +260,9 @@ impl World {
         let Some(pod) = self.store.pod(key) else { return Answer::Failed(Failure::NotFound) };
         let mut pod = pod.clone();
         change(&mut pod);
-        self.note(|_| format!("Pod {} {:?}{}", key.0, pod.phase, if pod.is_deleting { ", deleting" } else { "" }));
+        self.note(|_| {
+            format!("Pod {} {:?}{}", key.0, pod.phase, if pod.is_deleting { ", deleting" } else { "" })
+        });
         self.store.put_pod(pod);
         Answer::Done
     }
@@ -274,7 +292,9 @@ impl World {
         if node.condition != before {
             node.turned = self.now;
         }
-        self.note(|_| format!("Node {} {:?} out of service {}", key.0, node.condition, node.is_out_of_service));
+        self.note(|_| {
+            format!("Node {} {:?} out of service {}", key.0, node.condition, node.is_out_of_service)
+        });
         self.store.put_node(node);
         Answer::Done
     }
@@ -305,10 +325,11 @@ impl World {
                 Answer::Nodes(nodes.filter(|node| wanted(node.key)).collect())
             }
             Request::Endpoints(group) => {
-                let endpoints = seen(Source::endpoints(*group))?.into_iter().filter_map(|object| match object {
-                    Object::Endpoint(endpoint) => Some(endpoint.clone()),
-                    _ => None,
-                });
+                let endpoints =
+                    seen(Source::endpoints(*group))?.into_iter().filter_map(|object| match object {
+                        Object::Endpoint(endpoint) => Some(endpoint.clone()),
+                        _ => None,
+                    });
                 Answer::Endpoints(endpoints.collect())
             }
             _ => return None,
@@ -332,9 +353,9 @@ fn changes(key: NetworkKey, before: &Network, after: &Network) -> Vec<(Address, 
     let mut changes = Vec::new();
     for family in 0..2 {
         if let (Some(old), Some(new)) = (&before.bits[family], &after.bits[family]) {
-            let changed = old.changed(new).map(|bit: BitIndex| {
-                (Address { network: key, family, bit }, new.is_set(bit))
-            });
+            let changed = old
+                .changed(new)
+                .map(|bit: BitIndex| (Address { network: key, family, bit }, new.is_set(bit)));
             changes.extend(changed);
         }
     }

@@ -37,7 +37,12 @@ impl Sim {
     }
 
     /// Asks the API server, with this much patience.
-    pub fn ask(&self, party: Party, request: Request, patience: Millis) -> impl Future<Output = Answer> + use<> {
+    pub fn ask(
+        &self,
+        party: Party,
+        request: Request,
+        patience: Millis,
+    ) -> impl Future<Output = Answer> + use<> {
         let call = self.world().send(party, request, patience);
         Reply::new(self.clone(), call)
     }
@@ -45,11 +50,6 @@ impl Sim {
     /// Waits.
     pub fn nap(&self, length: Millis) -> Nap {
         Nap { sim: self.clone(), until: Until::For(length) }
-    }
-
-    /// Waits until an order is given.
-    pub fn order<T: Copy + PartialEq + Unpin>(&self, order: &Rc<Cell<T>>, unlike: T) -> Changed<T> {
-        Changed { order: Rc::clone(order), unlike }
     }
 }
 
@@ -87,6 +87,13 @@ impl Future for Nap {
 pub struct Changed<T> {
     order: Rc<Cell<T>>,
     unlike: T,
+}
+
+impl<T> Changed<T> {
+    /// Waits until the value is another.
+    pub const fn new(order: Rc<Cell<T>>, unlike: T) -> Self {
+        Self { order, unlike }
+    }
 }
 
 impl<T: Copy + PartialEq + Unpin> Future for Changed<T> {

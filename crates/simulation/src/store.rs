@@ -262,7 +262,9 @@ impl Object {
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Pod(one), Self::Pod(other)) => one.key == other.key,
-            (Self::Node(one), Self::Node(other)) => one.key == other.key && one.incarnation == other.incarnation,
+            (Self::Node(one), Self::Node(other)) => {
+                one.key == other.key && one.incarnation == other.incarnation
+            }
             (Self::Network(one), Self::Network(other)) => {
                 one.key == other.key && one.incarnation == other.incarnation
             }

@@ -72,18 +72,27 @@ pub struct Truth {
     sandboxes: Vec<Fate>,
     /// By network and family, then by bit.
     bits: Vec<[Vec<Bit>; 2]>,
+    /// How often an address got contested.
+    pub contests: u64,
 }
 
 impl Truth {
     /// Nothing runs; networks have so many bits of each family.
     pub fn new(sizes: impl Iterator<Item = [usize; 2]>) -> Self {
         let bits = sizes.map(|sizes| sizes.map(|size| vec![Bit::Clear(Cleared::ByCni); size]));
-        Self { sandboxes: Vec::new(), bits: bits.collect() }
+        Self { sandboxes: Vec::new(), bits: bits.collect(), contests: 0 }
     }
 
     /// A new sandbox of a Pod.
     pub fn start(&mut self, pod: PodKey, node: NodeKey) -> Sandbox {
-        self.sandboxes.push(Fate { pod, node, is_running: true, is_set_up: false, is_stopping: false, uses: Vec::new() });
+        self.sandboxes.push(Fate {
+            pod,
+            node,
+            is_running: true,
+            is_set_up: false,
+            is_stopping: false,
+            uses: Vec::new(),
+        });
         Sandbox(self.sandboxes.len() - 1)
     }
 
@@ -114,7 +123,11 @@ impl Truth {
 
     /// All of them that run.
     pub fn running(&self) -> impl Iterator<Item = (Sandbox, &Fate)> {
-        self.sandboxes.iter().enumerate().filter(|(_, fate)| fate.is_running).map(|(at, fate)| (Sandbox(at), fate))
+        self.sandboxes
+            .iter()
+            .enumerate()
+            .filter(|(_, fate)| fate.is_running)
+            .map(|(at, fate)| (Sandbox(at), fate))
     }
 
     /// Why a bit is as it is.
@@ -186,7 +199,11 @@ impl Truth {
         self.users(address, &is_living).map(|(_, one)| !one.is_contested).max()
     }
 
-    fn users(&self, address: Address, is_living: &impl Fn(&Fate) -> bool) -> impl Iterator<Item = (Sandbox, Use)> {
+    fn users(
+        &self,
+        address: Address,
+        is_living: &impl Fn(&Fate) -> bool,
+    ) -> impl Iterator<Item = (Sandbox, Use)> {
         let living = self.sandboxes.iter().enumerate().filter(|(_, fate)| is_living(fate));
         living.filter_map(move |(at, fate)| {
             let one = fate.uses.iter().find(|one| one.address == address)?;
@@ -199,6 +216,7 @@ impl Truth {
     }
 
     fn contest(&mut self, address: Address) {
+        self.contests += 1;
         let uses = self.sandboxes.iter_mut().flat_map(|fate| &mut fate.uses);
         uses.filter(|one| one.address == address).for_each(|one| one.is_contested = true);
     }
@@ -207,12 +225,5 @@ impl Truth {
         if let Some(place) = self.bits[address.network.0][address.family].get_mut(address.bit.0 as usize) {
             *place = bit;
         }
-    }
-}
-
-impl Fate {
-    /// The addresses it uses.
-    pub fn addresses(&self) -> impl Iterator<Item = Address> + '_ {
-        self.uses.iter().map(|one| one.address)
     }
 }

@@ -29,8 +29,8 @@ impl World {
         left.next().map(|endpoint| format!("endpoint {} is left over", endpoint.key.0))
     }
 
-    /// Whether the Cleaner rightly leaves an endpoint of a dead sandbox alone: Calico's side of it is not done, or it is
-    /// of an earlier sandbox of a Pod that is there, whose next ADD or DEL finds it.
+    /// Whether the Cleaner rightly leaves an endpoint of a dead sandbox alone: Calico's side of it is not done, it is of
+    /// an earlier sandbox of a Pod that is there, whose next ADD or DEL finds it, or it has the name of a static Pod.
     fn is_kept(&self, endpoint: &Endpoint) -> bool {
         let has_name = |pod: &Pod| pod.name == endpoint.pod_name && pod.namespace == endpoint.namespace;
         let is_there = if endpoint.has_pod_uid {
@@ -38,7 +38,7 @@ impl World {
         } else {
             self.store.pods().any(has_name)
         };
-        endpoint.is_calico || is_there
+        endpoint.is_calico || is_there || endpoint.pod_name.starts_with("etcd-")
     }
 
     fn disorder_of(&self, network: &Network, spec: &NetworkSpec) -> Option<String> {
@@ -74,14 +74,16 @@ impl World {
     /// A clear bit of a living sandbox whose endpoint is there, and says by uid whose it is.
     fn can_be_mended(&self, address: Address) -> bool {
         let lives = Self::lives(&self.store);
-        let claims = |one: &&Endpoint| one.network == address.network && one.bits[address.family] == Some(address.bit);
+        let claims =
+            |one: &&Endpoint| one.network == address.network && one.bits[address.family] == Some(address.bit);
         let mut claimants = self.store.endpoints().filter(claims);
         claimants.any(|one| one.has_pod_uid && lives(self.truth.fate(one.sandbox)))
     }
 
     /// A bit that an endpoint claims which is rightly kept.
     fn is_excused(&self, address: Address) -> bool {
-        let claims = |one: &&Endpoint| one.network == address.network && one.bits[address.family] == Some(address.bit);
+        let claims =
+            |one: &&Endpoint| one.network == address.network && one.bits[address.family] == Some(address.bit);
         self.store.endpoints().filter(claims).any(|one| self.is_kept(one))
     }
 }

@@ -132,7 +132,7 @@ impl World {
     /// Writes down what happens, if that is wanted.
     pub fn note(&mut self, what: impl FnOnce(&Self) -> String) {
         if self.trace.is_some() {
-            let line = format!("{:>7.3} s  {}", self.now as f64 / 1_000.0, what(self));
+            let line = format!("{:>4}.{:03} s  {}", self.now / 1_000, self.now % 1_000, what(self));
             self.trace.get_or_insert_default().push(line);
         }
     }
@@ -195,7 +195,8 @@ impl World {
         let call = self.calls.add(party, request, latest);
         self.tally.calls += 1;
         let takes = (self.now + self.delay()).min(latest);
-        let gives_up = |world: &mut Self| takes + (latest - takes) * Millis::from(1 + world.chance.pick(4)) / 4;
+        let gives_up =
+            |world: &mut Self| takes + (latest - takes) * Millis::from(1 + world.chance.pick(4)) / 4;
         let fails = |world: &mut Self, failure, at| {
             let call = world.calls.get(call);
             call.fails_at = Some(at);
@@ -257,16 +258,14 @@ impl World {
         if matches!(answer, Answer::Failed(Failure::Conflict)) {
             self.tally.count(Fault::Conflict);
         }
-        let at = match fails_at {
-            Some(at) => at.max(self.now + 1),
-            None => {
-                let at = self.now + self.delay();
-                let is_late = at > latest;
-                let is_heard = !is_cut_off && !is_late;
-                self.calls.get(call).answer =
-                    Some(if is_heard { answer } else { Answer::Failed(Failure::Unknown) });
-                at.min(latest.max(self.now + 1))
-            }
+        let at = if let Some(at) = fails_at {
+            at.max(self.now + 1)
+        } else {
+            let at = self.now + self.delay();
+            let is_heard = !is_cut_off && at <= latest;
+            let answer = if is_heard { answer } else { Answer::Failed(Failure::Unknown) };
+            self.calls.get(call).answer = Some(answer);
+            at.min(latest.max(self.now + 1))
         };
         self.agenda.add(at, Event::Arrives(call));
         self.spread();

@@ -68,6 +68,11 @@ fn a_cleaner_that_takes_names_for_uids_is_caught() {
 }
 
 #[test]
+fn a_cleaner_that_takes_a_bit_without_an_endpoint_for_nobodys_is_caught() {
+    caught(Mutant::NoOrphanGrace);
+}
+
+#[test]
 fn a_cleaner_whose_writes_are_conditional_on_nothing_is_caught() {
     caught(Mutant::NoPrecondition);
 }

@@ -10,7 +10,7 @@ use crate::{
     agenda::Millis,
     call::{Answer, Party, Request},
     machine::{Order, Worker},
-    sim::Sim,
+    sim::{Changed, Sim},
     store::{NodeKey, Phase, Pod, PodKey},
     tally::Fault,
     truth::Sandbox,
@@ -29,7 +29,7 @@ impl World {
         if !machine.is_connected {
             return;
         }
-        let pod = self.store.pod(key).filter(|pod| pod.node == node).cloned();
+        let pod = self.store.pod(key).filter(|pod| pod.node == node && !pod.is_mirror).cloned();
         match (pod, machine.worker(key)) {
             (Some(pod), None) if pod.phase != Phase::Succeeded || pod.is_deleting => self.take_on(pod),
             (Some(pod), Some(_)) if pod.is_deleting => self.order(node, key, Order::Stop),
@@ -80,7 +80,7 @@ async fn work_on(sim: Sim, pod: Pod, order: Rc<Cell<Order>>) {
         if order.get() != Order::Stop {
             sim.world().truth.set_up(plugin.sandbox);
             tell_phase(&sim, &pod, Phase::Running);
-            sim.order(&order, Order::Run).await;
+            Changed::new(Rc::clone(&order), Order::Run).await;
             let delay = { Millis::from(sim.world().chance.pick(10)) * 200 };
             sim.nap(delay).await;
         }
@@ -88,7 +88,7 @@ async fn work_on(sim: Sim, pod: Pod, order: Rc<Cell<Order>>) {
         if order.get() == Order::Finish {
             tell_phase(&sim, &pod, Phase::Succeeded);
             while order.get() == Order::Finish {
-                sim.order(&order, Order::Finish).await;
+                Changed::new(Rc::clone(&order), Order::Finish).await;
             }
         } else if order.get() == Order::Restart {
             order.set(Order::Run);

@@ -70,7 +70,7 @@ pub async fn loses_power(sim: Sim, node: NodeKey) {
     let (ending, length) = {
         let chance = &mut sim.world().chance;
         let ending = [Ending::Returns, Ending::OutOfService, Ending::Removed][chance.weigh(&[4, 3, 3])];
-        let longer = if chance.happens(50) { 150_000 } else { 0 };
+        let longer = if chance.happens(100) { 150_000 } else { 0 };
         (ending, longer + 5_000 + Millis::from(chance.pick(40)) * 2_000)
     };
     match ending {
@@ -85,6 +85,9 @@ pub async fn loses_power(sim: Sim, node: NodeKey) {
         Ending::Removed => {
             sim.nap(length).await;
             remove(&sim, node).await;
+            // The garbage collector of Pods waits for a while before it believes that a Node is gone.
+            let quarantine = { Millis::from(sim.world().chance.pick(3)) * 30_000 };
+            sim.nap(quarantine).await;
             evict(&sim, node, true).await;
             sim.nap(length).await;
         }
@@ -185,7 +188,10 @@ async fn declare(sim: &Sim, node: NodeKey, is_out: bool) {
 
 async fn remove(sim: &Sim, node: NodeKey) {
     sim.world().fault(Fault::NodeRemoved);
-    while !matches!(ask(sim, Request::RemoveNode(node)).await, Answer::Done | Answer::Failed(Failure::NotFound)) {
+    while !matches!(
+        ask(sim, Request::RemoveNode(node)).await,
+        Answer::Done | Answer::Failed(Failure::NotFound)
+    ) {
         sim.nap(1_000).await;
     }
 }

@@ -51,6 +51,8 @@ pub struct Template {
     pub writes_pod_uid: bool,
     /// Whether Calico gives the addresses.
     pub is_calico: bool,
+    /// Whether the plugin deletes what earlier sandboxes have left: old versions of DANM did not.
+    pub cleans_up: bool,
 }
 
 /// What is wanted of a family.
@@ -79,6 +81,7 @@ pub struct Plugin {
     pub writes_pod_uid: bool,
     /// Whether Calico gives the address of the Pod.
     pub is_calico: bool,
+    cleans_up: bool,
     doom: Rc<Cell<bool>>,
 }
 
@@ -89,8 +92,8 @@ pub struct Failed;
 impl Plugin {
     /// A process that can be killed.
     pub fn new(sim: Sim, pod: Pod, sandbox: Sandbox, host: Rc<str>, template: &Template) -> Self {
-        let Template { writes_pod_uid, is_calico, .. } = *template;
-        Self { sim, pod, sandbox, host, writes_pod_uid, is_calico, doom: Rc::default() }
+        let Template { writes_pod_uid, is_calico, cleans_up, .. } = *template;
+        Self { sim, pod, sandbox, host, writes_pod_uid, is_calico, cleans_up, doom: Rc::default() }
     }
 
     /// ADD: sets up all interfaces, or gives up.
@@ -136,7 +139,11 @@ impl Plugin {
 
     /// Deletes what earlier sandboxes of the same Pod have left.
     async fn clean_outdated(&self) -> Result<(), Failed> {
-        let Answer::Endpoints(outdated) = self.ask(Request::EndpointsOfPod(self.pod.key), TIMEOUT).await else {
+        if !self.cleans_up {
+            return Ok(());
+        }
+        let Answer::Endpoints(outdated) = self.ask(Request::EndpointsOfPod(self.pod.key), TIMEOUT).await
+        else {
             return Err(Failed);
         };
         for endpoint in outdated {
@@ -146,7 +153,8 @@ impl Plugin {
     }
 
     async fn create_interface(&self, wish: &Wish) -> Result<(), Failed> {
-        let (bits, latest) = if self.is_calico { ([None, None], TIMEOUT) } else { self.reserve(wish).await? };
+        let (bits, latest) =
+            if self.is_calico { ([None, None], TIMEOUT) } else { self.reserve(wish).await? };
         self.hesitate().await;
         let now = self.sim.world().now;
         let patience = if self.is_calico { TIMEOUT } else { latest.saturating_sub(now) };

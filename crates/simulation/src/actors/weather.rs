@@ -16,11 +16,13 @@ pub async fn blow(sim: Sim, incidents: u16) {
     for _ in 0..incidents {
         let pause = { 500 + Millis::from(sim.world().chance.pick(40)) * 300 };
         sim.nap(pause).await;
-        let kind = sim.world().chance.weigh(&[8, 6, 6, 8, 8, 2, 8, 6, 4, 4, 2, 1, 1]);
+        let kind = sim.world().chance.weigh(&[8, 6, 6, 8, 8, 2, 8, 6, 4, 6, 2, 2, 1]);
         match kind {
             0 => {}
             1 | 2 => machine(&sim, kind == 1),
-            3..=5 => watch(&sim, [Fault::WatchBroken, Fault::WatchStalled, Fault::SourceUnavailable][kind - 3]),
+            3..=5 => {
+                watch(&sim, [Fault::WatchBroken, Fault::WatchStalled, Fault::SourceUnavailable][kind - 3])
+            }
             6 => crash(&sim),
             7 => pause_cleaner(&sim),
             8 => lease(&sim),
@@ -82,7 +84,8 @@ fn pause_cleaner(sim: &Sim) {
 fn lease(sim: &Sim) {
     let (leads, length) = {
         let mut world = sim.world();
-        let leads = [[true, false], [false, true], [true, true], [false, false]][usize::from(world.chance.pick(4))];
+        let leads =
+            [[true, false], [false, true], [true, true], [false, false]][usize::from(world.chance.pick(4))];
         if leads == [true, true] {
             world.fault(Fault::TwoLeaders);
         } else if leads == [false, false] {
@@ -107,7 +110,7 @@ fn lease(sim: &Sim) {
 /// Somebody writes nonsense into an endpoint or a network, or puts a finalizer on an endpoint; it is mended later.
 fn spoil(sim: &Sim, a_network: bool) {
     let mut world = sim.world();
-    let length = 5_000 + Millis::from(world.chance.pick(30)) * 2_000;
+    let length = 5_000 + Millis::from(world.chance.pick(30)) * 1_800;
     let other = sim.clone();
     if a_network {
         let key = world.store.networks().next().map(|network| network.key);
@@ -122,11 +125,12 @@ fn spoil(sim: &Sim, a_network: bool) {
     }
     let count = u16::try_from(world.store.endpoints().count()).unwrap_or(1);
     let place = usize::from(world.chance.pick(count.max(1)));
-    let how = world.chance.pick(3);
+    let how = world.chance.weigh(&[3, 2, 2, 2]);
     let Some(mut endpoint) = world.store.endpoints().nth(place).cloned() else { return };
     match how {
         0 => endpoint.has_finalizer = true,
         1 => endpoint.garble = Some(Garble::Address),
+        2 => endpoint.garble = Some(Garble::Elsewhere),
         _ => endpoint.garble = Some(Garble::Whole),
     }
     world.fault(if how == 0 { Fault::FinalizerAdded } else { Fault::EndpointSpoilt });

@@ -1,4 +1,4 @@
-//! Whoever makes Pods: Deployments, which make another of another name; StatefulSets, which make another of the same
+//! Whoever makes Pods: Deployments, which make another of another name; stateful sets, which make another of the same
 //! name once the first is gone; Jobs, whose Pods end by themselves. And people, who delete Pods by force.
 
 use std::rc::Rc;
@@ -33,7 +33,7 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Workload {
     /// Its place among all.
-    pub number: usize,
+    pub number: u16,
     /// What kind.
     pub kind: Kind,
     /// The namespace of its Pods.
@@ -109,7 +109,8 @@ impl Workload {
 impl World {
     /// A Node that is said to be Ready, or else any.
     fn any_ready_node(&mut self) -> Option<NodeKey> {
-        let ready: Vec<NodeKey> = self.store.nodes().filter(|node| node.is_ready()).map(|node| node.key).collect();
+        let ready: Vec<NodeKey> =
+            self.store.nodes().filter(|node| node.is_ready()).map(|node| node.key).collect();
         let place = self.chance.pick(u16::try_from(ready.len().max(1)).unwrap_or(1));
         ready.get(usize::from(place)).copied().or(Some(NodeKey(0)))
     }
@@ -135,7 +136,8 @@ async fn delete(sim: &Sim, key: PodKey) {
     if by_force {
         force_delete(sim, key).await;
     }
-    while !matches!(ask(sim, Request::DeletePod(key)).await, Answer::Done | Answer::Failed(Failure::NotFound)) {
+    while !matches!(ask(sim, Request::DeletePod(key)).await, Answer::Done | Answer::Failed(Failure::NotFound))
+    {
         sim.nap(1_000).await;
     }
 }

@@ -18,12 +18,15 @@ pub struct EndpointKey(pub usize);
 pub enum Garble {
     /// Its IPv4 address is no address.
     Address,
+    /// Its IPv4 address is in no subnet of its network.
+    Elsewhere,
     /// It has not the shape of an endpoint.
     Whole,
 }
 
 /// An endpoint.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub struct Endpoint {
     /// Which.
     pub key: EndpointKey,
@@ -98,7 +101,8 @@ impl Endpoint {
 
     /// What is left of one that has not the shape of an endpoint: its addresses can be found in it.
     fn unreadable(&self, spec: &NetworkSpec, metadata: ObjectMeta) -> Unreadable {
-        let addresses = self.bits.iter().enumerate().filter_map(|(family, bit)| spec.address(family, (*bit)?));
+        let addresses =
+            self.bits.iter().enumerate().filter_map(|(family, bit)| spec.address(family, (*bit)?));
         let texts: Vec<String> = addresses.map(|address| address.to_string()).collect();
         let spec = [("Interface".to_owned(), Value::from(texts))].into_iter().collect();
         let object = Value::Object([("spec".to_owned(), Value::Object(spec))].into_iter().collect());
@@ -125,6 +129,7 @@ impl Endpoint {
             spec.address(family, bit).map(|address| format!("{address}/{prefix}"))
         };
         let address = match (self.garble, self.is_calico) {
+            (Some(Garble::Elsewhere), _) => Some("172.16.0.9/24".to_owned()),
             (Some(_), _) => Some("10.0.0.999/24".to_owned()),
             (None, true) => Some("192.168.7.7/32".to_owned()),
             (None, false) => text(0, 28),

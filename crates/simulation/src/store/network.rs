@@ -1,17 +1,18 @@
 //! Networks of both groups: their bit arrays, and what a network of a kind looks like.
 
-use std::{collections::BTreeMap, net::IpAddr, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, rc::Rc};
 
 use danm_api::{
-    AllocationPool, AllocationPoolV6, ApiGroup, Decoded, NetworkKind, NetworkOptions, NetworkRef, NetworkSpec as Spec,
+    AllocationPool, AllocationPoolV6, ApiGroup, Decoded, NetworkKind, NetworkOptions, NetworkSpec as Spec,
     Unreadable,
 };
 use danm_ipam::{AllocBits, BitIndex, Family, Pool};
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
     jiff::Timestamp,
+    serde_json::Value,
 };
-use leak_judge::{NetworkId, RELEASED_ANNOTATION, Source, TREATMENT_ANNOTATION};
+use leak_judge::{RELEASED_ANNOTATION, Source, TREATMENT_ANNOTATION};
 
 use super::{EPOCH, NAMESPACES, identifier};
 use crate::agenda::Millis;
@@ -95,13 +96,6 @@ impl NetworkSpec {
         self.kind.is_namespaced().then_some(NAMESPACES[0])
     }
 
-    /// Its name as the Cleaner says it.
-    pub fn id(&self) -> NetworkId {
-        let namespace: Arc<str> = self.namespace().unwrap_or_default().into();
-        let network = NetworkRef::new(self.kind, &namespace, &self.name.as_str().into());
-        NetworkId { group: self.group, network }
-    }
-
     /// An address of it.
     pub fn address(&self, family: usize, bit: BitIndex) -> Option<IpAddr> {
         self.pools[family].as_ref().map(|pool| pool.address_of(bit))
@@ -125,11 +119,11 @@ impl NetworkSpec {
 }
 
 impl Network {
-    fn annotations(&self) -> Option<BTreeMap<String, String>> {
+    fn annotations(&self) -> BTreeMap<String, String> {
         let released = (!self.released.is_empty()).then(|| (RELEASED_ANNOTATION, self.released.to_string()));
         let treatment = self.treatment.map(|word| (TREATMENT_ANNOTATION, word.to_owned()));
         let all = released.into_iter().chain(treatment).map(|(key, value)| (key.to_owned(), value));
-        Some(all.collect())
+        all.collect()
     }
 
     /// As the API shows it.
@@ -140,12 +134,12 @@ impl Network {
             uid: Some(identifier(3, self.incarnation, self.key.0)),
             resource_version: Some(self.version.to_string()),
             creation_timestamp: Some(time(self.created)),
-            annotations: self.annotations(),
+            annotations: Some(self.annotations()),
             ..ObjectMeta::default()
         };
         if self.is_spoilt {
             let problem = "spec.Options.mtu is no number".to_owned();
-            return Decoded::Unreadable(Unreadable { metadata, problem, object: Default::default() });
+            return Decoded::Unreadable(Unreadable { metadata, problem, object: Value::default() });
         }
         let mut options = spec.options.clone();
         options.alloc = self.bits[0].as_ref().map(AllocBits::encode);
