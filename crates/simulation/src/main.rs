@@ -25,6 +25,9 @@ struct Args {
     trace: Option<u64>,
 }
 
+/// How many schedules are tried to find a shorter one.
+const TRIES: usize = 3_000;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let mutant = match args.mutant.as_deref().map(|name| (name, Mutant::named(name))) {
@@ -62,7 +65,7 @@ fn many(args: &Args, mutant: Option<Mutant>) -> bool {
     let Some((seed, violation)) = survey.violations.first() else { return true };
     let choices = Schedule::of_seed(*seed).against(mutant).run().choices;
     let all = choices.len();
-    let shortest = shortest(choices, violation.law, mutant);
+    let shortest = shortest(choices, violation.law, mutant, TRIES);
     println!("seed {seed}: {} choices instead of {all}", shortest.len());
     let outcome = Schedule::of_choices(shortest).against(mutant).traced().run();
     outcome.trace.iter().for_each(|line| println!("  {line}"));

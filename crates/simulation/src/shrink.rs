@@ -2,12 +2,8 @@
 
 use crate::{mutant::Mutant, schedule::Schedule, violation::Law};
 
-/// How many schedules are tried.
-const TRIES: usize = 3_000;
-
-/// The shortest choices found that go wrong.
-pub fn shortest(choices: Vec<u16>, law: Law, mutant: Option<Mutant>) -> Vec<u16> {
-    let mut tries = TRIES;
+/// The shortest choices found that go wrong, after so many tries at most.
+pub fn shortest(choices: Vec<u16>, law: Law, mutant: Option<Mutant>, mut tries: usize) -> Vec<u16> {
     let mut goes_wrong = |choices: &[u16]| {
         tries = tries.saturating_sub(1);
         let schedule = Schedule::of_choices(choices.to_vec()).against(mutant);

@@ -6,16 +6,15 @@ use simulation::{Law, Mutant, Schedule, shortest, survey};
 /// Within so many seeds a mutant has to be caught.
 const SEEDS: u64 = 10_000;
 
-/// The first seed that catches it.
-fn caught(mutant: Mutant) -> (u64, Law) {
+/// A seed that catches it, and the law it breaks.
+fn catch(mutant: Mutant) -> Option<(u64, Law)> {
     let survey = survey(0, SEEDS, Some(mutant), true);
-    let (seed, violation) = survey.violations.into_iter().next().expect("a seed that catches it");
-    (seed, violation.law)
+    survey.violations.first().map(|(seed, violation)| (*seed, violation.law))
 }
 
 #[test]
 fn the_cleaner_breaks_no_law() {
-    let survey = survey(0, 400, None, false);
+    let survey = survey(0, 300, None, false);
     assert_eq!(survey.violations, []);
     assert!(survey.calls.percentile(50) >= 100, "{} API calls", survey.calls.percentile(50));
     assert!(survey.faults.percentile(50) >= 3, "{} faults", survey.faults.percentile(50));
@@ -34,9 +33,9 @@ fn a_seed_is_one_schedule() {
 #[test]
 fn a_shorter_schedule_breaks_the_same_law() {
     let mutant = Some(Mutant::FreeBeforeJudgement);
-    let (seed, law) = caught(Mutant::FreeBeforeJudgement);
+    let (seed, law) = catch(Mutant::FreeBeforeJudgement).expect("a seed that catches it");
     let choices = Schedule::of_seed(seed).against(mutant).run().choices;
-    let shorter = shortest(choices.clone(), law, mutant);
+    let shorter = shortest(choices.clone(), law, mutant, 100);
     assert!(shorter.len() < choices.len());
     let outcome = Schedule::of_choices(shorter).against(mutant).run();
     assert_eq!(outcome.violation.map(|violation| violation.law), Some(law));
@@ -44,35 +43,35 @@ fn a_shorter_schedule_breaks_the_same_law() {
 
 #[test]
 fn a_cleaner_that_does_not_ask_for_rivals_is_caught() {
-    caught(Mutant::NoRivalCheck);
+    assert!(catch(Mutant::NoRivalCheck).is_some());
 }
 
 #[test]
 fn a_cleaner_that_does_not_read_again_is_caught() {
-    caught(Mutant::NoReread);
+    assert!(catch(Mutant::NoReread).is_some());
 }
 
 #[test]
 fn a_cleaner_without_an_ownership_window_is_caught() {
-    caught(Mutant::NoWindow);
+    assert!(catch(Mutant::NoWindow).is_some());
 }
 
 #[test]
 fn a_cleaner_that_frees_before_it_judges_is_caught() {
-    caught(Mutant::FreeBeforeJudgement);
+    assert!(catch(Mutant::FreeBeforeJudgement).is_some());
 }
 
 #[test]
 fn a_cleaner_that_takes_names_for_uids_is_caught() {
-    caught(Mutant::NameForUid);
+    assert!(catch(Mutant::NameForUid).is_some());
 }
 
 #[test]
 fn a_cleaner_that_takes_a_bit_without_an_endpoint_for_nobodys_is_caught() {
-    caught(Mutant::NoOrphanGrace);
+    assert!(catch(Mutant::NoOrphanGrace).is_some());
 }
 
 #[test]
 fn a_cleaner_whose_writes_are_conditional_on_nothing_is_caught() {
-    caught(Mutant::NoPrecondition);
+    assert!(catch(Mutant::NoPrecondition).is_some());
 }
