@@ -6,7 +6,7 @@ use std::{process::ExitCode, time::Instant};
 
 use clap::Parser;
 use leak_judge::Reason;
-use simulation::{Fault, Mutant, Schedule, Survey, shortest, survey};
+use simulation::{Fault, Mutant, Schedule, Survey, Tally, shortest, survey};
 
 /// Runs the Cleaner through simulated schedules
 #[derive(Parser)]
@@ -72,6 +72,16 @@ fn many(args: &Args, mutant: Option<Mutant>) -> bool {
     false
 }
 
+/// What was seen too seldom to be believed in. That nothing has anything to say of an endpoint cannot happen: of its
+/// machine something is always known.
+fn seldom(tally: &Tally) -> String {
+    let bar = tally.schedules / 1_000;
+    let faults = Fault::ALL.iter().filter(|fault| tally.of(**fault) < bar).map(|fault| fault.text());
+    let count = |reason: &Reason| tally.reasons.get(reason).copied().unwrap_or_default();
+    let reasons = Reason::ALL.iter().filter(|reason| **reason != Reason::Unconfirmed && count(reason) < bar);
+    faults.chain(reasons.map(|reason| reason.code())).collect::<Vec<_>>().join(", ")
+}
+
 fn print(survey: &Survey) {
     let tally = &survey.tally;
     println!("schedules {}", tally.schedules);
@@ -90,6 +100,11 @@ fn print(survey: &Survey) {
     }
     println!("addresses given back {}, endpoints deleted {}", tally.freed, tally.deleted);
     println!("addresses that CNI plugins gave twice {}", tally.contested);
+    let seldom = seldom(tally);
+    println!(
+        "seen in less than one schedule of a thousand: {}",
+        if seldom.is_empty() { "nothing" } else { &seldom }
+    );
     println!("violations {}", survey.violated);
     survey.violations.iter().for_each(|(seed, what)| println!("  seed {seed}: {what}"));
 }
