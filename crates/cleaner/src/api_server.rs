@@ -47,6 +47,9 @@ pub trait ApiServer {
         version: Version,
     ) -> impl Future<Output = Result<Deletion, ApiError>>;
 
+    /// The version of the Lease that a Node's kubelet renews, if there is one.
+    fn node_lease(&self, node: &str) -> impl Future<Output = Result<Option<Version>, ApiError>>;
+
     /// What was stored about the boots of Nodes.
     fn boots(&self) -> impl Future<Output = Result<StoredBoots, ApiError>>;
 

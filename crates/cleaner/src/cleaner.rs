@@ -7,6 +7,7 @@
 
 mod boot_memory;
 mod brake_state;
+mod listening;
 mod setbacks;
 mod single_pass;
 mod state;
@@ -36,6 +37,7 @@ use crate::{
     confirm::ask,
     mend::{Mend, mend},
     news::{News, Round},
+    pulse::listen,
     recheck::recheck,
     release::release,
 };
@@ -165,6 +167,7 @@ where
             let rest = self.clock.now().since(begun).saturating_mul(REST).min(LONGEST_REST);
             match step {
                 Step::KeepBoots(work) => self.work.push(keep_boots(self.api.clone(), work)),
+                Step::Listen(nodes) => self.work.push(listen(self.api.clone(), nodes, begun)),
                 Step::Confirm(questions) => {
                     tracing::debug!("confirming that {} endpoints are dead", questions.endpoints.len());
                     self.work.push(ask(self.api.clone(), questions, begun));
@@ -290,6 +293,7 @@ where
             News::Deleted(endpoint, result) => {
                 self.state.deleted(&endpoint, result, now).into_iter().for_each(|row| tell(Told::Row(row)));
             }
+            News::Heard(pulses, asked) => self.state.heard(pulses, asked, now),
             News::Boots(result) => self.state.boots(result, now),
             News::Rechecked(all) => self.state.rechecked(all, now),
             News::Mended(mended) => {

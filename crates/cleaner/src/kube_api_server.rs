@@ -7,7 +7,10 @@ use futures::{
     StreamExt,
     stream::{self, LocalBoxStream},
 };
-use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use k8s_openapi::{
+    api::{coordination::v1::Lease, core::v1::ConfigMap},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use kube::{
     Api, Client, Resource,
     api::{DeleteParams, ListParams, ObjectList, Patch, PatchParams, PostParams, Preconditions},
@@ -32,6 +35,9 @@ const IN_FLIGHT: usize = 32;
 
 /// Objects in a page of a list: a few megabytes.
 const PAGE: u32 = 2_000;
+
+/// Where kubelets renew their Leases, each under the name of its Node.
+const NODE_LEASES: &str = "kube-node-lease";
 
 /// The object that holds what is known of boots.
 const BOOTS: &str = "danm-cleaner-boots";
@@ -161,6 +167,14 @@ impl ApiServer for KubeApiServer {
         let answer = self.channel.request(format!("delete {id}"), || api.delete(&name, &params)).await?;
         let is_marked = answer.left().is_some_and(|object| object.meta().deletion_timestamp.is_some());
         Ok(if is_marked { Deletion::Marked } else { Deletion::Done })
+    }
+
+    async fn node_lease(&self, node: &str) -> Result<Option<Version>, ApiError> {
+        let api: Api<Lease> = Api::namespaced(self.client.clone(), NODE_LEASES);
+        let what = format!("get lease {NODE_LEASES}/{node}");
+        let lease = self.channel.request(what.clone(), || api.get_metadata_opt(node)).await?;
+        let version = lease.map(|lease| Version::read(lease.metadata.resource_version.as_deref()));
+        version.transpose().map_err(|problem| ApiError { request: what, failure: Failure::Unknown(problem) })
     }
 
     async fn boots(&self) -> Result<StoredBoots, ApiError> {

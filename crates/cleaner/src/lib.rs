@@ -10,6 +10,7 @@
 //!                      Step          v  │ News
 //!            confirm: fresh reads before anything is written
 //!            release: one write per network, then the deletes ──> ApiServer
+//!            recheck, mend: the same for bits that are missing or nobody's
 //! ```
 //!
 //! Responsible for reading what decisions need, for carrying them out, and for telling about it. Every decision
@@ -30,6 +31,7 @@ mod kube_api_server;
 mod mend;
 mod news;
 mod once;
+mod pulse;
 mod recheck;
 mod release;
 mod report;

@@ -1,9 +1,11 @@
 //! What comes back from the work that the loop has under way.
 
 use danm_api::{ApiGroup, Decoded, Network};
-use leak_judge::{EndpointPlan, NetworkId, Observation, Version};
+use leak_judge::{EndpointPlan, Moment, NetworkId, Observation, Version};
 
-use crate::{ApiError, Deletion, StoredBoots, confirm::Answers, mend::Mended, recheck::Rechecked};
+use crate::{
+    ApiError, Deletion, StoredBoots, confirm::Answers, mend::Mended, pulse::Pulse, recheck::Rechecked,
+};
 
 /// What came of a piece of work.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) enum News {
     Rechecked(Vec<Rechecked>),
     /// The address book of a network was mended, or not.
     Mended(Mended),
+    /// Kubelets were listened to, by reads that began at a moment.
+    Heard(Vec<Pulse>, Moment),
     /// A network's part of a plan is done.
     Done(Round),
 }

@@ -1,6 +1,8 @@
 //! The few fields of a Pod that our programs decide by. A whole Pod is some 15 kB of JSON and an index holds
 //! a hundred thousand: what is not named here is skipped while it is read.
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -25,6 +27,8 @@ pub struct PodSpec {
     pub node_name: Option<String>,
     /// `Always`, `OnFailure` or `Never`; `Always` where it is absent.
     pub restart_policy: Option<String>,
+    /// How many seconds its containers may take to stop; 30 where it is absent.
+    pub termination_grace_period_seconds: Option<u32>,
 }
 
 /// The part of a Pod's `status` that we read.
@@ -51,9 +55,14 @@ pub struct ContainerStatus {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ContainerState {
+    /// There while it runs.
+    pub running: Option<IgnoredAny>,
     /// There once it has ended.
     pub terminated: Option<IgnoredAny>,
 }
+
+/// What the API server fills in where a Pod does not say how long its containers may take to stop.
+const DEFAULT_GRACE_SECONDS: u32 = 30;
 
 /// The annotation by which a kubelet marks the image of a static Pod on the API server.
 const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";
@@ -81,6 +90,15 @@ impl Pod {
             }
             _ => false,
         }
+    }
+
+    /// How long its containers may still run if it is deleted now and its kubelet learns of it at once: by force, a
+    /// Pod is gone before they are. Zero if none is known to run.
+    pub fn stops_within(&self) -> Duration {
+        let mut containers = self.status.container_statuses.iter();
+        let is_running = containers.any(|container| container.state.running.is_some());
+        let grace = self.spec.termination_grace_period_seconds.unwrap_or(DEFAULT_GRACE_SECONDS);
+        Duration::from_secs(if is_running { grace.into() } else { 0 })
     }
 
     /// Whether every container is known to have ended. A kubelet before 1.27 calls a Pod failed that it evicts, and

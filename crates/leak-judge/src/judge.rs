@@ -54,6 +54,8 @@ pub struct Judgement {
     pub proof: Finding,
     /// For one that looks dead: when it will have been seen so for long enough.
     pub ripe_at: Option<Moment>,
+    /// For one that looks dead because a kubelet answers: since when that kubelet has to have been heard.
+    pub heard_since: Option<Moment>,
     /// What may be acted upon now.
     pub finding: Finding,
 }
@@ -81,15 +83,17 @@ pub(crate) fn judge_some(
         let endpoint = world.endpoints().get(slot)?;
         let case = Case { endpoint, world, hosts, rules };
         let proof = prove(case);
-        let ripe_at = (proof.verdict == Verdict::Dangling)
-            .then(|| ripe_at(case, proof.reason, suspects.since(slot, &endpoint.uid).unwrap_or(now)));
+        let since = suspects.since(slot, &endpoint.uid).unwrap_or(now);
+        let is_dead = proof.verdict == Verdict::Dangling;
+        let ripe_at = is_dead.then(|| ripe_at(case, proof.reason, since));
+        let heard_since = is_dead.then(|| heard_since(case, proof.reason, since)).flatten();
         let finding = match ripe_at {
             Some(ripe_at) if ripe_at > now && !lacks(Mutant::FreeBeforeJudgement) => {
                 Finding::new(Verdict::Unknown, unripe(proof.reason))
             }
             _ => proof,
         };
-        Some(Judgement { slot, proof, ripe_at, finding })
+        Some(Judgement { slot, proof, ripe_at, heard_since, finding })
     };
     slots.filter_map(judgement).collect()
 }
@@ -149,5 +153,20 @@ fn ripe_at(case: Case<'_>, proof: Reason, since: Moment) -> Moment {
     let may_take_longer =
         endpoint.pod_uid.is_empty() || world.pods().life(&endpoint.pod_uid) == Some(Life::Finishing);
     let watched = if may_take_longer { rules.grace.max(rules.ownership_window) } else { rules.grace };
-    since.max(node_since) + watched.max(patience)
+    let stopped = stopped_at(case, proof).unwrap_or(since);
+    (since.max(node_since) + watched.max(patience)).max(stopped)
+}
+
+/// When the last containers of a Pod that was deleted by force will have stopped, if that is known to take time.
+fn stopped_at(case: Case<'_>, proof: Reason) -> Option<Moment> {
+    let is_stopped_by_kubelet = matches!(proof, Reason::PodGone | Reason::NodeRebooted);
+    case.world.pods().lingers_until(&case.endpoint.pod_uid).filter(|_| is_stopped_by_kubelet)
+}
+
+/// A Node is called Ready for a while after its kubelet was heard last. A kubelet that has stopped what the API server
+/// does not know any more was heard since then, and since its containers had the time to stop.
+fn heard_since(case: Case<'_>, proof: Reason, since: Moment) -> Option<Moment> {
+    let is_ready = matches!(case.hosts.state(&case.endpoint.host), Some(HostState::Ready { .. }));
+    let rests_on_kubelet = is_ready && matches!(proof, Reason::PodGone | Reason::NodeRebooted);
+    rests_on_kubelet.then(|| since.max(stopped_at(case, proof).unwrap_or(since)))
 }

@@ -13,6 +13,12 @@
 //!      evidence: Pods, Nodes      owners: DANM's bit arrays, Calico, somebody else, nobody
 //! ```
 //!
+//! ```text
+//!       World ──> anomalies ──> what does not agree in the address books of networks
+//!                                 │
+//!                 Sightings <── update ──> Mending (bits to set, bits to clear)
+//! ```
+//!
 //! Responsible for every decision of the Cleaner: all of it is a pure function of what was observed and of our
 //! own clock. Not responsible for reading or writing anything; that is the Cleaner's loop, which asks again
 //! after each fresh read. [`Lookout`] looks again at what is news, and now and then at everything. Showalloc shows
@@ -65,7 +71,7 @@ pub use verdict::{Finding, Reason, Verdict};
 pub use world::{
     AddressSpace, Bits, BootAge, Boots, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, Namespaces,
     NetworkId, NetworkLookup, NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef, Observation,
-    Parked, PodRecord, Pods, Reservations, Rise, Slot, Source, Version, World,
+    Parked, PodRecord, Pods, Pulses, Reservations, Rise, Slot, Source, Version, World,
 };
 
 /// The annotation of a network that names, separated by commas, the uids of endpoints whose addresses were

@@ -34,8 +34,8 @@ macro_rules! reasons {
         }
 
         impl Reason {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            /// All there are.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
 
             /// Its code.
             pub const fn code(self) -> &'static str {
@@ -101,6 +101,8 @@ reasons! {
     SwitchedOff = "switched-off",
     /// Held: the network was written by somebody else meanwhile.
     Conflict = "conflict",
+    /// Held: the kubelet of its Node has not been heard since its Pod was gone.
+    KubeletNotHeard = "kubelet-not-heard",
     /// Held: another dead endpoint claims its address too, and they have to go together.
     DeadRival = "dead-rival",
     /// Held: its addresses are settled and it was deleted, but somebody's finalizer keeps it.

@@ -7,11 +7,13 @@ mod boots;
 mod claims;
 mod endpoint;
 mod endpoints;
+mod lingering;
 mod namespaces;
 mod network;
 mod networks;
 mod nodes;
 mod pods;
+mod pulses;
 mod reservations;
 mod slots;
 mod source;
@@ -42,6 +44,7 @@ pub use network::{AddressSpace, Bits, NetworkRecord, Rise, Version};
 pub use networks::{NetworkId, Networks};
 pub use nodes::{NodeRecord, Nodes};
 pub use pods::{Life, PodRecord, Pods};
+pub use pulses::Pulses;
 pub use reservations::Reservations;
 pub use source::{Coverage, Source};
 
@@ -57,6 +60,8 @@ pub enum Observation {
     Nodes(Change<Node>),
     /// Namespaces.
     Namespaces(Change<Namespace>),
+    /// The version of the Lease of a Node's kubelet, none if there is no such Lease, and when the read that gave it began.
+    Pulse(String, Option<Version>, Moment),
     /// What was stored about the boots of Nodes that have been listed.
     BootsStored(BTreeMap<String, String>),
     /// Endpoints of a group.
@@ -119,6 +124,7 @@ pub struct World {
     coverage: Coverage,
     pods: Pods,
     nodes: Nodes,
+    pulses: Pulses,
     namespaces: Namespaces,
     endpoints: Endpoints,
     networks: Networks,
@@ -169,6 +175,9 @@ impl World {
             }
             Observation::Nodes(change) => self.observe_nodes(change, now),
             Observation::Namespaces(change) => self.namespaces.observe(change, &mut self.names),
+            Observation::Pulse(node, version, asked) => {
+                self.pulses.observe(self.names.get(&node), version, asked);
+            }
             Observation::BootsStored(stored) => {
                 self.nodes.remember_boots(&stored);
                 self.news.nodes = true;
@@ -271,6 +280,11 @@ impl World {
     /// The Nodes.
     pub fn nodes(&self) -> &Nodes {
         &self.nodes
+    }
+
+    /// Signs of life of kubelets.
+    pub fn pulses(&self) -> &Pulses {
+        &self.pulses
     }
 
     /// What namespaces say about their endpoints.

@@ -48,6 +48,8 @@ pub enum Request {
     Network(NetworkKey),
     /// Of a Cleaner: an endpoint.
     Endpoint(EndpointKey),
+    /// Of a Cleaner: the Lease of a kubelet.
+    Lease(NodeKey),
     /// Of a Cleaner: what is stored about boots.
     Boots,
     /// Of a Cleaner: what is to be stored about boots, as of a version.
@@ -99,6 +101,8 @@ pub enum Answer {
     Network(Option<Box<Network>>),
     /// Endpoints.
     Endpoints(Vec<Endpoint>),
+    /// The version of a Lease.
+    Lease(u64),
     /// What is stored about boots.
     Boots(Option<(u64, BTreeMap<String, String>)>),
     /// It was not done, or nobody knows.

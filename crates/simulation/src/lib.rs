@@ -19,9 +19,9 @@
 //! set that are of living sandboxes or reserved.
 //!
 //! What is assumed, because nobody could tell from the API server's data: a kubelet that answers stops what is deleted
-//! under its eyes, and one that answers again stops what went meanwhile within the Cleaner's grace; Pods are deleted by
-//! force, Nodes removed and the out-of-service taint set by people who know that the machine is off or not heard of;
-//! between a bit and its endpoint there is less than a minute.
+//! under its eyes, and one that answers again stops what went meanwhile within the Cleaner's grace; Nodes are removed and
+//! the out-of-service taint is set by people who know that the machine is off; between a bit and its endpoint there is
+//! less than a minute.
 
 mod actors;
 mod agenda;

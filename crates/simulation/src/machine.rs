@@ -3,6 +3,7 @@
 use std::{cell::Cell, rc::Rc};
 
 use crate::{
+    agenda::Millis,
     store::{Condition, Node, NodeKey, PodKey},
     tasks::Task,
 };
@@ -26,6 +27,8 @@ pub struct Machine {
     pub incarnation: u32,
     /// The Pods its kubelet looks after.
     pub workers: Vec<Worker>,
+    /// The version of the Lease that its kubelet renews, and when it did so last.
+    pub lease: (u64, Millis),
     /// Which start of it this is.
     pub boot: u32,
 }
@@ -54,6 +57,9 @@ pub enum Order {
     Stop,
 }
 
+/// How often kubelets renew their Leases.
+const RENEWED_EVERY: Millis = 10_000;
+
 impl Machine {
     /// A machine at work. An odd one calls itself otherwise than its Node.
     pub fn new(number: usize, is_odd: bool) -> Self {
@@ -67,6 +73,7 @@ impl Machine {
             era: 0,
             incarnation: 0,
             workers: Vec::new(),
+            lease: (1, 0),
             boot: 0,
         }
     }
@@ -83,6 +90,14 @@ impl Machine {
             beat: 0,
             is_out_of_service: false,
             is_labelled: self.is_labelled,
+        }
+    }
+
+    /// Renews the Lease as often as was due since the last time.
+    pub fn renew_lease(&mut self, now: Millis) {
+        let (version, at) = self.lease;
+        if self.is_connected && now >= at + RENEWED_EVERY {
+            self.lease = (version + 1, now - (now - at) % RENEWED_EVERY);
         }
     }
 

@@ -119,6 +119,14 @@ impl ApiServer for Connection {
         Ok(endpoints.first().map(|one| one.render(world.store.spec(one.network))))
     }
 
+    async fn node_lease(&self, node: &str) -> Result<Option<Version>, ApiError> {
+        let Some(node) = NodeKey::named(node) else { return Ok(None) };
+        match self.ask("read a Lease", Request::Lease(node)).await? {
+            Answer::Lease(version) => Ok(Some(Version(version))),
+            _ => Ok(None),
+        }
+    }
+
     async fn boots(&self) -> Result<StoredBoots, ApiError> {
         Ok(stored(self.ask("read boots", Request::Boots).await?))
     }

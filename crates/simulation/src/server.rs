@@ -43,6 +43,11 @@ impl World {
             Request::Endpoint(key) => {
                 Answer::Endpoints(self.store.endpoint(key).cloned().into_iter().collect())
             }
+            Request::Lease(node) => {
+                let now = self.now;
+                self.machines[node.0].renew_lease(now);
+                Answer::Lease(self.machines[node.0].lease.0)
+            }
             Request::Boots => Answer::Boots(self.store.boots.clone()),
             Request::StoreBoots(version, entries) => {
                 if self.store.boots.as_ref().map(|(version, _)| *version) != version {
@@ -70,7 +75,7 @@ impl World {
                 Answer::Done
             }
             Request::DeleteEndpoint(key) => self.delete_endpoint(key),
-            Request::RemovePod(key) => self.remove_pod(party, key),
+            Request::RemovePod(key) => self.remove_pod(key),
             request => self.perform_for_others(request),
         }
     }
@@ -239,15 +244,12 @@ impl World {
         Answer::Done
     }
 
-    /// A Pod is forgotten. That its machine has just been lost nobody who uses force may overlook.
-    fn remove_pod(&mut self, party: Party, key: PodKey) -> Answer {
+    /// A Pod is forgotten. A kubelet that is there stops it.
+    fn remove_pod(&mut self, key: PodKey) -> Answer {
         let Some(Pod { node, is_mirror, .. }) = self.store.pod(key) else {
             return Answer::Failed(Failure::NotFound);
         };
         let (node, is_mirror) = (*node, *is_mirror);
-        if matches!(party, Party::Controller(_)) && !self.may_use_force(node) {
-            return Answer::Failed(Failure::Refused);
-        }
         self.note(|_| format!("Pod {} is gone", key.0));
         if self.machines[node.0].is_connected && !is_mirror {
             self.truth.begin_stopping(key);

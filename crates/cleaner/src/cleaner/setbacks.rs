@@ -17,6 +17,8 @@ pub enum Target {
     Endpoint(EndpointId),
     /// The list of all endpoints.
     Endpoints(ApiGroup),
+    /// The Lease of a Node's kubelet.
+    NodeLease(String),
 }
 
 /// Something that did not work.
@@ -87,6 +89,13 @@ impl Setbacks {
     /// When the next may be tried again.
     pub fn next(&self, now: Moment) -> Option<Moment> {
         self.by_target.values().map(|setback| setback.until).filter(|until| *until > now).min()
+    }
+
+    /// The same without what was refused: somebody has to change something, for which a single pass does not wait.
+    pub fn next_but_refused(&self, now: Moment) -> Option<Moment> {
+        let open = self.iter(now).map(|(_, setback)| setback);
+        let open = open.filter(|setback| !matches!(setback.error.failure, Failure::Refused(_)));
+        open.map(|setback| setback.until).min()
     }
 
     /// Those that stand in the way now.

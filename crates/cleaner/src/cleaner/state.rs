@@ -20,6 +20,7 @@ use super::{
     Cadence, CleanerError, CleanerRules,
     boot_memory::BootMemory,
     brake_state::{BrakeState, Passage},
+    listening::{Listening, is_heard, next_read},
     setbacks::{Setback, Setbacks, Target},
     single_pass::SinglePass,
     step::Step,
@@ -44,6 +45,7 @@ pub(crate) struct State {
     upkeep: Upkeep,
     brake: BrakeState,
     boots: BootMemory,
+    listening: Listening,
     setbacks: Setbacks,
     under_way: UnderWay,
     single: SinglePass,
@@ -92,6 +94,7 @@ impl State {
             upkeep: Upkeep::default(),
             brake: BrakeState::new(rules.brake, now),
             boots: BootMemory::default(),
+            listening: Listening::default(),
             setbacks: Setbacks::default(),
             under_way: UnderWay::default(),
             single: SinglePass::default(),
@@ -224,6 +227,9 @@ impl State {
             let plan = self.plan(candidates.free.clone(), now);
             return Ok(Step::Report(self.standing(audit, candidates, plan, now)));
         }
+        if let Some(step) = self.listen(now) {
+            return Ok(step);
+        }
         if let Some(step) = self.work(&candidates.free, now).or_else(|| self.mend(now)) {
             if self.rules.cadence == Cadence::Once {
                 self.single.tries(now);
@@ -235,6 +241,35 @@ impl State {
             Cadence::Every(_) => Ok(Step::Wait { until: self.next_look(&plan, now), why: String::new() }),
             Cadence::Once => Ok(self.wait_or_end(candidates, plan, now)),
         }
+    }
+
+    /// Kubelets that have to be heard before their word is taken.
+    fn listen(&mut self, now: Moment) -> Option<Step> {
+        if self.is_stopping || !self.lead.is_leading {
+            return None;
+        }
+        let Self { listening, lookout, world, setbacks, .. } = self;
+        let doubtful = lookout.doubtful();
+        let rests_on = doubtful.judgements.iter().filter_map(|judgement| {
+            let endpoint = world.endpoints().get(judgement.slot)?;
+            let node: &str = doubtful.hosts.node(&endpoint.host)?;
+            let is_open = setbacks.of(&Target::NodeLease(node.to_owned()), now).is_none();
+            is_open.then_some((judgement, node))
+        });
+        let nodes = listening.due(rests_on, world, now);
+        (!nodes.is_empty()).then_some(Step::Listen(nodes))
+    }
+
+    /// When the next kubelet is to be listened to.
+    fn next_listening(&self, now: Moment) -> Option<Moment> {
+        let doubtful = self.lookout.doubtful();
+        let next = doubtful.judgements.iter().filter_map(|judgement| {
+            let endpoint = self.world.endpoints().get(judgement.slot)?;
+            let node = doubtful.hosts.node(&endpoint.host)?;
+            let is_open = self.setbacks.of(&Target::NodeLease(node.to_string()), now).is_none();
+            next_read(judgement, node, &self.world).filter(|_| is_open)
+        });
+        next.min()
     }
 
     /// A single pass leaves no memory behind, and whoever does not lead leaves that to whoever does.
@@ -314,6 +349,18 @@ impl State {
                 && passage.holds(judgement.finding)
             {
                 candidates.held.push(hold(Reason::Brake, *until, why.clone()));
+                continue;
+            }
+            let node = self.lookout.doubtful().hosts.node(&endpoint.host);
+            if !is_heard(judgement, node.map(|node| &**node), &self.world) {
+                let lease = node.map(|node| Target::NodeLease(node.to_string()));
+                if let Some(Setback { error, .. }) = lease.and_then(|lease| self.setbacks.of(&lease, now)) {
+                    candidates.failed.push((*judgement, error.to_string()));
+                    continue;
+                }
+                let until = node.and_then(|node| next_read(judgement, node, &self.world));
+                let note = "its Lease in kube-node-lease has not been renewed since".to_owned();
+                candidates.held.push(hold(Reason::KubeletNotHeard, until, note));
                 continue;
             }
             let targets = [Target::Network(endpoint.network_id()), Target::Endpoint(endpoint.id.clone())];
@@ -436,8 +483,14 @@ impl State {
         };
         let upkeep = self.upkeep.next(now);
         let boots = self.boots.next(self.world.nodes().boots(), self.may_store_boots());
-        let all =
-            proofs.into_iter().flatten().chain(brake).chain(upkeep).chain(boots).chain([self.next_audit]);
+        let all = proofs
+            .into_iter()
+            .flatten()
+            .chain(brake)
+            .chain(upkeep)
+            .chain(boots)
+            .chain(self.next_listening(now))
+            .chain([self.next_audit]);
         all.filter(|next| *next > now).min()
     }
 
@@ -449,9 +502,10 @@ impl State {
         let horizon = self.single.horizon(patience, now);
         let upkeep = self.upkeep.next(now);
         let proofs = [self.lookout.doubtful().next_ripe(), plan.next_ready(), upkeep].into_iter().flatten();
-        let retries = self.setbacks.next(now).filter(|_| !self.single.has_given_up(now));
-        let until = proofs.filter(|next| *next <= horizon).chain(retries).filter(|next| *next > now).min();
-        if until.is_some() || self.is_working() {
+        let retries = self.setbacks.next_but_refused(now).filter(|_| !self.single.has_given_up(now));
+        let proofs = proofs.filter(|next| *next <= horizon).chain(self.next_listening(now));
+        let until = proofs.chain(retries).filter(|next| *next > now).min();
+        if until.is_some() || self.is_working() || self.listening.is_busy() {
             let is_conflict = |held: &Held| held.reason == Reason::Conflict;
             let is_held_up = candidates.held.iter().any(is_conflict) || !self.upkeep.ripe.is_empty();
             if candidates.failed.is_empty() && !is_held_up && !self.is_working() {
@@ -485,6 +539,6 @@ fn version_of(world: &World, target: &Target) -> Option<Version> {
     match target {
         Target::Network(id) => world.networks().get(id).map(|network| network.version),
         Target::Endpoint(id) => world.endpoints().find(id).map(|endpoint| endpoint.version),
-        Target::Endpoints(_) => None,
+        Target::Endpoints(_) | Target::NodeLease(_) => None,
     }
 }

@@ -80,6 +80,7 @@ impl Trouble {
             Target::Network(id) => id.to_string(),
             Target::Endpoint(id) => id.to_string(),
             Target::Endpoints(group) => format!("danmeps.{group}"),
+            Target::NodeLease(node) => format!("the Lease of the kubelet of Node {node}"),
         };
         let wait: Duration = setback.until.since(now);
         let error = setback.error.to_string();

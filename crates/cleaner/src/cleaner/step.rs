@@ -10,6 +10,8 @@ use crate::{confirm::Questions, mend::MendPlan};
 pub(crate) enum Step {
     /// Read or store what is known of boots.
     KeepBoots(BootWork),
+    /// Listen to the kubelets of these Nodes.
+    Listen(Vec<String>),
     /// Ask the API server what the releases ahead rest on.
     Confirm(Questions),
     /// Release these.

@@ -197,3 +197,69 @@ fn hash(anomalies: &[String]) -> u64 {
     anomalies.hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use danm_api::{ApiGroup, Change, NetworkKind};
+    use leak_judge::{Observation, Source, anomalies};
+    use testkit::objects;
+
+    use super::*;
+
+    const GROUP: ApiGroup = ApiGroup::DanmIo;
+
+    /// A world with one network, whose address 10.0.0.9 may be nobody's.
+    struct Scene {
+        world: World,
+        upkeep: Upkeep,
+        now: Moment,
+    }
+
+    impl Scene {
+        fn show(&mut self, version: u64, bits: &[u32]) {
+            let network = objects::network(GROUP, NetworkKind::DanmNet, "ran", "n");
+            let network = objects::with_bits(network, bits);
+            let network = objects::with(network, "/metadata/resourceVersion", version.to_string());
+            let network = serde_json::from_value(network).expect("a network");
+            let change = Change::Apply(network);
+            self.world.observe(Observation::Networks(GROUP, NetworkKind::DanmNet, change), self.now);
+        }
+
+        /// Looks, a window after the last time.
+        fn told(&mut self) -> Vec<usize> {
+            self.now = self.now + Duration::from_secs(60);
+            let mend = MendingRules { missing_for: Duration::ZERO, orphan_for: None };
+            let found = anomalies(&self.world, &[]);
+            self.upkeep.look(found, &self.world, (&Rules::default(), &mend), self.now);
+            self.upkeep.tell(&self.world).iter().map(|news| news.total).collect()
+        }
+    }
+
+    #[test]
+    fn what_does_not_agree_is_told_once_and_again_when_it_has_changed() {
+        let networks = Source::networks(GROUP, NetworkKind::DanmNet);
+        let world = World::expecting([Source::Pods, Source::endpoints(GROUP), networks]);
+        let mut scene = Scene { world, upkeep: Upkeep::default(), now: Moment::START };
+        let listed = [
+            Observation::Pods(Change::Reset(vec![])),
+            Observation::Endpoints(GROUP, Change::Reset(vec![])),
+            Observation::Networks(GROUP, NetworkKind::DanmNet, Change::Reset(vec![])),
+        ];
+        listed.into_iter().for_each(|observation| scene.world.observe(observation, Moment::START));
+        scene.show(1, &[9]);
+        assert_eq!(scene.told(), [0; 0], "it may be an endpoint on its way");
+        assert_eq!(scene.told(), [1]);
+        assert_eq!(scene.told(), [0; 0]);
+        scene.show(2, &[9, 20]);
+        assert_eq!(scene.told(), [0; 0]);
+        assert_eq!(scene.told(), [2]);
+        scene.upkeep.forget();
+        assert_eq!(scene.told(), [0; 0], "what was out of sight does not agree for that");
+        assert_eq!(scene.told(), [0; 0]);
+        scene.show(3, &[]);
+        assert_eq!(scene.told(), [0], "all agrees again");
+        assert_eq!(scene.told(), [0; 0]);
+    }
+}

@@ -217,6 +217,55 @@ async fn a_node_that_is_silent_for_long_enough_is_given_up_if_the_operator_says_
     .await;
 }
 
+/// The Lease that the kubelet of node-a renews, as of a certain renewal.
+fn node_lease(renewal: u32) -> Value {
+    json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "node-a", "namespace": "kube-node-lease"},
+        "spec": {"holderIdentity": "node-a", "renewTime": format!("2026-11-01T12:00:{renewal:02}.000000Z")},
+    })
+}
+
+const NODE_LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
+
+async fn with_node_lease(cluster: &Cluster) {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-node-lease"}});
+    // The real server has it, and a Lease of an earlier test.
+    let _ = cluster.send(http::Method::POST, "/api/v1/namespaces", Some(&namespace)).await;
+    let _ = cluster.send(http::Method::DELETE, &format!("{NODE_LEASES}/node-a"), None).await;
+    cluster.send(http::Method::POST, NODE_LEASES, Some(&node_lease(0))).await.expect("a Lease");
+}
+
+/// Scenario 12: a machine is cut off, and a Pod of it is deleted by force while its Node is still called Ready. Nothing
+/// was heard of its kubelet since.
+#[tokio::test]
+async fn a_kubelet_that_has_not_been_heard_since_the_pod_was_gone_has_stopped_nothing() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    ready(&mut cluster, "True").await;
+    with_node_lease(&cluster).await;
+    cluster.create([pod("p5"), endpoint("ep5", "p5", "10.0.0.5")]).await;
+    let cleaner = start(&cluster, &[]).await;
+    cluster.delete(&pod("p5")).await;
+
+    let dead = doubtful("dangling", "pod-gone");
+    eventually("it is proved dead but for that", async || cleaner.metric(&dead).await == Some(1.0)).await;
+    // Others go meanwhile, which takes as long as this would.
+    for canary in 0..3 {
+        let name = format!("canary-{canary}");
+        let canary = objects::with(endpoint(&name, "gone", ""), "/spec/Host", "no-node-at-all");
+        cluster.create([objects::with(canary, "/spec/Interface/Address", "none")]).await;
+        eventually("others go", async || cluster.names(DanmKind::DanmEp).await == ["ep5"]).await;
+    }
+    assert_eq!(bits(&cluster).await, [5, 6]);
+
+    let renewed = json!({"spec": node_lease(10)["spec"]});
+    let path = format!("{NODE_LEASES}/node-a");
+    cluster.send(http::Method::PATCH, &path, Some(&renewed)).await.expect("it is taken");
+    eventually("it is free", async || bits(&cluster).await == [6]).await;
+    let _ = cluster.send(http::Method::DELETE, &path, None).await;
+}
+
 /// An operator keeps the Cleaner out of a network, then out of a namespace, then lets it.
 #[tokio::test]
 async fn annotations_say_how_far_the_cleaner_may_go() {

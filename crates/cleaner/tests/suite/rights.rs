@@ -37,9 +37,17 @@ async fn grant(cluster: &Cluster, rights: &[(&str, &str, &[&str])]) {
     let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
     let _ = cluster.send(Method::DELETE, &format!("{bindings}/cleaner"), None).await;
     let _ = cluster.send(Method::DELETE, &format!("{bindings}/danm-cleaner"), None).await;
+    let in_namespace =
+        "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-node-lease/rolebindings/danm-cleaner";
+    let _ = cluster.send(Method::DELETE, in_namespace, None).await;
     cluster.send(Method::POST, bindings, Some(&binding)).await.expect("a binding");
     let no_right = [("", "events", &["create"][..])];
-    while !may_list_as_granted(cluster, rights).await || may_list_as_granted(cluster, &no_right).await {
+    let may_listen = rights.iter().any(|(_, resource, _)| *resource == "leases");
+    let listen = [("coordination.k8s.io", "leases", &["get"][..])];
+    while !may_list_as_granted(cluster, rights).await
+        || may_list_as_granted(cluster, &no_right).await
+        || may_list_as_granted(cluster, &listen).await != may_listen
+    {
         tokio::task::yield_now().await;
     }
 }
@@ -47,7 +55,9 @@ async fn grant(cluster: &Cluster, rights: &[(&str, &str, &[&str])]) {
 /// The authorizer learns of roles by a watch of its own.
 async fn may_list_as_granted(cluster: &Cluster, rights: &[(&str, &str, &[&str])]) -> bool {
     for (group, resource, verbs) in rights {
-        let attributes = json!({"group": group, "resource": resource, "verb": verbs[0]});
+        let namespace = if *resource == "leases" { "kube-node-lease" } else { "" };
+        let attributes =
+            json!({"group": group, "resource": resource, "verb": verbs[0], "namespace": namespace});
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
@@ -93,6 +103,7 @@ async fn what_depends_on_networks_that_cannot_be_read_is_held_and_the_rest_goes(
         &[
             ("", "pods", &["list", "watch", "get"]),
             ("", "nodes", &["list", "watch", "get"]),
+            ("coordination.k8s.io", "leases", &["get"]),
             ("", "namespaces", &READ),
             ("danm.k8s.io", "danmeps", &["list", "watch", "delete"]),
             ("danm.k8s.io", "danmnets", &["list", "watch", "get", "patch"]),
@@ -204,6 +215,30 @@ async fn the_rights_of_the_manifest_are_enough_to_tell_of_the_brake() {
     .await;
 }
 
+/// What a kubelet has stopped is known from its Lease; whoever may not read that takes nobody's word for it.
+#[tokio::test]
+async fn where_kubelets_may_not_be_listened_to_what_rests_on_them_stays() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    shapes::fill(&mut cluster).await;
+    let all = ["list", "watch", "get", "patch", "delete"];
+    grant(
+        &cluster,
+        &[("", "*", &["list", "watch", "get"]), ("danm.k8s.io", "*", &all), ("danm.io", "*", &all)],
+    )
+    .await;
+
+    let run = clean(&cluster.plane().kubeconfig_of("cleaner"), &[]).await;
+
+    fails_with(&run, &["could not be released"]);
+    let rows = run.rows();
+    let row = |name: &str| rows.iter().find(|row| row["name"] == name).expect("a row").clone();
+    assert_eq!(row("dead")["action"], "failed");
+    assert!(
+        row("dead")["error"].as_str().is_some_and(|error| error.contains("lease kube-node-lease/node-a"))
+    );
+    assert_eq!(row("lost-node")["action"], "released", "no kubelet has a say in that");
+}
+
 #[tokio::test]
 async fn a_network_that_may_not_be_written_keeps_its_endpoints_and_they_are_told() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -213,6 +248,7 @@ async fn a_network_that_may_not_be_written_keeps_its_endpoints_and_they_are_told
         &cluster,
         &[
             ("", "*", &["list", "watch", "get"]),
+            ("coordination.k8s.io", "leases", &["get"]),
             ("danm.k8s.io", "*", &["list", "watch", "get"]),
             ("danm.io", "*", &["list", "watch", "get", "patch", "delete"]),
         ],

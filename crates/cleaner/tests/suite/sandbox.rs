@@ -10,6 +10,7 @@ mod crash;
 mod deployment;
 mod failover;
 mod faults;
+mod guide;
 mod incidents;
 mod pass;
 mod program;

@@ -209,6 +209,12 @@ async fn a_single_pass_releases_orphans_that_are_ripe_soon_and_holds_the_others(
     let (line, _) = report(&[&soon[..], &["--dry-run"]].concat()).await;
     assert_eq!(line, "(DanmNet no-endpoint) dangling no-endpoint would-release 10.0.0.9=danm:free");
     assert_eq!(bits(&cluster).await, [5, 9]);
+    let run = clean(&kubeconfig, &[&soon[..], &["--dry-run", "--ownership-window", "1s"]].concat()).await;
+    assert!(
+        run.log.contains("bits without endpoints released after 1s"),
+        "not before the window: {}",
+        run.log
+    );
     let (line, evidence) = report(&soon).await;
     assert_eq!(line, "(DanmNet no-endpoint) dangling no-endpoint released 10.0.0.9=danm:free");
     assert!(evidence.contains("bit 9 of alloc was set, and no endpoint claimed it"), "{evidence}");
@@ -222,9 +228,17 @@ async fn a_single_pass_releases_orphans_that_are_ripe_soon_and_holds_the_others(
 async fn the_bit_of_a_living_endpoint_is_set_again_and_freed_when_it_dies() {
     let Ok(mut cluster) = crate::cluster().await else { return };
     inhabited(&mut cluster, &[]).await;
-    let cleaner = start(&cluster, &[]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().join("report.json");
+    let reason = async || {
+        let text = std::fs::read_to_string(&report).unwrap_or_default();
+        let rows: Vec<Value> = serde_json::from_str(&text).unwrap_or_default();
+        rows.first().map(|row| row["reason"].as_str().unwrap_or_default().to_owned()).unwrap_or_default()
+    };
+    let cleaner = start(&cluster, &["--report", report.to_str().expect("text")]).await;
 
     eventually("it is set", async || bits(&cluster).await == [5]).await;
+    eventually("it is reported once", async || reason().await == "pod-exists").await;
     let restored = async || cleaner.metric("danm_cleaner_restored_bits_total").await;
     eventually("it is counted", async || restored().await == Some(1.0)).await;
     eventually("there is an Event", async || !events(&cluster, "MissingBitsSet").await.is_empty()).await;

@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr};
 
 use super::{Dead, Holder};
-use crate::{AddressBook, NetworkId, Slot, world::Life};
+use crate::{AddressBook, Endpoint, NetworkId, Slot, world::Life};
 
 /// An address that several Pods hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,29 +21,46 @@ impl DuplicateAddress {
     pub(super) fn find<'a>(book: AddressBook<'a>, dead: &'a Dead) -> impl Iterator<Item = Self> {
         let shared = book.claims().filter(|(_, claimants)| claimants.len() > 1);
         shared.filter_map(move |(address, claimants)| {
-            let holders = holders(book, claimants, dead);
-            let first = holders.first()?;
-            let are_rivals = holders.iter().any(|other| !other.is_of_pod_of(first));
+            let holders = rivals(book, claimants, dead)?;
+            let (_, first) = holders.first()?;
             // A network that is in both groups is told of once.
             let is_here = first.id.group == book.id.group;
             let may_share = book.world.reservations().lets_share(&book.id.network, address);
-            let network = book.id.clone();
-            (are_rivals && is_here && !may_share).then_some(Self { network, address, holders })
+            (is_here && !may_share).then(|| {
+                let holders = holders.iter().map(|(slot, endpoint)| Holder::new(*slot, endpoint)).collect();
+                Self { network: book.id.clone(), address, holders }
+            })
         })
     }
 }
 
-/// Those who may live. A Pod that has ended runs nothing.
-fn holders(book: AddressBook<'_>, claimants: &[Slot], dead: &Dead) -> Vec<Holder> {
-    let endpoints = claimants.iter().filter(|slot| !dead.is_dead(**slot));
-    let endpoints = endpoints.filter_map(|slot| Some((*slot, book.world.endpoints().get(*slot)?)));
-    let holders = endpoints
-        .filter(|(_, endpoint)| {
-            let life = book.world.pods().life(&endpoint.pod_uid);
-            !matches!(life, Some(Life::Ended | Life::Finished))
-        })
-        .map(|(slot, endpoint)| Holder::new(slot, endpoint));
-    holders.collect()
+/// Those who may live, if they are of different Pods. A Pod that has ended runs nothing.
+fn rivals<'a>(
+    book: AddressBook<'a>,
+    claimants: &'a [Slot],
+    dead: &Dead,
+) -> Option<Vec<(Slot, &'a Endpoint)>> {
+    let undead = claimants.iter().filter(|slot| !dead.is_dead(**slot));
+    let mut rivals: Vec<(Slot, &Endpoint)> =
+        undead.filter_map(|slot| Some((*slot, book.world.endpoints().get(*slot)?))).collect();
+    let have_rivals = |endpoints: &[(Slot, &Endpoint)]| {
+        let (_, first) = endpoints.first()?;
+        endpoints.iter().any(|(_, other)| !are_of_one_pod(first, other)).then_some(())
+    };
+    have_rivals(&rivals)?;
+    rivals.retain(|(_, endpoint)| {
+        let life = book.world.pods().life(&endpoint.pod_uid);
+        !matches!(life, Some(Life::Ended | Life::Finished))
+    });
+    have_rivals(&rivals)?;
+    Some(rivals)
+}
+
+/// What a sandbox has left beside its successor, or two interfaces.
+fn are_of_one_pod(one: &Endpoint, other: &Endpoint) -> bool {
+    let is_same_name = one.id.namespace == other.id.namespace && one.pod == other.pod;
+    let is_unknown = one.pod_uid.is_empty() || other.pod_uid.is_empty();
+    is_same_name && (is_unknown || one.pod_uid == other.pod_uid)
 }
 
 impl fmt::Display for DuplicateAddress {

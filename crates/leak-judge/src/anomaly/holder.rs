@@ -32,13 +32,6 @@ impl Holder {
             pod_uid: endpoint.pod_uid.clone(),
         }
     }
-
-    /// Whether both are of one Pod: what a sandbox has left beside its successor, or a Pod's second interface.
-    pub(crate) fn is_of_pod_of(&self, other: &Self) -> bool {
-        let is_same_name = self.id.namespace == other.id.namespace && self.pod == other.pod;
-        let is_unknown = self.pod_uid.is_empty() || other.pod_uid.is_empty();
-        is_same_name && (is_unknown || self.pod_uid == other.pod_uid)
-    }
 }
 
 impl fmt::Display for Holder {

@@ -20,7 +20,9 @@ pub struct OutsideNetwork {
 impl OutsideNetwork {
     /// Those of one network. Where it has no subnet of a family, addresses of that family are none of its business.
     pub(super) fn find<'a>(book: AddressBook<'a>, dead: &'a Dead) -> impl Iterator<Item = Self> {
-        let outside = book.claims().filter(move |(address, _)| book.record.contains(*address) == Some(false));
+        let is_outside =
+            move |address| book.bit_of(address).is_none() && book.record.contains(address) == Some(false);
+        let outside = book.claims().filter(move |(address, _)| is_outside(*address));
         outside.flat_map(move |(address, claimants)| {
             let holders = book
                 .own(claimants)

@@ -1,12 +1,12 @@
 //! The Pods of the cluster, some 200 bytes each.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hashbrown::{HashMap, HashSet};
 
 use danm_api::{Change, Pod};
 
-use super::{Version, tombstones::Tombstones};
+use super::{Version, lingering::Lingering, tombstones::Tombstones};
 use crate::{
     Moment, Uid,
     interner::Interner,
@@ -24,6 +24,8 @@ pub struct PodRecord {
     pub node: Arc<str>,
     /// Whether it is the mirror of a static Pod.
     pub is_mirror: bool,
+    /// How long its containers may still run when it is gone.
+    pub stops_within: Duration,
 }
 
 /// How far a Pod that is there has got.
@@ -56,6 +58,7 @@ pub struct Pods {
     /// While they are being listed anew, those not seen again yet.
     stale: HashSet<Uid>,
     gone: Tombstones,
+    lingering: Lingering,
 }
 
 impl Pods {
@@ -70,11 +73,11 @@ impl Pods {
                 self.stale = self.lives.keys().cloned().collect();
                 Vec::new()
             }
-            Change::ListEnds => self.end_list(),
+            Change::ListEnds => self.end_list(now),
             Change::Reset(all) => {
                 self.stale = self.lives.keys().cloned().collect();
                 let mut turned: Vec<Uid> = all.iter().flat_map(|pod| self.list(pod, names)).collect();
-                turned.extend(self.end_list());
+                turned.extend(self.end_list(now));
                 turned
             }
         }
@@ -88,6 +91,11 @@ impl Pods {
     /// How far the Pod with this uid has got, under whatever name.
     pub fn life(&self, uid: &Uid) -> Option<Life> {
         self.lives.get(uid).copied()
+    }
+
+    /// Until when containers of a Pod that was seen to go may run, if any may.
+    pub fn lingers_until(&self, uid: &Uid) -> Option<Moment> {
+        self.lingering.until(uid)
     }
 
     /// Whether a Pod has this uid, under whatever name.
@@ -126,6 +134,7 @@ impl Pods {
             version: version(pod),
             node: names.get(pod.spec.node_name.as_deref().unwrap_or_default()),
             is_mirror: pod.is_mirror(),
+            stops_within: pod.stops_within(),
         };
         self.stale.remove(&record.uid);
         let life = life(pod);
@@ -144,6 +153,9 @@ impl Pods {
         let uid = uid(pod);
         let known = self.lives.remove(&uid);
         self.gone.bury(uid.clone(), now);
+        if known.is_some() {
+            self.lingering.begin(&uid, pod.stops_within(), now);
+        }
         if let Some(pods) = self.namespaces.get_mut(namespace) {
             if pods.get(name).is_some_and(|record| record.uid == uid) {
                 pods.remove(name);
@@ -155,14 +167,20 @@ impl Pods {
         known.map(|_| uid)
     }
 
-    fn end_list(&mut self) -> Vec<Uid> {
+    fn end_list(&mut self, now: Moment) -> Vec<Uid> {
         let stale = std::mem::take(&mut self.stale);
         if stale.is_empty() {
             return Vec::new();
         }
         self.lives.retain(|uid, _| !stale.contains(uid));
         self.namespaces.retain(|_, pods| {
-            pods.retain(|_, record| !stale.contains(&record.uid));
+            pods.retain(|_, record| {
+                let is_gone = stale.contains(&record.uid);
+                if is_gone {
+                    self.lingering.begin(&record.uid, record.stops_within, now);
+                }
+                !is_gone
+            });
             !pods.is_empty()
         });
         stale.into_iter().collect()

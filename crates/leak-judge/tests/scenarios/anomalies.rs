@@ -6,7 +6,7 @@ use std::time::Duration;
 use danm_api::{ApiGroup, Change, NetworkKind};
 use leak_judge::{
     AddressAction::Free, AddressAction::Refuse, Anomaly, AnomalyKind, MendingRules, Observation, Reason,
-    Verdict,
+    Source, Verdict,
 };
 use serde_json::{Value, json};
 use testkit::objects::{self, uid, with, with_bits};
@@ -219,7 +219,8 @@ fn an_array_that_does_not_fit_is_told_and_never_mended() {
 
 #[test]
 fn nothing_is_found_while_something_cannot_be_read() {
-    for source in [leak_judge::Source::endpoints(GROUP), leak_judge::Source::reservations()] {
+    let networks = Source::networks(GROUP, NetworkKind::DanmNet);
+    for source in [Source::endpoints(GROUP), Source::reservations(), networks] {
         let mut cluster = watched(&[5]);
         cluster.observe(Observation::Unavailable(source, "it is gone".to_owned()));
         assert_eq!(cluster.inspect(), [], "{source}");
@@ -312,7 +313,8 @@ fn reserved_bits_are_no_orphans() {
         let mut cluster = Cluster::new();
         let network = with(net("n", &[1, 2]), "/spec/Options/routes", json!({"10.99.0.0/16": "10.0.0.1"}));
         cluster.apply(with(network, "/apiVersion", format!("{group}/v1")));
-        cluster.inspect();
+        let found: Vec<String> = cluster.inspect().iter().map(Anomaly::to_string).collect();
+        assert_eq!(found, ["10.0.0.2 is allocated, and no endpoint claims it"]);
         cluster.wait(ORPHAN_GRACE);
         assert_eq!(cluster.mended(&RULES), Some(vec![1]));
     }
@@ -393,6 +395,9 @@ fn a_missing_bit_is_set_after_two_looks_a_grace_apart() {
     early.inspect();
     early.wait(GRACE - SECOND);
     assert_eq!(early.mended(&RULES), None);
+    early.inspect();
+    early.wait(SECOND);
+    assert_eq!(early.mended(&RULES), Some(vec![5]), "it was seen so twice");
 
     cluster.apply(net("n", &[5]));
     cluster.apply(net("n", &[]));

@@ -180,6 +180,15 @@ impl Cluster {
         audit
     }
 
+    /// What is found about one endpoint now.
+    pub fn judgement(&self, endpoint: &str) -> Judgement {
+        let audit = judge(&self.world, &self.suspects, &self.rules, self.now);
+        let is_it = |judgement: &&Judgement| {
+            self.world.endpoints().get(judgement.slot).is_some_and(|one| one.id.name.to_string() == endpoint)
+        };
+        *audit.judgements.iter().find(is_it).expect("it is judged")
+    }
+
     /// Judges and plans once, with what was seen so far.
     pub fn round(&mut self) -> Round {
         let audit = self.audit();

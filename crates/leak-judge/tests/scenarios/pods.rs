@@ -1,6 +1,6 @@
 //! Life and death of Pods and of the machines under them.
 
-use leak_judge::{AddressAction::Free, Brake, Reason, Verdict};
+use leak_judge::{AddressAction::Free, Brake, Reason, Source, Verdict};
 use serde_json::{Value, json};
 use testkit::objects::{self, with};
 
@@ -349,4 +349,64 @@ fn a_node_that_is_out_of_service_runs_nothing_any_more() {
     let round = cluster.round();
     round.releases("e", &[("10.0.0.5", Free)]);
     assert!(!Brake::concerns(round.plan.networks[0].endpoints[0].finding), "it goes at once");
+}
+
+/// Scenario 12: a Pod that is deleted by force is gone before its containers are.
+#[test]
+fn the_containers_of_a_pod_deleted_by_force_get_the_time_to_stop_that_it_asked_for() {
+    let running = |state: Value| json!([{"name": "c", "state": state}]);
+    let cases = [
+        (running(json!({"running": {}})), json!(20), 20),
+        (running(json!({"running": {}})), json!(null), 30),
+        (running(json!({"terminated": {"exitCode": 0}})), json!(20), 5),
+        (running(json!({"waiting": {}})), json!(20), 5),
+        (json!([]), json!(20), 5),
+    ];
+    for (statuses, asked, seconds) in cases {
+        let seconds = std::time::Duration::from_secs(seconds);
+        for is_seen_to_go in [true, false] {
+            let mut cluster = Cluster::new();
+            let pod = with(pod("p"), "/status/containerStatuses", statuses.clone());
+            let pod = with(pod, "/spec/terminationGracePeriodSeconds", asked.clone());
+            cluster.apply(net("n", &[]));
+            cluster.apply(net("n", &[5]));
+            cluster.apply(pod.clone());
+            cluster.apply(ep("e", "p", "10.0.0.5/24"));
+            if is_seen_to_go {
+                cluster.delete(pod);
+            } else {
+                cluster.list_nothing(Source::Pods);
+            }
+            cluster.look_and_wait(seconds - std::time::Duration::from_secs(1));
+            cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+            cluster.wait(std::time::Duration::from_secs(1));
+            cluster.round().releases("e", &[("10.0.0.5", Free)]);
+        }
+    }
+}
+
+/// Scenario 12: a Node is called Ready for a while after its kubelet was heard last.
+#[test]
+fn a_kubelet_has_to_be_heard_after_the_containers_had_the_time_to_stop() {
+    let mut cluster = left_behind("node-a", &[]);
+    let first = cluster.now();
+    assert_eq!(cluster.judgement("e").heard_since, Some(first));
+    cluster.look_and_wait(GRACE);
+    assert_eq!(cluster.judgement("e").heard_since, Some(first), "since it was seen dead first");
+
+    let mut cluster = Cluster::new();
+    let running = json!([{"name": "c", "state": {"running": {}}}]);
+    let pod = with(pod("p"), "/status/containerStatuses", running);
+    cluster.apply(pod.clone());
+    cluster.apply(ep("e", "p", "10.0.0.5/24"));
+    cluster.delete(pod);
+    let gone = cluster.now();
+    assert_eq!(cluster.judgement("e").heard_since, Some(gone + std::time::Duration::from_secs(30)));
+
+    let cluster = left_behind("node-b", &[]);
+    assert_eq!(
+        cluster.judgement("e").heard_since,
+        None,
+        "of a machine that is gone there is nothing to be heard"
+    );
 }

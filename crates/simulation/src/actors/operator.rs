@@ -33,7 +33,9 @@ impl World {
     /// A machine loses its power: everything on it stops.
     fn power_off(&mut self, node: NodeKey) {
         self.truth.stop_all_on(node);
+        let now = self.now;
         let machine = &mut self.machines[node.0];
+        machine.renew_lease(now);
         (machine.is_on, machine.is_connected) = (false, false);
         machine.boot += 1;
         machine.era += 1;
@@ -43,8 +45,10 @@ impl World {
 
     /// A machine answers again, with power or without a gap.
     fn answers(&mut self, node: NodeKey) {
+        let now = self.now;
         let machine = &mut self.machines[node.0];
         (machine.is_on, machine.is_connected) = (true, true);
+        machine.lease = (machine.lease.0 + 1, now);
         machine.era += 1;
         self.note(|_| format!("{} answers", node.name()));
     }
@@ -115,7 +119,10 @@ pub async fn is_cut_off(sim: Sim, node: NodeKey) {
         }
         world.fault(Fault::MachineCutOff);
         world.note(|_| format!("{} is cut off", node.name()));
-        world.machines[node.0].is_connected = false;
+        let now = world.now;
+        let machine = &mut world.machines[node.0];
+        machine.renew_lease(now);
+        machine.is_connected = false;
     }
     watch_for_silence(&sim, node);
     let length = { 2_000 + Millis::from(sim.world().chance.pick(50)) * 2_000 };

@@ -114,13 +114,6 @@ impl World {
         let place = self.chance.pick(u16::try_from(ready.len().max(1)).unwrap_or(1));
         ready.get(usize::from(place)).copied().or(Some(NodeKey(0)))
     }
-
-    /// Whether somebody who knows what force means may use it: the machine works and is heard of, or it is known not
-    /// to answer, and whatever still runs there is accounted for.
-    pub fn may_use_force(&self, node: NodeKey) -> bool {
-        let machine = &self.machines[node.0];
-        machine.is_connected || self.store.node(node).is_none_or(|node| !node.is_ready())
-    }
 }
 
 /// The containers of a Pod end.
@@ -159,7 +152,7 @@ async fn gone(sim: &Sim, pod: &Pod) {
 /// Takes a Pod off the API server, whatever it does.
 pub async fn force_delete(sim: &Sim, key: PodKey) {
     let node = sim.world().store.pod(key).map(|pod| pod.node);
-    let Some(node) = node.filter(|node| sim.world().may_use_force(*node)) else { return };
+    let Some(node) = node else { return };
     sim.world().fault(Fault::ForceDeleted);
     sim.world().note(|_| format!("Pod {} on {} is deleted by force", key.0, node.name()));
     ask(sim, Request::RemovePod(key)).await;

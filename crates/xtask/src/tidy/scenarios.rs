@@ -66,9 +66,6 @@ const SCENARIOS: [(u8, &str); 56] = [
     (65, "the Cleaner is told to stop in the middle of a batch"),
 ];
 
-/// Those that nothing shows yet. One that is named by now has to be taken out.
-const OPEN: [u8; 2] = [22, 60];
-
 pub fn check(sources: &[Source]) -> Problems {
     let named = sources.iter().flat_map(|source| {
         let path = source.short_path();
@@ -76,21 +73,17 @@ pub fn check(sources: &[Source]) -> Problems {
         let numbers = if is_benchmark { named_at_head(&source.text) } else { named_by_tests(&source.text) };
         numbers.into_iter().map(move |number| (number, path.clone()))
     });
-    compare(&named.collect(), &OPEN)
+    compare(&named.collect())
 }
 
-/// What is missing, what is no scenario, what is not missing any more.
-fn compare(named: &BTreeMap<u8, String>, open: &[u8]) -> Problems {
+/// What is missing, and what is no scenario.
+fn compare(named: &BTreeMap<u8, String>) -> Problems {
     let known: BTreeMap<u8, &str> = SCENARIOS.into_iter().collect();
-    let missing = known.iter().filter(|(number, _)| !named.contains_key(number) && !open.contains(number));
+    let missing = known.iter().filter(|(number, _)| !named.contains_key(number));
     let missing = missing.map(|(number, what)| format!("scenario {number} is named by no test: {what}"));
     let unknown = named.iter().filter(|(number, _)| !known.contains_key(number));
     let unknown = unknown.map(|(number, path)| format!("{path}: there is no scenario {number}"));
-    let closed = open.iter().filter_map(|number| Some((number, named.get(number)?)));
-    let closed = closed.map(|(number, path)| {
-        format!("scenario {number} is shown in {path}: take it out of OPEN in {}", file!())
-    });
-    missing.chain(unknown).chain(closed).collect()
+    missing.chain(unknown).collect()
 }
 
 /// The numbers in the doc comments of tests.
@@ -179,17 +172,15 @@ fn not_before_its_attribute() {}
     }
 
     #[test]
-    fn what_is_missing_unknown_or_open_no_more_is_told() {
+    fn what_is_missing_or_unknown_is_told() {
         let all = SCENARIOS.into_iter().map(|(number, _)| (number, "a.rs".to_owned()));
         let mut named: BTreeMap<u8, String> = all.collect();
-        assert_eq!(compare(&named, &[]), [""; 0]);
+        assert_eq!(compare(&named), [""; 0]);
         named.remove(&21);
         named.insert(50, "b.rs".to_owned());
-        let problems = compare(&named, &[22]);
-        assert_eq!(problems.len(), 3, "{problems:#?}");
+        let problems = compare(&named);
+        assert_eq!(problems.len(), 2, "{problems:#?}");
         assert!(problems[0].contains("scenario 21 is named by no test: a bit is set for another"));
         assert!(problems[1].contains("b.rs: there is no scenario 50"));
-        assert!(problems[2].contains("scenario 22 is shown in a.rs"));
-        assert_eq!(compare(&named, &[21])[0], "b.rs: there is no scenario 50", "one may be open");
     }
 }

@@ -8,7 +8,7 @@ use leak_judge::{
 use super::{Confirmation, State};
 use crate::{
     ApiError, Cadence, Deletion, Failure, StoredBoots, cleaner::setbacks::Target, confirm::Answers,
-    news::Written,
+    news::Written, pulse::Pulse,
 };
 
 impl State {
@@ -42,6 +42,18 @@ impl State {
         self.waiting = None;
         if let Some(read) = self.boots.answered(result, now) {
             self.observe(Observation::BootsStored(read), now);
+        }
+    }
+
+    /// Kubelets were listened to.
+    pub(crate) fn heard(&mut self, pulses: Vec<Pulse>, asked: Moment, now: Moment) {
+        self.waiting = None;
+        self.listening.done();
+        for Pulse { node, result } in pulses {
+            match result {
+                Ok(version) => self.observe(Observation::Pulse(node, version, asked), now),
+                Err(error) => self.fail(Target::NodeLease(node), error, None, now),
+            }
         }
     }
 
