@@ -13,8 +13,8 @@ use futures::{
     stream::{self, LocalBoxStream},
 };
 use leak_judge::{
-    Endpoint, EndpointId, EndpointPlan, Finding, Hosts, Moment, NetworkId, NetworkLookup, Observation,
-    Reason, Source, Uid, Version, World,
+    Endpoint, EndpointId, EndpointPlan, Finding, Hosts, Judgement, Moment, NetworkId, NetworkLookup,
+    Observation, Reason, Slot, Source, Uid, Version, World,
 };
 
 use crate::{ApiError, ApiServer, Failure, api_server::EndpointsPage, news::News};
@@ -48,6 +48,8 @@ pub(crate) struct Question {
     pub(crate) version: Version,
     /// The Pod that should not be there, or have ended.
     pod: String,
+    /// Its uid.
+    pub(crate) pod_uid: Uid,
     /// Where it ran.
     machine: Machine,
     /// Whether the Pod has to be asked for by name: a list that came back empty would feign this proof too.
@@ -82,7 +84,8 @@ impl Questions {
     /// The questions on which the release of some endpoints rests.
     pub(crate) fn about(world: &World, hosts: &Hosts, plans: &[EndpointPlan], one_by_one: bool) -> Self {
         let mut by_name = 0;
-        let questions = plans.iter().filter_map(|plan| Question::about(world, hosts, plan));
+        let dead = plans.iter().map(|plan| (plan.slot, plan.finding));
+        let questions = dead.filter_map(|dead| Question::about(world, hosts, dead));
         let endpoints: Vec<Question> = questions
             .filter(|question| {
                 by_name += usize::from(one_by_one || question.by_name);
@@ -94,6 +97,16 @@ impl Questions {
             |group: &ApiGroup| since.is_some_and(|since| !world.has_read_endpoints(*group, since));
         let groups = served_groups(world).filter(is_unread).collect();
         Self { endpoints, groups, one_by_one }
+    }
+
+    /// The same for endpoints that look dead because the index knows of no Pod of theirs.
+    pub(crate) fn about_unasked<'a>(
+        world: &World,
+        hosts: &Hosts,
+        unasked: impl Iterator<Item = &'a Judgement>,
+    ) -> Self {
+        let questions = unasked.filter_map(|it| Question::about(world, hosts, (it.slot, it.proof)));
+        Self { endpoints: questions.collect(), ..Self::default() }
     }
 
     /// No question but which endpoints there are.
@@ -134,16 +147,17 @@ fn served_groups(world: &World) -> impl Iterator<Item = ApiGroup> {
 }
 
 impl Question {
-    fn about(world: &World, hosts: &Hosts, plan: &EndpointPlan) -> Option<Self> {
-        let endpoint = world.endpoints().get(plan.slot)?;
-        let machine = Machine::of(world, hosts, endpoint, plan.finding);
+    fn about(world: &World, hosts: &Hosts, (slot, finding): (Slot, Finding)) -> Option<Self> {
+        let endpoint = world.endpoints().get(slot)?;
+        let machine = Machine::of(world, hosts, endpoint, finding);
         let is_network_gone = matches!(world.network_of(endpoint), NetworkLookup::Gone);
         Some(Self {
             id: endpoint.id.clone(),
             uid: endpoint.uid.clone(),
             version: endpoint.version,
             pod: endpoint.pod.to_string(),
-            by_name: !matches!(machine, Machine::Node(_)) || plan.finding.reason == Reason::NodeRebooted,
+            pod_uid: endpoint.pod_uid.clone(),
+            by_name: !matches!(machine, Machine::Node(_)) || finding.reason == Reason::NodeRebooted,
             machine,
             network: is_network_gone.then(|| endpoint.network_id()),
         })

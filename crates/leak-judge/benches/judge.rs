@@ -99,11 +99,15 @@ fn audit() -> Vec<Figure> {
 
     let mut suspects = Suspects::default();
     let first = judge(&world, &suspects, &rules, now);
-    suspects.update(&first.judgements, &world, now);
+    suspects.update(&first.judgements, &world);
+    for unasked in first.judgements.iter().filter(|judgement| judgement.is_unasked) {
+        let uid = world.endpoints().get(unasked.slot).expect("it was judged").pod_uid.clone();
+        world.observe(Observation::PodAbsent(uid), now);
+    }
     now = now + rules.ownership_window;
     let audit = median(|| {
         let audit = judge(&world, &suspects, &rules, now);
-        suspects.update(&audit.judgements, &world, now);
+        suspects.update(&audit.judgements, &world);
         audit
     });
     let audited = judge(&world, &suspects, &rules, now);

@@ -6,7 +6,7 @@ mod pod;
 mod sandbox;
 
 use crate::{
-    Finding, Hosts, Reason, Rules, Verdict,
+    Finding, HostState, Hosts, Reason, Rules, Verdict,
     world::{BootAge, Endpoint, Life, World},
 };
 
@@ -21,6 +21,10 @@ pub struct Case<'a> {
     pub hosts: &'a Hosts,
     /// What the operator set.
     pub rules: &'a Rules,
+    /// How far the endpoint's Pod has got, if a Pod of its uid is there. Looked up once: everybody asks.
+    pub life: Option<Life>,
+    /// The state of its machine, as far as it was surveyed.
+    pub host: Option<&'a HostState>,
 }
 
 /// One kind of evidence.
@@ -36,11 +40,12 @@ pub trait Evidence: Sync {
 /// is not there.
 pub const EVIDENCE: [&dyn Evidence; 3] = [&sandbox::SandboxEvidence, &pod::PodEvidence, &node::NodeEvidence];
 
-impl Case<'_> {
-    /// How far the endpoint's Pod has got, if a Pod of its uid is there.
-    fn life(&self) -> Option<Life> {
-        let uid = &self.endpoint.pod_uid;
-        self.world.pods().life(uid).filter(|_| !uid.is_empty())
+impl<'a> Case<'a> {
+    /// Everything about an endpoint.
+    pub fn new(endpoint: &'a Endpoint, world: &'a World, hosts: &'a Hosts, rules: &'a Rules) -> Self {
+        let uid = &endpoint.pod_uid;
+        let life = world.pods().life(uid).filter(|_| !uid.is_empty());
+        Self { endpoint, world, hosts, rules, life, host: hosts.state(&endpoint.host) }
     }
 
     /// Whether the endpoint's Pod is there, and was bound to this Node.
@@ -51,7 +56,10 @@ impl Case<'_> {
 
     /// How the endpoint stands to the boot that its machine is in.
     fn boot_age(&self) -> BootAge {
-        let node = self.hosts.node(&self.endpoint.host);
+        if !self.world.nodes().boots().knows_of_any() {
+            return BootAge::Unknown;
+        }
+        let node = self.host.and_then(HostState::node);
         let age = |node| self.world.nodes().boots().age(node, self.endpoint.first_version);
         node.map_or(BootAge::Unknown, |node| age(node))
     }

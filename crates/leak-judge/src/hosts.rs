@@ -50,6 +50,18 @@ pub struct Hosts {
     states: HashMap<Arc<str>, HostState>,
 }
 
+impl HostState {
+    /// The name of its Node, if it is one.
+    pub const fn node(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Ready { node, .. } | Self::NotReady { node, .. } | Self::OutOfService { node } => {
+                Some(node)
+            }
+            Self::Gone | Self::Doubtful(_) => None,
+        }
+    }
+}
+
 impl Hosts {
     /// Looks at every host once.
     pub fn survey(world: &World) -> Self {
@@ -90,11 +102,7 @@ impl Hosts {
 
     /// The Node of a host, if it was known when they were surveyed.
     pub fn node(&self, host: &str) -> Option<&Arc<str>> {
-        use HostState::{Doubtful, Gone, NotReady, OutOfService, Ready};
-        match self.state(host)? {
-            Ready { node, .. } | NotReady { node, .. } | OutOfService { node } => Some(node),
-            Gone | Doubtful(_) => None,
-        }
+        self.state(host)?.node()
     }
 
     /// The state of a host, if some endpoint named it when they were surveyed.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    Finding, HostState, Hosts, Life, Moment, Reason, Slot, Suspects, Treatment, Treatments, Verdict, World,
+    Finding, HostState, Hosts, Life, Moment, Reason, Slot, Suspects, Suspicion, Treatment, Treatments,
+    Verdict, World,
     evidence::{Case, weigh},
     mutant::{Mutant, lacks},
 };
@@ -52,10 +53,15 @@ pub struct Judgement {
     pub slot: Slot,
     /// What this look alone shows.
     pub proof: Finding,
+    /// For one that looks dead: since when.
+    pub suspicion: Option<Suspicion>,
     /// For one that looks dead: when it will have been seen so for long enough.
     pub ripe_at: Option<Moment>,
     /// For one that looks dead because a kubelet answers: since when that kubelet has to have been heard.
     pub heard_since: Option<Moment>,
+    /// Whether it looks dead because no Pod of its is in the index, and nobody knows yet whether that is the index's
+    /// fault: to be asked past every cache, which is the first of the two observations then.
+    pub is_unasked: bool,
     /// What may be acted upon now.
     pub finding: Finding,
 }
@@ -81,19 +87,28 @@ pub(crate) fn judge_some(
 ) -> Vec<Judgement> {
     let judgement = |slot: Slot| {
         let endpoint = world.endpoints().get(slot)?;
-        let case = Case { endpoint, world, hosts, rules };
+        let case = Case::new(endpoint, world, hosts, rules);
         let proof = prove(case);
-        let since = suspects.since(slot, &endpoint.uid).unwrap_or(now);
-        let is_dead = proof.verdict == Verdict::Dangling;
-        let ripe_at = is_dead.then(|| ripe_at(case, proof.reason, since));
-        let heard_since = is_dead.then(|| heard_since(case, proof.reason, since)).flatten();
-        let finding = match ripe_at {
-            Some(ripe_at) if ripe_at > now && !lacks(Mutant::FreeBeforeJudgement) => {
-                Finding::new(Verdict::Unknown, unripe(proof.reason))
-            }
-            _ => proof,
-        };
-        Some(Judgement { slot, proof, ripe_at, heard_since, finding })
+        if proof.verdict != Verdict::Dangling {
+            let none = Judgement {
+                slot,
+                proof,
+                suspicion: None,
+                ripe_at: None,
+                heard_since: None,
+                is_unasked: false,
+                finding: proof,
+            };
+            return Some(none);
+        }
+        let suspicion = suspect(case, suspects.of(slot, &endpoint.uid), now);
+        let is_unasked = rests_on_absence(case, proof.reason) && !suspicion.is_pod_gone;
+        let ripe_at = ripe_at(case, proof.reason, suspicion.since);
+        let heard_since = heard_since(case, proof.reason, suspicion.since);
+        let is_ripe = (ripe_at <= now && !is_unasked) || lacks(Mutant::FreeBeforeJudgement);
+        let finding = if is_ripe { proof } else { Finding::new(Verdict::Unknown, unripe(proof.reason)) };
+        let (suspicion, ripe_at) = (Some(suspicion), Some(ripe_at));
+        Some(Judgement { slot, proof, suspicion, ripe_at, heard_since, is_unasked, finding })
     };
     slots.filter_map(judgement).collect()
 }
@@ -129,6 +144,16 @@ fn prove(case: Case<'_>) -> Finding {
     }
 }
 
+/// Since when an endpoint has been seen dead: not before its Pod was known to be gone, if that came later.
+fn suspect(case: Case<'_>, before: Option<Suspicion>, now: Moment) -> Suspicion {
+    let suspicion = before.unwrap_or(Suspicion { since: now, is_pod_gone: false });
+    if suspicion.is_pod_gone {
+        return suspicion;
+    }
+    let gone_since = case.world.pods().gone_since(&case.endpoint.pod_uid).filter(|_| case.life.is_none());
+    gone_since.map_or(suspicion, |gone| Suspicion { since: suspicion.since.max(gone), is_pod_gone: true })
+}
+
 /// What is told of an endpoint that has not been seen dead for long enough.
 const fn unripe(proof: Reason) -> Reason {
     match proof {
@@ -141,8 +166,8 @@ const fn unripe(proof: Reason) -> Reason {
 /// stop what it should not run. Some are watched for longer: an endpoint without uid has nothing but its age to tell
 /// it from one of a Pod about to be seen, and the last containers of an evicted Pod may take their time.
 fn ripe_at(case: Case<'_>, proof: Reason, since: Moment) -> Moment {
-    let Case { endpoint, hosts, world, rules } = case;
-    let (node_since, patience) = match (hosts.state(&endpoint.host), proof) {
+    let Case { endpoint, rules, .. } = case;
+    let (node_since, patience) = match (case.host, proof) {
         (Some(HostState::NotReady { silent_since, .. }), Reason::NodeUnreachable) => {
             (silent_since.unwrap_or(since), rules.unreachable_grace.unwrap_or_default())
         }
@@ -150,11 +175,16 @@ fn ripe_at(case: Case<'_>, proof: Reason, since: Moment) -> Moment {
         (Some(HostState::Ready { since, .. }), _) => (*since, Duration::ZERO),
         _ => (since, Duration::ZERO),
     };
-    let may_take_longer =
-        endpoint.pod_uid.is_empty() || world.pods().life(&endpoint.pod_uid) == Some(Life::Finishing);
+    let may_take_longer = endpoint.pod_uid.is_empty() || case.life == Some(Life::Finishing);
     let watched = if may_take_longer { rules.grace.max(rules.ownership_window) } else { rules.grace };
     let stopped = stopped_at(case, proof).unwrap_or(since);
     (since.max(node_since) + watched.max(patience)).max(stopped)
+}
+
+/// Whether a proof needs that no Pod has the endpoint's uid. One without uid is watched for longer instead.
+fn rests_on_absence(case: Case<'_>, proof: Reason) -> bool {
+    let is_absent = !case.endpoint.pod_uid.is_empty() && case.life.is_none();
+    is_absent && matches!(proof, Reason::PodGone | Reason::NodeRebooted | Reason::NodeUnreachable)
 }
 
 /// When the last containers of a Pod that was deleted by force will have stopped, if that is known to take time.
@@ -166,7 +196,7 @@ fn stopped_at(case: Case<'_>, proof: Reason) -> Option<Moment> {
 /// A Node is called Ready for a while after its kubelet was heard last. A kubelet that has stopped what the API server
 /// does not know any more was heard since then, and since its containers had the time to stop.
 fn heard_since(case: Case<'_>, proof: Reason, since: Moment) -> Option<Moment> {
-    let is_ready = matches!(case.hosts.state(&case.endpoint.host), Some(HostState::Ready { .. }));
+    let is_ready = matches!(case.host, Some(HostState::Ready { .. }));
     let rests_on_kubelet = is_ready && matches!(proof, Reason::PodGone | Reason::NodeRebooted);
     rests_on_kubelet.then(|| since.max(stopped_at(case, proof).unwrap_or(since)))
 }

@@ -64,7 +64,7 @@ pub use owner::{AddressCase, AddressOwner, Owner, Settlement};
 pub use plan::{AddressPlan, EndpointPlan, Held, NetworkPlan, NetworkWrite, Plan, is_report_only, plan};
 pub use report::{Action, AddressAction, AddressRow, Fate, NetworkRow, PodRow, Remark, Reporter, Row};
 pub use sightings::{Sightings, Stretch};
-pub use suspects::Suspects;
+pub use suspects::{Suspects, Suspicion};
 pub use treatment::{TREATMENT_ANNOTATION, Treatment, Treatments};
 pub use uid::Uid;
 pub use verdict::{Finding, Reason, Verdict};

@@ -197,7 +197,7 @@ impl<'a> Reporter<'a> {
     }
 
     fn row(&self, endpoint: &Endpoint, finding: Finding, action: Action) -> Row {
-        let case = Case { endpoint, world: self.world, hosts: self.hosts, rules: self.rules };
+        let case = Case::new(endpoint, self.world, self.hosts, self.rules);
         let of_machine = usize::from(finding.verdict == Verdict::Live);
         let mut evidence: Vec<String> = EVIDENCE
             .iter()

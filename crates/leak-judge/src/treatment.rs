@@ -52,6 +52,9 @@ impl Treatment {
     /// How an endpoint is treated whose death is proved for this reason: as its namespace or its network says, the
     /// stricter of the two, or else as is usual for that proof.
     pub fn of(endpoint: &Endpoint, reason: Reason, world: &World, usual: &Treatments) -> Self {
+        if !world.says_how_to_treat() {
+            return usual.of(reason);
+        }
         let network = world.networks().get(&endpoint.network_id()).and_then(|network| network.treatment);
         let namespace = world.namespaces().treatment(&endpoint.id.namespace);
         network.into_iter().chain(namespace).min().unwrap_or_else(|| usual.of(reason))

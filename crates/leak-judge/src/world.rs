@@ -3,6 +3,7 @@
 //! It remembers what objects cannot tell: since when an address has been seen allocated, since when a Node
 //! has been seen Ready. It holds the few fields that decide, never whole objects, and it judges nothing.
 
+mod absences;
 mod boots;
 mod claims;
 mod endpoint;
@@ -56,6 +57,8 @@ use crate::{Moment, Uid, interner::Interner};
 pub enum Observation {
     /// Pods.
     Pods(Change<Pod>),
+    /// A read past every cache has found no Pod of this uid under its name.
+    PodAbsent(Uid),
     /// Nodes.
     Nodes(Change<Node>),
     /// Namespaces.
@@ -173,6 +176,7 @@ impl World {
                 let concerned = turned.iter().flat_map(|uid| self.endpoints.of_pod(uid));
                 self.news.endpoints.extend(concerned);
             }
+            Observation::PodAbsent(uid) => self.pods.is_absent(&uid, now),
             Observation::Nodes(change) => self.observe_nodes(change, now),
             Observation::Namespaces(change) => self.namespaces.observe(change, &mut self.names),
             Observation::Pulse(node, version, asked) => {
@@ -295,6 +299,11 @@ impl World {
     /// The endpoints of both groups.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// Whether any network or namespace says how its endpoints are to be treated. Mostly none does.
+    pub fn says_how_to_treat(&self) -> bool {
+        !self.networks.are_silent() || !self.namespaces.are_silent()
     }
 
     /// The networks of both groups.

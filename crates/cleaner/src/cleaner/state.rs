@@ -33,6 +33,9 @@ use crate::{Lead, confirm::Questions};
 /// guarded by the version it was judged at all the same.
 pub(super) const CONFIRMED_FOR: Duration = Duration::from_secs(30);
 
+/// Endpoints asked about in one round before they are ripe: what it showed is not to be old by then.
+const FIRST_ASKED: usize = 10_000;
+
 /// A single pass waits for orphans to be ripe for so long at most.
 const ORPHANS_WAITED_FOR: Duration = Duration::from_secs(60);
 
@@ -227,7 +230,7 @@ impl State {
             let plan = self.plan(candidates.free.clone(), now);
             return Ok(Step::Report(self.standing(audit, candidates, plan, now)));
         }
-        if let Some(step) = self.listen(now) {
+        if let Some(step) = self.listen(now).or_else(|| self.ask_first(now)) {
             return Ok(step);
         }
         if let Some(step) = self.work(&candidates.free, now).or_else(|| self.mend(now)) {
@@ -241,6 +244,28 @@ impl State {
             Cadence::Every(_) => Ok(Step::Wait { until: self.next_look(&plan, now), why: String::new() }),
             Cadence::Once => Ok(self.wait_or_end(candidates, plan, now)),
         }
+    }
+
+    /// Asks for Pods that the index knows nothing of: that it does not is no observation.
+    fn ask_first(&mut self, now: Moment) -> Option<Step> {
+        if self.is_stopping || !self.lead.is_leading || !self.under_way.may_ask() {
+            return None;
+        }
+        let doubtful = self.lookout.doubtful();
+        let is_open = |judgement: &&Judgement| {
+            let endpoint = self.world.endpoints().get(judgement.slot);
+            judgement.is_unasked
+                && endpoint.is_some_and(|endpoint| {
+                    let target = Target::Endpoint(endpoint.id.clone());
+                    !self.under_way.is_asked(&endpoint.uid) && self.setbacks.of(&target, now).is_none()
+                })
+        };
+        let unasked = doubtful.judgements.iter().filter(is_open).take(FIRST_ASKED);
+        let questions = Questions::about_unasked(&self.world, &doubtful.hosts, unasked);
+        (!questions.endpoints.is_empty()).then(|| {
+            self.under_way.ask(&questions);
+            Step::Confirm(questions)
+        })
     }
 
     /// Kubelets that have to be heard before their word is taken.
@@ -499,7 +524,9 @@ impl State {
         let Rules { grace, ownership_window, .. } = self.rules.judge;
         let orphan_grace = self.rules.mend.orphan_for.filter(|grace| *grace <= ORPHANS_WAITED_FOR);
         let patience = grace.max(ownership_window).max(orphan_grace.unwrap_or_default());
-        let horizon = self.single.horizon(patience, now);
+        let is_asking = self.lookout.doubtful().judgements.iter().any(|judgement| judgement.is_unasked);
+        // Time counts from when the first observation of all is made.
+        let horizon = if is_asking { now + patience } else { self.single.horizon(patience, now) };
         let upkeep = self.upkeep.next(now);
         let proofs = [self.lookout.doubtful().next_ripe(), plan.next_ready(), upkeep].into_iter().flatten();
         let retries = self.setbacks.next_but_refused(now).filter(|_| !self.single.has_given_up(now));

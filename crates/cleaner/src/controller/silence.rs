@@ -87,6 +87,7 @@ fn told_by(observation: &Observation) -> Option<Source> {
         Observation::Networks(group, kind, change) => (Source::networks(*group, *kind), is_heard(change)),
         Observation::Reservations(change) => (Source::reservations(), is_heard(change)),
         Observation::BootsStored(_)
+        | Observation::PodAbsent(_)
         | Observation::Pulse(..)
         | Observation::BitsRestored(..)
         | Observation::EndpointsRead(..)

@@ -11,10 +11,10 @@ impl Evidence for NodeEvidence {
     fn weigh(&self, case: Case<'_>) -> Option<Finding> {
         let dangling = |reason| Finding::new(Verdict::Dangling, reason);
         let unknown = |reason| Finding::new(Verdict::Unknown, reason);
-        let is_finished = case.life().is_some();
+        let is_finished = case.life.is_some();
         let age = case.boot_age();
         let host = &case.endpoint.host;
-        Some(match case.hosts.state(host) {
+        Some(match case.host {
             Some(HostState::Ready { node, .. })
                 if may_be_static(&case.endpoint.pod, node, host) && !is_finished =>
             {
@@ -46,7 +46,7 @@ impl Evidence for NodeEvidence {
 
     fn describe(&self, case: Case<'_>) -> Option<String> {
         let host = &case.endpoint.host;
-        let state = match case.hosts.state(host)? {
+        let state = match case.host? {
             HostState::Ready { node, .. } => format!("Node {node} is Ready"),
             HostState::NotReady { node, .. } if case.boot_age() == BootAge::Earlier => {
                 format!("Node {node} is not Ready")

@@ -3,7 +3,7 @@
 
 use super::{Case, Evidence};
 use crate::{
-    Finding, Reason, Verdict,
+    Finding, HostState, Reason, Verdict,
     world::{Life, PodRecord},
 };
 
@@ -12,15 +12,13 @@ pub struct PodEvidence;
 
 impl Evidence for PodEvidence {
     fn weigh(&self, case: Case<'_>) -> Option<Finding> {
-        let same_name = pod_of_that_name(case);
-        if let Some(life) = case.life() {
+        if let Some(life) = case.life {
             if lost_node(case).is_some() {
                 return Some(Finding::new(Verdict::Dangling, Reason::PodOrphaned));
             }
-            let is_mirror = same_name.is_some_and(|pod| pod.is_mirror);
             return match life {
                 // What its machine says decides.
-                Life::Finishing | Life::Finished if !is_mirror => None,
+                Life::Finishing | Life::Finished if !is_mirror(case) => None,
                 Life::Ended | Life::Finishing | Life::Finished => {
                     Some(Finding::new(Verdict::Unknown, Reason::PodFinished))
                 }
@@ -28,7 +26,7 @@ impl Evidence for PodEvidence {
                 Life::Terminating => Some(Finding::new(Verdict::Live, Reason::PodTerminating)),
             };
         }
-        let same_name = same_name?;
+        let same_name = pod_of_that_name(case)?;
         if case.endpoint.pod_uid.is_empty() {
             return Some(Finding::new(Verdict::Live, Reason::SameNamePod));
         }
@@ -41,7 +39,7 @@ impl Evidence for PodEvidence {
         let how = how_it_fares(case);
         Some(match pod_of_that_name(case) {
             Some(pod) if pod.uid == endpoint.pod_uid => format!("{name} with uid {} {how}", pod.uid),
-            _ if case.life().is_some() => {
+            _ if case.life.is_some() => {
                 format!("a Pod with uid {} exists under another name than {name}", endpoint.pod_uid)
             }
             Some(pod) if endpoint.pod_uid.is_empty() => {
@@ -63,18 +61,23 @@ fn pod_of_that_name(case: Case<'_>) -> Option<&PodRecord> {
     case.world.pods().get(&case.endpoint.id.namespace, &case.endpoint.pod)
 }
 
+fn is_mirror(case: Case<'_>) -> bool {
+    pod_of_that_name(case).is_some_and(|pod| pod.is_mirror)
+}
+
 /// The Node that the endpoint's Pod was bound to, if there is no such Node and the host is none either. A Pod is bound
-/// once: whatever made the endpoint ran there.
+/// once: whatever made the endpoint ran there. Nearly every host is a Node, which is asked first.
 fn lost_node(case: Case<'_>) -> Option<&str> {
+    if case.host.and_then(HostState::node).is_some() {
+        return None;
+    }
     let pod = pod_of_that_name(case).filter(|pod| pod.uid == case.endpoint.pod_uid)?;
-    let is_lost = !pod.node.is_empty()
-        && case.world.nodes().get(&pod.node).is_none()
-        && !case.hosts.is_linked(&case.endpoint.host);
+    let is_lost = !pod.node.is_empty() && case.world.nodes().get(&pod.node).is_none();
     is_lost.then_some(&*pod.node)
 }
 
 fn how_it_fares(case: Case<'_>) -> String {
-    match case.life() {
+    match case.life {
         Some(Life::Ended) => "has ended, but may be started again".to_owned(),
         Some(Life::Finishing) => {
             "has ended for good; not all its containers are known to have stopped".to_owned()

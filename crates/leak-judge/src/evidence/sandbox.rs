@@ -9,9 +9,9 @@ pub struct SandboxEvidence;
 
 impl Evidence for SandboxEvidence {
     fn weigh(&self, case: Case<'_>) -> Option<Finding> {
+        let successor = case.world.endpoints().successor(case.endpoint)?;
         let is_rebooted = case.boot_age() > BootAge::Unknown;
-        let successor = case.world.endpoints().successor(case.endpoint).filter(|_| is_rebooted)?;
-        (!successor.is_deleting && case.life().is_some())
+        (is_rebooted && !successor.is_deleting && case.life.is_some())
             .then_some(Finding::new(Verdict::Dangling, Reason::SandboxReplaced))
     }
 

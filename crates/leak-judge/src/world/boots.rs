@@ -16,6 +16,8 @@ use super::Version;
 pub struct Boots {
     by_node: BTreeMap<Arc<str>, Known>,
     revision: u64,
+    /// Whether any Node was ever seen, or stored, to be in another boot than before.
+    has_changes: bool,
 }
 
 /// How an object stands to the boot that its Node is in.
@@ -60,6 +62,11 @@ const STORED_BYTES: usize = 1_000_000;
 // === impl Boots ===
 
 impl Boots {
+    /// Whether any Node is known to have been started anew. Mostly none is.
+    pub const fn knows_of_any(&self) -> bool {
+        self.has_changes
+    }
+
     /// How an object of this version stands to the boot that a Node is in.
     pub fn age(&self, node: &str, version: Version) -> BootAge {
         let Some(Known { boot: Boot { since, after: Some(after), .. }, .. }) = self.by_node.get(node) else {
@@ -94,6 +101,7 @@ impl Boots {
         let has_changed = known.boot.id != boot_id;
         if has_changed {
             known.boot = new(Some(known.boot.seen));
+            self.has_changes = true;
             self.revision += 1;
         } else if known.readiness != readiness {
             known.boot.seen = version;
@@ -122,6 +130,7 @@ impl Boots {
             // What is from a later version than the Node itself is not from this data store, or overtaken at once.
             if stored.node == known.boot.node && stored.since <= known.boot.seen {
                 known.boot.follow(&stored);
+                self.has_changes |= known.boot.after.is_some();
             }
         }
     }

@@ -92,6 +92,10 @@ impl Endpoints {
 
     /// The endpoint of the same interface of the same Pod in the latest of its sandboxes, if that is another one.
     pub fn successor(&self, endpoint: &Endpoint) -> Option<&Endpoint> {
+        // Nearly always nobody has left anything behind.
+        if self.followed.is_empty() {
+            return None;
+        }
         let of_pod = self.of_pod(&endpoint.pod_uid).iter().filter_map(|slot| self.get(*slot));
         of_pod.filter(|other| endpoint.is_followed_by(other)).max_by_key(|other| other.first_version)
     }

@@ -31,6 +31,6 @@ impl Lingering {
     }
 
     pub(super) fn until(&self, uid: &Uid) -> Option<Moment> {
-        self.until.get(uid).copied()
+        if self.until.is_empty() { None } else { self.until.get(uid).copied() }
     }
 }

@@ -17,6 +17,11 @@ pub struct Namespaces {
 }
 
 impl Namespaces {
+    /// Whether none says anything.
+    pub fn are_silent(&self) -> bool {
+        self.treatments.is_empty()
+    }
+
     /// What a namespace says, if it does.
     pub fn treatment(&self, name: &str) -> Option<Treatment> {
         self.treatments.get(name).copied()

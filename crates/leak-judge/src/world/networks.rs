@@ -25,6 +25,8 @@ pub struct Networks {
     by_id: BTreeMap<NetworkId, NetworkRecord>,
     /// Of the kinds that are being listed anew, the networks not seen again yet.
     stale: HashSet<NetworkId>,
+    /// Whether any ever said how its endpoints are to be treated.
+    has_said: bool,
 }
 
 impl fmt::Display for NetworkId {
@@ -43,12 +45,18 @@ impl Networks {
         self.by_id.get(id)
     }
 
+    /// Whether none has said how its endpoints are to be treated.
+    pub const fn are_silent(&self) -> bool {
+        !self.has_said
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&NetworkId, &NetworkRecord)> {
         self.by_id.iter()
     }
 
     pub(super) fn apply(&mut self, id: NetworkId, mut network: NetworkRecord, now: Moment) {
+        self.has_said |= network.treatment.is_some();
         let listed_again = self.stale.remove(&id);
         if let Some(before) = self.by_id.get(&id).filter(|before| before.uid == network.uid) {
             if listed_again {

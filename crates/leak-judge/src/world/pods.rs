@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use danm_api::{Change, Pod};
 
-use super::{Version, lingering::Lingering, tombstones::Tombstones};
+use super::{Version, absences::Absences, lingering::Lingering, tombstones::Tombstones};
 use crate::{
     Moment, Uid,
     interner::Interner,
@@ -59,6 +59,7 @@ pub struct Pods {
     stale: HashSet<Uid>,
     gone: Tombstones,
     lingering: Lingering,
+    absences: Absences,
 }
 
 impl Pods {
@@ -91,6 +92,18 @@ impl Pods {
     /// How far the Pod with this uid has got, under whatever name.
     pub fn life(&self, uid: &Uid) -> Option<Life> {
         self.lives.get(uid).copied()
+    }
+
+    /// Since when no Pod is known to have this uid: it was seen to go, or was not there when it was asked for.
+    pub fn gone_since(&self, uid: &Uid) -> Option<Moment> {
+        self.absences.since(uid)
+    }
+
+    /// A read of its name, past every cache, has not found this uid.
+    pub(super) fn is_absent(&mut self, uid: &Uid, now: Moment) {
+        if !self.has_uid(uid) {
+            self.absences.note(uid, now);
+        }
     }
 
     /// Until when containers of a Pod that was seen to go may run, if any may.
@@ -137,6 +150,7 @@ impl Pods {
             stops_within: pod.stops_within(),
         };
         self.stale.remove(&record.uid);
+        self.absences.forget(&record.uid);
         let life = life(pod);
         let is_news = self.lives.insert(record.uid.clone(), life) != Some(life);
         let before = self.namespaces.entry(names.get(namespace)).or_default().insert(name.into(), record);
@@ -155,6 +169,7 @@ impl Pods {
         self.gone.bury(uid.clone(), now);
         if known.is_some() {
             self.lingering.begin(&uid, pod.stops_within(), now);
+            self.absences.note(&uid, now);
         }
         if let Some(pods) = self.namespaces.get_mut(namespace) {
             if pods.get(name).is_some_and(|record| record.uid == uid) {
@@ -178,6 +193,7 @@ impl Pods {
                 let is_gone = stale.contains(&record.uid);
                 if is_gone {
                     self.lingering.begin(&record.uid, record.stops_within, now);
+                    self.absences.note(&record.uid, now);
                 }
                 !is_gone
             });

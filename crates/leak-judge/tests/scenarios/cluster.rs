@@ -176,8 +176,21 @@ impl Cluster {
 
     fn audit(&mut self) -> leak_judge::Audit {
         let audit = judge(&self.world, &self.suspects, &self.rules, self.now);
-        self.suspects.update(&audit.judgements, &self.world, self.now);
+        self.suspects.update(&audit.judgements, &self.world);
+        if audit.judgements.iter().any(|judgement| judgement.is_unasked) {
+            self.answer(&audit.judgements);
+            return self.audit();
+        }
         audit
+    }
+
+    /// Whoever is not in the index is asked for, and not there.
+    pub fn answer(&mut self, judgements: &[Judgement]) {
+        for judgement in judgements.iter().filter(|judgement| judgement.is_unasked) {
+            let endpoint = self.world.endpoints().get(judgement.slot).expect("it is judged");
+            let absent = Observation::PodAbsent(endpoint.pod_uid.clone());
+            self.observe(absent);
+        }
     }
 
     /// What is found about one endpoint now.

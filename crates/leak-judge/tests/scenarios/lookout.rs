@@ -107,6 +107,8 @@ proptest! {
             let now: Moment = looked.now();
             lookout.look(&mut looked.world, &rules, now);
             auditor.audit(&mut audited.world, &rules, now);
+            looked.answer(&lookout.doubtful().judgements);
+            audited.answer(&auditor.doubtful().judgements);
             let (by_look, by_audit) = (findings(&lookout), findings(&auditor));
             prop_assert!(by_look.keys().eq(by_audit.keys()), "the same live, after {:?}", happening);
             for (slot, finding) in by_look {

@@ -275,3 +275,41 @@ fn while_a_list_comes_in_nothing_is_taken_to_be_gone() {
     cluster.observe(Observation::Networks(GROUP, NetworkKind::DanmNet, Change::ListEnds));
     cluster.settle().releases("other", &[("10.0.0.6", AlreadyFree)]);
 }
+
+/// Scenarios 4 and 20: the watch of Pods is behind, and never told of a Pod that lives. That it is not in the index is no
+/// observation; the first one is that it was asked for and was not there.
+#[test]
+fn a_pod_that_was_never_seen_is_asked_for_before_its_absence_counts() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[]));
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("e", "unseen", "10.0.0.5/24"));
+    let is_unasked = |cluster: &Cluster| cluster.judgement("e").is_unasked;
+    assert!(is_unasked(&cluster));
+    cluster.wait(GRACE * 10);
+    assert!(is_unasked(&cluster));
+    assert_eq!(
+        cluster.judgement("e").finding.reason,
+        Reason::FirstObservation,
+        "however long it was not seen"
+    );
+
+    cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+    assert!(!is_unasked(&cluster), "it was asked for");
+    cluster.look_and_wait(GRACE);
+    cluster.round().releases("e", &[("10.0.0.5", leak_judge::AddressAction::Free)]);
+}
+
+/// Scenario 4: whoever was seen to go needs no asking.
+#[test]
+fn a_pod_that_was_seen_to_go_is_known_to_be_gone() {
+    let mut cluster = Cluster::new();
+    cluster.apply(pod("p"));
+    cluster.apply(ep("e", "p", "10.0.0.5/24"));
+    cluster.delete(pod("p"));
+    assert!(!cluster.judgement("e").is_unasked);
+    cluster.apply(pod("q"));
+    cluster.apply(ep("f", "q", "10.0.0.6/24"));
+    cluster.list_nothing(Source::Pods);
+    assert!(!cluster.judgement("f").is_unasked, "a complete list is asking, too");
+}

@@ -2,7 +2,8 @@
 
 use danm_api::{ApiGroup, Change, Decoded, Network};
 use leak_judge::{
-    Action, Brake, EndpointPlan, Finding, Moment, NetworkId, NetworkPlan, Observation, Reporter, Row, Version,
+    Action, Brake, EndpointPlan, Finding, Moment, NetworkId, NetworkPlan, Observation, Reporter, Row, Uid,
+    Version,
 };
 
 use super::{Confirmation, State};
@@ -32,8 +33,13 @@ impl State {
                 }
             }
         }
+        let answered = answers.outcome().filter(|(_, error)| error.is_none());
+        let asked_for: Vec<Uid> = answered.map(|(question, _)| question.pod_uid.clone()).collect();
         for observation in answers.seen {
             self.observe(observation, now);
+        }
+        for uid in asked_for {
+            self.observe(Observation::PodAbsent(uid), now);
         }
     }
 
