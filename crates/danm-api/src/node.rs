@@ -62,6 +62,8 @@ pub struct NodeCondition {
     pub status: String,
     /// When the kubelet last reported it, by its own clock.
     pub last_heartbeat_time: Option<String>,
+    /// When its status became what it is.
+    pub last_transition_time: Option<String>,
 }
 
 /// The label that holds the host name of the machine, which may differ from the Node's name.

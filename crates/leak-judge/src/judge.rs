@@ -6,6 +6,7 @@ use crate::{
     Finding, HostState, Hosts, Life, Moment, Reason, Slot, Suspects, Suspicion, Treatment, Treatments,
     Verdict, World,
     evidence::{Case, weigh},
+    mutant::{Mutant, lacks},
 };
 
 /// What an operator can set.
@@ -104,7 +105,7 @@ pub(crate) fn judge_some(
         let is_unasked = rests_on_absence(case, proof.reason) && !suspicion.is_pod_gone;
         let ripe_at = ripe_at(case, proof.reason, suspicion.since);
         let heard_since = heard_since(case, proof.reason, suspicion.since);
-        let is_ripe = ripe_at <= now && !is_unasked;
+        let is_ripe = (ripe_at <= now && !is_unasked) || lacks(Mutant::FreeBeforeJudgement);
         let finding = if is_ripe { proof } else { Finding::new(Verdict::Unknown, unripe(proof.reason)) };
         let (suspicion, ripe_at) = (Some(suspicion), Some(ripe_at));
         Some(Judgement { slot, proof, suspicion, ripe_at, heard_since, is_unasked, finding })
@@ -127,7 +128,10 @@ impl Audit {
 
 /// An endpoint that was not fully understood is never found dead: what it holds is not known.
 fn prove(case: Case<'_>) -> Finding {
-    let finding = weigh(case);
+    let mut finding = weigh(case);
+    if finding.reason == Reason::NodeNotReady && lacks(Mutant::FreeBeforeJudgement) {
+        finding = Finding::new(Verdict::Dangling, Reason::PodGone);
+    }
     if finding.verdict != Verdict::Dangling {
         return finding;
     }

@@ -37,6 +37,7 @@ mod judge;
 mod lookout;
 mod mending;
 mod moment;
+pub mod mutant;
 mod owner;
 mod plan;
 mod report;

@@ -393,6 +393,9 @@ impl World {
 
     fn apply_endpoint(&mut self, group: ApiGroup, object: &Decoded<DanmEp>, now: Moment, seen: Seen) {
         let id = self.object_ref(group, DanmKind::DanmEp, object);
+        if seen != Seen::Listed && self.endpoints.outlives(&EndpointId::from(&id), object.meta()) {
+            return;
+        }
         let endpoint = match object {
             Decoded::Readable(object) => Endpoint::read(group, object, &mut self.names),
             Decoded::Unreadable(object) => Err(problem_of(object)),

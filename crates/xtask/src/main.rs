@@ -7,6 +7,7 @@ mod control_plane;
 mod demo;
 mod generate;
 mod packages;
+mod sim;
 mod test;
 mod tidy;
 mod workspace;
@@ -32,6 +33,8 @@ enum Xtask {
         #[command(subcommand)]
         which: bench::Bench,
     },
+    /// Run the Cleaner through simulated schedules in which everything goes wrong
+    Sim(sim::Sim),
     /// Write the files that are made from code
     Generate {
         /// Only tell whether they are up to date
@@ -59,6 +62,7 @@ fn run(xtask: Xtask) -> Result<()> {
         Xtask::Demo { keep } => demo::run(keep),
         Xtask::Test => test::run(),
         Xtask::Bench { which } => bench::run(&which),
+        Xtask::Sim(sim) => sim::run(&sim),
         Xtask::Generate { check } => generate::run(check),
         Xtask::Tidy => tidy::run(),
         Xtask::ControlPlane => {

@@ -11,6 +11,7 @@ use danm_ipam::{BitIndex, Family, Reservation};
 use super::{AddressCase, AddressOwner, Owner, Settlement, is_dynamic_type};
 use crate::{
     Reason,
+    mutant::{Mutant, lacks},
     world::{AddressSpace, Bits, Endpoint, NetworkLookup, NetworkRecord, Slot},
 };
 
@@ -97,6 +98,9 @@ fn describe(reservation: Reservation) -> &'static str {
 /// or one of which nobody can tell what it claims.
 fn settle_rivalry(case: AddressCase<'_>) -> Option<Settlement> {
     let endpoints = case.world.endpoints();
+    if lacks(Mutant::NoRivalCheck) {
+        return None;
+    }
     let claimants = endpoints.claims().of(&case.endpoint.network, case.address).iter();
     let rivals = claimants.filter(|slot| !case.releasing.contains(*slot));
     let rivals = rivals.filter_map(|slot| endpoints.get(*slot).map(|other| (slot, other)));

@@ -11,7 +11,11 @@ use danm_api::{ApiGroup, DanmEp, NetworkKind, NetworkRef};
 use danm_ipam::parse_interface_address;
 
 use super::{ObjectRef, Parked, Version, networks::NetworkId};
-use crate::{Moment, Uid, interner::Interner};
+use crate::{
+    Moment, Uid,
+    interner::Interner,
+    mutant::{Mutant, lacks},
+};
 
 /// What names an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,7 +96,7 @@ impl Endpoint {
             created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
             is_deleting: metadata.deletion_timestamp.is_some(),
             pod: text(spec.pod.as_ref()).into(),
-            pod_uid: text(spec.pod_uid.as_ref()).into(),
+            pod_uid: pod_uid(object),
             host: names.get(text(spec.host.as_ref())),
             sandbox: Sandbox::of(text(spec.cid.as_ref())),
             interface: names
@@ -155,6 +159,14 @@ impl fmt::Display for EndpointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DanmEp.{} {}/{}", self.group, self.namespace, self.name)
     }
+}
+
+fn pod_uid(object: &DanmEp) -> Uid {
+    if lacks(Mutant::NameForUid) {
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        return format!("{namespace}/{}", text(object.spec.pod.as_ref())).as_str().into();
+    }
+    text(object.spec.pod_uid.as_ref()).into()
 }
 
 fn text(field: Option<&String>) -> &str {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use danm_api::ApiGroup;
 use hashbrown::{HashMap, HashSet};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Claims, Endpoint, EndpointId, slots::Slots, tombstones::Tombstones};
+use super::{Claims, Endpoint, EndpointId, Version, slots::Slots, tombstones::Tombstones};
 use crate::{Moment, Uid};
 
 /// The place of an endpoint in the index, until it is removed.
@@ -111,6 +112,16 @@ impl Endpoints {
     /// Who claims which address.
     pub fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// Whether what is known of an endpoint is newer than this state of it: it is gone by now, or was seen in a later
+    /// version. A read may be answered after that.
+    pub(super) fn outlives(&self, id: &EndpointId, state: &ObjectMeta) -> bool {
+        let uid = Uid::from(state.uid.as_deref().unwrap_or_default());
+        let version = Version::read(state.resource_version.as_deref());
+        let known = self.find(id).filter(|endpoint| endpoint.uid == uid);
+        let is_older = |known: &Endpoint| version.is_ok_and(|version| version < known.version);
+        self.gone.holds(&uid) || known.is_some_and(is_older)
     }
 
     /// Takes in an endpoint; one with another uid under a known name is another endpoint. Gives its slot, if

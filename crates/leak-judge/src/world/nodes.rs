@@ -22,6 +22,8 @@ pub struct NodeRecord {
     pub hostname: Arc<str>,
     /// Whether an operator has said that it is shut down.
     pub is_out_of_service: bool,
+    /// When it says to have begun or ceased to be Ready.
+    pub turned: Box<str>,
     /// Since when it has been seen Ready without a break, if it is Ready.
     pub ready_since: Option<Moment>,
     /// Since when its kubelet has been seen not to answer, if it does not.
@@ -133,7 +135,11 @@ impl Nodes {
             }
             self.boots.forget(&name);
         }
-        let before = self.by_name.get(&name).filter(|before| before.uid == uid && !is_listed_anew);
+        // What was not seen may have happened all the same: a read can come after the Node was silent and answered again.
+        let turned = turned(node);
+        let is_continued =
+            |before: &&NodeRecord| before.uid == uid && before.turned == turned && !is_listed_anew;
+        let before = self.by_name.get(&name).filter(is_continued);
         let ready_before = before.and_then(|before| before.ready_since);
         let silent_before = before.and_then(|before| before.silent_since);
         let is_rebooted = self.boots.observe(&name, node, version);
@@ -142,6 +148,7 @@ impl Nodes {
             is_out_of_service: node.is_out_of_service(),
             ready_since: node.is_ready().then(|| ready_before.unwrap_or(now)),
             silent_since: (!node.answers()).then(|| silent_before.unwrap_or(now)),
+            turned,
             name: Arc::clone(&name),
             uid,
             version,
@@ -149,6 +156,11 @@ impl Nodes {
         let before = self.by_name.insert(name, record.clone());
         is_rebooted || before.is_none_or(|before| NodeRecord { version, ..before } != record)
     }
+}
+
+/// When it became what it is, in words of the control plane's clock: only to be compared.
+fn turned(node: &Node) -> Box<str> {
+    node.readiness().and_then(|ready| ready.last_transition_time.as_deref()).unwrap_or_default().into()
 }
 
 impl From<Vec<Arc<str>>> for SeenNodes {

@@ -7,7 +7,11 @@ use hashbrown::{HashMap, HashSet};
 use danm_api::{Change, Pod};
 
 use super::{Departure, Version, departures::Departures, tombstones::Tombstones};
-use crate::{Moment, Uid, interner::Interner};
+use crate::{
+    Moment, Uid,
+    interner::Interner,
+    mutant::{Mutant, lacks},
+};
 
 /// What a verdict needs to know of a Pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,6 +218,10 @@ fn identity(pod: &Pod) -> (&str, &str) {
 }
 
 fn uid(pod: &Pod) -> Uid {
+    if lacks(Mutant::NameForUid) {
+        let (namespace, name) = identity(pod);
+        return format!("{namespace}/{name}").as_str().into();
+    }
     pod.metadata.uid.as_deref().unwrap_or_default().into()
 }
 

@@ -1,10 +1,11 @@
 //! Who an endpoint belongs to: uids decide, names never do alone.
 
-use leak_judge::{AddressAction::Free, Reason, Verdict};
+use danm_api::Change;
+use leak_judge::{AddressAction::Free, Observation, Reason, Verdict};
 use serde_json::json;
 use testkit::objects::{self, uid, with};
 
-use crate::cluster::{Cluster, GRACE, WINDOW, ep, net, pod};
+use crate::cluster::{Cluster, GRACE, GROUP, WINDOW, ep, net, pod, read};
 
 /// A Pod of a given name under another uid than the builder gives it.
 fn reborn(name: &str) -> serde_json::Value {
@@ -166,6 +167,30 @@ fn an_unreadable_endpoint_is_still_a_rival() {
     let round = cluster.settle();
     round.releases("good", &[("10.0.0.5", leak_judge::AddressAction::Refuse)]);
     round.spares("bad", Verdict::Unknown, Reason::UnreadableAddress);
+}
+
+/// Found by the simulation: the confirming list was answered after the watch had told that the endpoint is gone, or
+/// mended, and its addresses were nobody's to free from then on.
+#[test]
+fn a_late_read_does_not_bring_back_what_could_not_be_understood() {
+    let spoilt = |version: &str| {
+        let bad = with(ep("bad", "gone-too", "10.0.0.5/24"), "/spec/Interface/AddressIPv6", "::zz");
+        with(bad, "/metadata/resourceVersion", version)
+    };
+    for is_mended in [false, true] {
+        let mut cluster = Cluster::new();
+        cluster.apply(net("n", &[5, 6]));
+        cluster.apply(ep("good", "gone", "10.0.0.5/24"));
+        cluster.apply(spoilt("1"));
+        if is_mended {
+            cluster.apply(ep("bad", "gone-too", "10.0.0.6/24"));
+        } else {
+            cluster.delete(spoilt("1"));
+        }
+        let late = Change::Read(vec![read(spoilt("1"))]);
+        cluster.observe(Observation::Endpoints(GROUP, late));
+        cluster.settle().releases("good", &[("10.0.0.5", Free)]);
+    }
 }
 
 /// Scenario 36.

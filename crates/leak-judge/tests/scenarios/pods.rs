@@ -50,6 +50,22 @@ fn a_node_that_flaps_starts_the_grace_again() {
     cluster.round().releases("e", &[("10.0.0.5", Free)]);
 }
 
+/// Scenario 12, found by the simulation: while the watch of Nodes said nothing the Node was silent and came back, and
+/// its kubelet has just begun to stop what it should not run.
+#[test]
+fn a_node_that_was_silent_unseen_starts_the_grace_again() {
+    let ready = |since: &str| {
+        let condition = json!([{"type": "Ready", "status": "True", "lastTransitionTime": since}]);
+        with(objects::node("node-b", "True"), "/status/conditions", condition)
+    };
+    let mut cluster = left_behind("node-b", &[ready("2026-11-01T10:00:00Z")]);
+    cluster.look_and_wait(WINDOW);
+    cluster.apply(ready("2026-11-01T12:00:00Z"));
+    cluster.round().spares("e", Verdict::Unknown, Reason::FirstObservation);
+    cluster.look_and_wait(GRACE);
+    cluster.round().releases("e", &[("10.0.0.5", Free)]);
+}
+
 /// Scenarios 12 and 17, as far as Nodes are known: the machine is no Node any more.
 #[test]
 fn a_pod_that_is_gone_with_its_node_is_dangling() {

@@ -1,0 +1,89 @@
+//! Whether everything is as it should be once faults have stopped: the set bits are those of living sandboxes and the
+//! reserved ones, and no endpoint is left over.
+
+use danm_ipam::BitIndex;
+
+use crate::{
+    store::{Endpoint, Network, NetworkSpec, Phase, Pod},
+    truth::Address,
+    world::World,
+};
+
+impl World {
+    /// What is not as it should be; `None` if nothing is.
+    pub fn disorder(&self) -> Option<String> {
+        if self.open_calls > 0 {
+            return Some("requests are under way".to_owned());
+        }
+        self.leftover().or_else(|| {
+            let mut networks = self.store.networks();
+            networks.find_map(|network| self.disorder_of(network, self.store.spec(network.key)))
+        })
+    }
+
+    /// An endpoint of a sandbox that is no more.
+    fn leftover(&self) -> Option<String> {
+        let lives = Self::lives(&self.store);
+        let left = self.store.endpoints().filter(|one| !lives(self.truth.fate(one.sandbox)));
+        let mut left = left.filter(|one| !self.is_kept(one));
+        left.next().map(|endpoint| format!("endpoint {} is left over", endpoint.key.0))
+    }
+
+    /// Whether the Cleaner rightly leaves an endpoint of a dead sandbox alone: Calico's side of it is not done, it is of
+    /// an earlier sandbox of a Pod that is there, whose next ADD or DEL finds it, or it has the name of a static Pod.
+    fn is_kept(&self, endpoint: &Endpoint) -> bool {
+        let has_name = |pod: &Pod| pod.name == endpoint.pod_name && pod.namespace == endpoint.namespace;
+        let is_there = if endpoint.has_pod_uid {
+            self.store.pod(endpoint.pod).is_some_and(|pod| pod.phase != Phase::Succeeded)
+        } else {
+            self.store.pods().any(has_name)
+        };
+        endpoint.is_calico || is_there || endpoint.pod_name.starts_with("etcd-")
+    }
+
+    fn disorder_of(&self, network: &Network, spec: &NetworkSpec) -> Option<String> {
+        for (family, bits) in network.bits.iter().enumerate() {
+            let (Some(bits), Some(pool)) = (bits, &spec.pools[family]) else { continue };
+            for bit in (0..pool.size()).map(BitIndex) {
+                let address = Address { network: network.key, family, bit };
+                let is_reserved = match pool.reservation(bit) {
+                    Some(danm_ipam::Reservation::Gateway) => spec.group.sets_gateway_bits(),
+                    reservation => reservation.is_some(),
+                };
+                if let Some(wrong) = self.disorder_at(address, bits.is_set(bit), is_reserved) {
+                    return Some(format!("bit {} of network {} {wrong}", bit.0, network.key.0));
+                }
+            }
+        }
+        None
+    }
+
+    fn disorder_at(&self, address: Address, is_set: bool, is_reserved: bool) -> Option<String> {
+        let living_use = self.truth.living_use(address, Self::lives(&self.store));
+        match (is_set, is_reserved || living_use.is_some()) {
+            (true, false) if self.is_excused(address) => None,
+            (true, false) => Some("is set for nobody".to_owned()),
+            (false, true) if is_reserved => Some("is clear though it is reserved".to_owned()),
+            (false, true) if living_use == Some(true) && self.can_be_mended(address) => {
+                Some("is clear though a living Pod uses the address".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// A clear bit of a living sandbox whose endpoint is there, and says by uid whose it is.
+    fn can_be_mended(&self, address: Address) -> bool {
+        let lives = Self::lives(&self.store);
+        let claims =
+            |one: &&Endpoint| one.network == address.network && one.bits[address.family] == Some(address.bit);
+        let mut claimants = self.store.endpoints().filter(claims);
+        claimants.any(|one| one.has_pod_uid && lives(self.truth.fate(one.sandbox)))
+    }
+
+    /// A bit that an endpoint claims which is rightly kept.
+    fn is_excused(&self, address: Address) -> bool {
+        let claims =
+            |one: &&Endpoint| one.network == address.network && one.bits[address.family] == Some(address.bit);
+        self.store.endpoints().filter(claims).any(|one| self.is_kept(one))
+    }
+}

@@ -1,0 +1,77 @@
+//! The production Cleaner breaks no law in a few hundred schedules; one that lacks a safeguard soon does. Millions are
+//! run by `cargo xtask sim`.
+
+use simulation::{Law, Mutant, Schedule, shortest, survey};
+
+/// Within so many seeds a mutant has to be caught.
+const SEEDS: u64 = 10_000;
+
+/// A seed that catches it, and the law it breaks.
+fn catch(mutant: Mutant) -> Option<(u64, Law)> {
+    let survey = survey(0, SEEDS, Some(mutant), true);
+    survey.violations.first().map(|(seed, violation)| (*seed, violation.law))
+}
+
+#[test]
+fn the_cleaner_breaks_no_law() {
+    let survey = survey(0, 300, None, false);
+    assert_eq!(survey.violations, []);
+    assert!(survey.calls.percentile(50) >= 100, "{} API calls", survey.calls.percentile(50));
+    assert!(survey.faults.percentile(50) >= 3, "{} faults", survey.faults.percentile(50));
+    assert!(survey.tally.freed > 100, "{} addresses given back", survey.tally.freed);
+}
+
+#[test]
+fn a_seed_is_one_schedule() {
+    let trace = |seed| Schedule::of_seed(seed).traced().run().trace;
+    for seed in 0..20 {
+        assert_eq!(trace(seed), trace(seed), "seed {seed}");
+    }
+    assert_ne!(trace(0), trace(1));
+}
+
+#[test]
+fn a_shorter_schedule_breaks_the_same_law() {
+    let mutant = Some(Mutant::FreeBeforeJudgement);
+    let (seed, law) = catch(Mutant::FreeBeforeJudgement).expect("a seed that catches it");
+    let choices = Schedule::of_seed(seed).against(mutant).run().choices;
+    let shorter = shortest(choices.clone(), law, mutant, 100);
+    assert!(shorter.len() < choices.len());
+    let outcome = Schedule::of_choices(shorter).against(mutant).run();
+    assert_eq!(outcome.violation.map(|violation| violation.law), Some(law));
+}
+
+#[test]
+fn a_cleaner_that_does_not_ask_for_rivals_is_caught() {
+    assert!(catch(Mutant::NoRivalCheck).is_some());
+}
+
+#[test]
+fn a_cleaner_that_does_not_read_again_is_caught() {
+    assert!(catch(Mutant::NoReread).is_some());
+}
+
+#[test]
+fn a_cleaner_without_an_ownership_window_is_caught() {
+    assert!(catch(Mutant::NoWindow).is_some());
+}
+
+#[test]
+fn a_cleaner_that_frees_before_it_judges_is_caught() {
+    assert!(catch(Mutant::FreeBeforeJudgement).is_some());
+}
+
+#[test]
+fn a_cleaner_that_takes_names_for_uids_is_caught() {
+    assert!(catch(Mutant::NameForUid).is_some());
+}
+
+#[test]
+fn a_cleaner_that_takes_a_bit_without_an_endpoint_for_nobodys_is_caught() {
+    assert!(catch(Mutant::NoOrphanGrace).is_some());
+}
+
+#[test]
+fn a_cleaner_whose_writes_are_conditional_on_nothing_is_caught() {
+    assert!(catch(Mutant::NoPrecondition).is_some());
+}
