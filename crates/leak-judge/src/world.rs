@@ -180,7 +180,7 @@ impl World {
             Observation::Nodes(change) => self.observe_nodes(change, now),
             Observation::Namespaces(change) => self.namespaces.observe(change, &mut self.names),
             Observation::Pulse(node, version, asked) => {
-                self.pulses.observe(self.names.get(&node), version, asked);
+                self.pulses.observe(self.names.get(&node), version, asked, now);
             }
             Observation::BootsStored(stored) => {
                 self.nodes.remember_boots(&stored);

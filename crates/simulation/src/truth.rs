@@ -106,6 +106,11 @@ impl Truth {
         self.sandboxes.iter_mut().filter(|fate| fate.pod == pod).for_each(|fate| fate.is_stopping = true);
     }
 
+    /// Its endpoint does not say any more which addresses it uses: that they are is nobody else's to know.
+    pub fn hide(&mut self, sandbox: Sandbox) {
+        self.sandboxes[sandbox.0].uses.iter_mut().for_each(|one| one.is_contested = true);
+    }
+
     /// It uses no address any more.
     pub fn stop(&mut self, sandbox: Sandbox) {
         self.sandboxes[sandbox.0].is_running = false;

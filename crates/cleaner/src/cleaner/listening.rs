@@ -18,9 +18,15 @@ pub(super) struct Listening {
     is_busy: bool,
 }
 
-/// Whether the kubelet on which a judgement rests has been heard for long enough.
-pub(super) fn is_heard(judgement: &Judgement, node: Option<&str>, world: &World) -> bool {
-    judgement.heard_since.is_none_or(|since| node.is_some_and(|node| world.pulses().is_heard(node, since)))
+/// When the kubelet on which a judgement rests will have been heard for long enough, if it has been heard: it may have
+/// been away until then, and gets the grace to stop what it should not run.
+pub(super) fn heard_for_long_at(
+    judgement: &Judgement,
+    node: &str,
+    world: &World,
+    grace: Duration,
+) -> Option<Moment> {
+    Some(world.pulses().heard_at(node, judgement.heard_since?)? + grace)
 }
 
 /// When the Lease on which a judgement rests is to be read next, if it is not heard yet.

@@ -20,7 +20,7 @@ use super::{
     Cadence, CleanerError, CleanerRules,
     boot_memory::BootMemory,
     brake_state::{BrakeState, Passage},
-    listening::{Listening, is_heard, next_read},
+    listening::{Listening, heard_for_long_at, next_read},
     setbacks::{Setback, Setbacks, Target},
     single_pass::SinglePass,
     step::Step,
@@ -299,7 +299,8 @@ impl State {
             let endpoint = self.world.endpoints().get(judgement.slot)?;
             let node = doubtful.hosts.node(&endpoint.host)?;
             let is_open = self.setbacks.of(&Target::NodeLease(node.to_string()), now).is_none();
-            next_read(judgement, node, &self.world).filter(|_| is_open)
+            let heard = heard_for_long_at(judgement, node, &self.world, self.rules.judge.grace);
+            next_read(judgement, node, &self.world).filter(|_| is_open).or(heard.filter(|heard| *heard > now))
         });
         next.min()
     }
@@ -385,14 +386,18 @@ impl State {
                 continue;
             }
             let node = self.lookout.doubtful().hosts.node(&endpoint.host);
-            if !is_heard(judgement, node.map(|node| &**node), &self.world) {
+            let grace = self.rules.judge.grace;
+            let heard_at = node.and_then(|node| heard_for_long_at(judgement, node, &self.world, grace));
+            if judgement.heard_since.is_some() && heard_at.is_none_or(|heard_at| heard_at > now) {
                 let lease = node.map(|node| Target::NodeLease(node.to_string()));
                 if let Some(Setback { error, .. }) = lease.and_then(|lease| self.setbacks.of(&lease, now)) {
                     candidates.failed.push((*judgement, error.to_string()));
                     continue;
                 }
-                let until = node.and_then(|node| next_read(judgement, node, &self.world));
-                let note = "its Lease in kube-node-lease has not been renewed since".to_owned();
+                let until =
+                    heard_at.or_else(|| node.and_then(|node| next_read(judgement, node, &self.world)));
+                let note =
+                    "its Lease in kube-node-lease has not been seen renewed for long enough since".to_owned();
                 candidates.held.push(hold(Reason::KubeletNotHeard, until, note));
                 continue;
             }

@@ -3,7 +3,7 @@
 //! A Node is called Ready for 40 s after its kubelet was heard last. Whether it has been heard since a certain moment is
 //! told by two reads of its Lease with different versions, the first of which began after that moment.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use hashbrown::HashMap;
 
@@ -17,23 +17,41 @@ pub struct Pulses {
 }
 
 /// What is known of one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Pulse {
     /// Its version; `None` if there is no such Lease.
     version: Option<Version>,
     /// When the latest read began that showed this version.
     asked: Moment,
-    /// It was renewed after this moment.
-    heard_after: Option<Moment>,
+    /// Its renewals, the latest last.
+    renewals: VecDeque<Renewal>,
 }
+
+/// A renewal that two reads have shown.
+#[derive(Clone, Copy, Debug)]
+struct Renewal {
+    /// When the last read began that did not show it.
+    after: Moment,
+    /// When it was seen.
+    seen: Moment,
+}
+
+/// Renewals that are remembered: some minutes of them.
+const REMEMBERED: usize = 32;
 
 impl Pulses {
     /// Whether a kubelet has been heard after a moment. Where kubelets have no Leases, their Nodes have to do.
     pub fn is_heard(&self, node: &str, after: Moment) -> bool {
-        self.by_node.get(node).is_some_and(|pulse| {
-            let is_heard = pulse.heard_after.is_some_and(|heard| heard >= after);
-            is_heard || (pulse.version.is_none() && pulse.asked >= after)
-        })
+        self.heard_at(node, after).is_some()
+    }
+
+    /// When a kubelet was first seen to have been heard after a moment. It may have been away until then: what it is to
+    /// stop it stops from then on.
+    pub fn heard_at(&self, node: &str, after: Moment) -> Option<Moment> {
+        let pulse = self.by_node.get(node)?;
+        let renewal = pulse.renewals.iter().find(|renewal| renewal.after >= after);
+        let has_none = pulse.version.is_none() && pulse.asked >= after;
+        renewal.map(|renewal| renewal.seen).or_else(|| has_none.then_some(after))
     }
 
     /// When the Lease of a kubelet was asked for last.
@@ -47,16 +65,21 @@ impl Pulses {
     }
 
     /// Takes in the version of a Lease, and when the read that gave it began.
-    pub(super) fn observe(&mut self, node: Arc<str>, version: Option<Version>, asked: Moment) {
-        let before = self.by_node.get(&node).copied();
-        if before.is_some_and(|before| before.asked > asked) {
+    pub(super) fn observe(&mut self, node: Arc<str>, version: Option<Version>, asked: Moment, now: Moment) {
+        let Some(pulse) = self.by_node.get_mut(&node) else {
+            self.by_node.insert(node, Pulse { version, asked, renewals: VecDeque::new() });
+            return;
+        };
+        if pulse.asked > asked {
             return;
         }
-        let heard_after = before.and_then(|before| {
-            let is_renewed = version.is_some() && before.version.is_some() && before.version != version;
-            if is_renewed { Some(before.asked) } else { before.heard_after }
-        });
-        self.by_node.insert(node, Pulse { version, asked, heard_after });
+        if version.is_some() && pulse.version.is_some() && pulse.version != version {
+            if pulse.renewals.len() == REMEMBERED {
+                pulse.renewals.pop_front();
+            }
+            pulse.renewals.push_back(Renewal { after: pulse.asked, seen: now });
+        }
+        (pulse.version, pulse.asked) = (version, asked);
     }
 }
 
@@ -73,7 +96,7 @@ mod tests {
     fn pulses(reads: &[(Option<u64>, u64)]) -> Pulses {
         let mut pulses = Pulses::default();
         for (version, asked) in reads {
-            pulses.observe("a".into(), version.map(Version), at(*asked));
+            pulses.observe("a".into(), version.map(Version), at(*asked), at(*asked + 1));
         }
         pulses
     }
@@ -83,6 +106,7 @@ mod tests {
         assert!(!pulses(&[(Some(7), 10)]).is_heard("a", at(0)), "one read tells nothing of time");
         let heard = pulses(&[(Some(7), 10), (Some(7), 12), (Some(8), 14)]);
         assert!(heard.is_heard("a", at(12)));
+        assert_eq!(heard.heard_at("a", at(12)), Some(at(15)), "it may have been away until it was seen");
         assert!(!heard.is_heard("a", at(13)), "it may have been between the two");
         assert!(!heard.is_heard("b", at(0)));
     }

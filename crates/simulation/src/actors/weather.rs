@@ -135,6 +135,9 @@ fn spoil(sim: &Sim, a_network: bool) {
     }
     world.fault(if how == 0 { Fault::FinalizerAdded } else { Fault::EndpointSpoilt });
     let key = endpoint.key;
+    if matches!(endpoint.garble, Some(Garble::Address | Garble::Elsewhere)) {
+        world.truth.hide(endpoint.sandbox);
+    }
     world.store.put_endpoint(endpoint);
     world.spread();
     world.spawn(Box::pin(async move {
