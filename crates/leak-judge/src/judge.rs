@@ -57,7 +57,8 @@ pub struct Judgement {
     pub suspicion: Option<Suspicion>,
     /// For one that looks dead: when it will have been seen so for long enough.
     pub ripe_at: Option<Moment>,
-    /// For one that looks dead because a kubelet answers: since when that kubelet has to have been heard.
+    /// For one that looks dead because a kubelet answers: after which moment that kubelet has to have been heard. It may
+    /// have been away until then, and stops what it should not run from then on.
     pub heard_since: Option<Moment>,
     /// Whether it looks dead because no Pod of its is in the index, and nobody knows yet whether that is the index's
     /// fault: to be asked past every cache, which is the first of the two observations then.
@@ -215,8 +216,8 @@ fn stopped_at(case: Case<'_>, proof: Reason) -> Option<Moment> {
 }
 
 /// A Node is called Ready for a while after its kubelet was heard last. A kubelet that has stopped what the API server
-/// does not know any more was heard since then, and since its containers had the time to stop.
+/// does not know any more was heard since then.
 fn heard_since(case: Case<'_>, proof: Reason, since: Moment) -> Option<Moment> {
     let is_ready = matches!(case.host, Some(HostState::Ready { .. }));
-    (is_ready && rests_on_kubelet(proof)).then(|| since.max(stopped_at(case, proof).unwrap_or(since)))
+    (is_ready && rests_on_kubelet(proof)).then_some(since)
 }

@@ -19,14 +19,17 @@ pub(super) struct Listening {
 }
 
 /// When the kubelet on which a judgement rests will have been heard for long enough, if it has been heard: it may have
-/// been away until then, and gets the grace to stop what it should not run.
+/// been away until then, and gets the time to stop what it should not run, the grace or what the Pod asked for.
 pub(super) fn heard_for_long_at(
     judgement: &Judgement,
     node: &str,
     world: &World,
     grace: Duration,
 ) -> Option<Moment> {
-    Some(world.pulses().heard_at(node, judgement.heard_since?)? + grace)
+    let endpoint = world.endpoints().get(judgement.slot)?;
+    let departure = world.pods().departure(&endpoint.pod_uid);
+    let stops_within = departure.map_or(Duration::ZERO, |departure| departure.stops_within);
+    Some(world.pulses().heard_at(node, judgement.heard_since?)? + grace.max(stops_within))
 }
 
 /// When the Lease on which a judgement rests is to be read next, if it is not heard yet.

@@ -300,7 +300,9 @@ impl State {
             let node = doubtful.hosts.node(&endpoint.host)?;
             let is_open = self.setbacks.of(&Target::NodeLease(node.to_string()), now).is_none();
             let heard = heard_for_long_at(judgement, node, &self.world, self.rules.judge.grace);
-            next_read(judgement, node, &self.world).filter(|_| is_open).or(heard.filter(|heard| *heard > now))
+            next_read(judgement, node, &self.world)
+                .filter(|_| is_open)
+                .or_else(|| heard.filter(|heard| *heard > now))
         });
         next.min()
     }
