@@ -381,7 +381,7 @@ impl World {
             }
             Change::ListEnds => {
                 self.forget_parked(group, DanmKind::DanmEp);
-                self.endpoints.end_list(group);
+                self.endpoints.end_list(group, now);
             }
             Change::Reset(all) => {
                 self.observe_endpoints(group, Change::ListBegins, now);
@@ -424,14 +424,15 @@ impl World {
         now: Moment,
     ) {
         match change {
-            Change::Apply(object) | Change::Listed(object) => self.apply_network(group, kind, object, now),
+            Change::Apply(object) => self.apply_network(group, kind, object, (false, now)),
+            Change::Listed(object) => self.apply_network(group, kind, object, (true, now)),
             Change::Delete(object) => {
                 let object = self.object_ref(group, DanmKind::Network(kind), &object);
                 self.parked.remove(&object);
                 self.networks.remove(&network_id(&object, kind));
             }
             Change::Read(some) => {
-                some.into_iter().for_each(|object| self.apply_network(group, kind, object, now))
+                some.into_iter().for_each(|object| self.apply_network(group, kind, object, (false, now)))
             }
             Change::ListBegins => {
                 self.doubt_parked(group, DanmKind::Network(kind));
@@ -443,13 +444,19 @@ impl World {
             }
             Change::Reset(all) => {
                 self.observe_networks(group, kind, Change::ListBegins, now);
-                all.into_iter().for_each(|object| self.apply_network(group, kind, object, now));
+                all.into_iter().for_each(|object| self.apply_network(group, kind, object, (true, now)));
                 self.observe_networks(group, kind, Change::ListEnds, now);
             }
         }
     }
 
-    fn apply_network(&mut self, group: ApiGroup, kind: NetworkKind, object: Decoded<Network>, now: Moment) {
+    fn apply_network(
+        &mut self,
+        group: ApiGroup,
+        kind: NetworkKind,
+        object: Decoded<Network>,
+        (is_listed, now): (bool, Moment),
+    ) {
         let object_ref = self.object_ref(group, DanmKind::Network(kind), &object);
         let id = network_id(&object_ref, kind);
         let record = match object {
@@ -467,7 +474,7 @@ impl World {
                         self.parked.remove(&object_ref);
                     }
                 }
-                self.networks.apply(id, record, now);
+                self.networks.apply(id, record, is_listed, now);
             }
             Err(parked) => {
                 self.networks.remove(&id);

@@ -135,7 +135,10 @@ impl Endpoints {
             return None;
         }
         let Some(&slot) = self.by_id.get(&endpoint.id) else { return self.insert(endpoint) };
-        self.is_seen(endpoint.id.group, slot);
+        // A read may be older than the list, and says nothing of who will be in it.
+        if seen == Seen::Listed {
+            self.is_seen(endpoint.id.group, slot);
+        }
         let before = self.slots.get_mut(slot.index()).and_then(Option::as_mut)?;
         if before.uid == endpoint.uid {
             // A read and an event may each be older than what the other has shown already.
@@ -191,18 +194,19 @@ impl Endpoints {
     }
 
     /// Removes the endpoints that were not among all.
-    pub(super) fn end_list(&mut self, group: ApiGroup) {
+    pub(super) fn end_list(&mut self, group: ApiGroup, now: Moment) {
         let stale = self.stale.remove(&group).unwrap_or_default();
-        let gone: Vec<EndpointId> = self
+        let gone: Vec<(EndpointId, Uid)> = self
             .slots
             .iter()
             .zip(stale)
             .filter_map(|(endpoint, stale)| endpoint.as_ref().filter(|one| stale && one.id.group == group))
-            .map(|endpoint| endpoint.id.clone())
+            .map(|endpoint| (endpoint.id.clone(), endpoint.uid.clone()))
             .collect();
-        gone.iter().for_each(|id| {
-            self.remove(id);
-        });
+        // A read that began before the list may be answered after it.
+        for (id, uid) in gone {
+            self.delete(&id, &uid, now);
+        }
     }
 
     fn insert(&mut self, endpoint: Endpoint) -> Option<Slot> {

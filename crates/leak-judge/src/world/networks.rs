@@ -55,9 +55,10 @@ impl Networks {
         self.by_id.iter()
     }
 
-    pub(super) fn apply(&mut self, id: NetworkId, mut network: NetworkRecord, now: Moment) {
+    /// Takes in a network, as one of a complete list or alone.
+    pub(super) fn apply(&mut self, id: NetworkId, mut network: NetworkRecord, is_listed: bool, now: Moment) {
         self.has_said |= network.treatment.is_some();
-        let listed_again = self.stale.remove(&id);
+        let listed_again = is_listed && self.stale.remove(&id);
         if let Some(before) = self.by_id.get(&id).filter(|before| before.uid == network.uid) {
             if listed_again {
                 // A list after a gap: nobody saw what happened in between.

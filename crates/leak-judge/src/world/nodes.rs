@@ -52,9 +52,10 @@ impl Nodes {
     /// Takes in a change.
     pub(super) fn observe(&mut self, change: Change<Node>, names: &mut Interner, now: Moment) -> SeenNodes {
         match change {
-            Change::Apply(node) | Change::Listed(node) => self.apply_all(&[node], names, now),
+            Change::Apply(node) => self.apply_all(&[node], names, (false, now)),
+            Change::Listed(node) => self.apply_all(&[node], names, (true, now)),
             Change::Delete(node) => self.delete(&node).into(),
-            Change::Read(some) => self.apply_all(&some, names, now),
+            Change::Read(some) => self.apply_all(&some, names, (false, now)),
             Change::ListBegins => {
                 self.begin_list();
                 SeenNodes::default()
@@ -62,7 +63,7 @@ impl Nodes {
             Change::ListEnds => self.end_list().into(),
             Change::Reset(all) => {
                 self.begin_list();
-                let SeenNodes { matters, .. } = self.apply_all(&all, names, now);
+                let SeenNodes { matters, .. } = self.apply_all(&all, names, (true, now));
                 let gone = self.end_list();
                 SeenNodes { matters: matters || !gone.is_empty(), gone }
             }
@@ -114,19 +115,24 @@ impl Nodes {
         gone
     }
 
-    fn apply_all(&mut self, nodes: &[Node], names: &mut Interner, now: Moment) -> SeenNodes {
+    fn apply_all(
+        &mut self,
+        nodes: &[Node],
+        names: &mut Interner,
+        (is_listed, now): (bool, Moment),
+    ) -> SeenNodes {
         let mut matters = false;
         for node in nodes {
-            matters |= self.apply(node, names, now);
+            matters |= self.apply(node, names, (is_listed, now));
         }
         SeenNodes { matters, gone: Vec::new() }
     }
 
-    fn apply(&mut self, node: &Node, names: &mut Interner, now: Moment) -> bool {
+    fn apply(&mut self, node: &Node, names: &mut Interner, (is_listed, now): (bool, Moment)) -> bool {
         let name = names.get(node.metadata.name.as_deref().unwrap_or_default());
         let uid = Uid::from(node.metadata.uid.as_deref().unwrap_or_default());
         // A list after a gap: nobody saw whether it was Ready in between.
-        let is_listed_anew = self.stale.remove(&name);
+        let is_listed_anew = is_listed && self.stale.remove(&name);
         let version = Version::read(node.metadata.resource_version.as_deref()).unwrap_or_default();
         if self.by_name.get(&name).is_some_and(|known| known.version > version) {
             // A read and an event may each be older than what the other has shown already.

@@ -128,6 +128,8 @@ impl Pods {
     /// A list is right, also where versions go back: a data store was restored.
     fn list(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> Vec<Uid> {
         self.gone.rises(&uid(pod));
+        // Of the others, a read may be older than the list, and says nothing of who will be in it.
+        self.stale.remove(&uid(pod));
         self.apply(pod, names, now)
     }
 
@@ -148,7 +150,6 @@ impl Pods {
             is_mirror: pod.is_mirror(),
             stops_within: pod.stops_within(),
         };
-        self.stale.remove(&record.uid);
         self.departures.forget(&record.uid);
         let life = life(pod);
         let is_news = self.lives.insert(record.uid.clone(), life) != Some(life);
@@ -187,6 +188,8 @@ impl Pods {
             return Vec::new();
         }
         self.lives.retain(|uid, _| !stale.contains(uid));
+        // A read that began before the list may be answered after it.
+        stale.iter().for_each(|uid| self.gone.bury(uid.clone(), now));
         self.namespaces.retain(|_, pods| {
             pods.retain(|_, record| {
                 let is_gone = stale.contains(&record.uid);

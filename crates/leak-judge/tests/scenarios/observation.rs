@@ -300,6 +300,34 @@ fn a_pod_that_was_never_seen_is_asked_for_before_its_absence_counts() {
     cluster.round().releases("e", &[("10.0.0.5", Free)]);
 }
 
+/// Found by the simulation: a read that began before a list is answered while the list is on its way, or after it. Who
+/// is not in the list does not come back with it.
+#[test]
+fn a_late_read_does_not_keep_what_a_list_has_not() {
+    let mut cluster = Cluster::new();
+    cluster.apply(pod("p"));
+    cluster.apply(ep("e", "p", "10.0.0.5/24"));
+    let late = || Observation::Pods(Change::Read(vec![read(pod("p"))]));
+    let late_endpoint =
+        || Observation::Endpoints(GROUP, Change::Read(vec![read(ep("e", "p", "10.0.0.5/24"))]));
+    for (begins, late, ends) in [
+        (Observation::Pods(Change::ListBegins), late(), Observation::Pods(Change::ListEnds)),
+        (
+            Observation::Endpoints(GROUP, Change::ListBegins),
+            late_endpoint(),
+            Observation::Endpoints(GROUP, Change::ListEnds),
+        ),
+    ] {
+        cluster.observe(begins);
+        cluster.observe(late);
+        cluster.observe(ends);
+    }
+    cluster.observe(late());
+    cluster.observe(late_endpoint());
+    assert!(cluster.world.pods().is_empty());
+    assert!(cluster.world.endpoints().is_empty());
+}
+
 /// Scenario 4: whoever was seen to go needs no asking.
 #[test]
 fn a_pod_that_was_seen_to_go_is_known_to_be_gone() {
