@@ -32,6 +32,9 @@ pub struct Endpoints {
     claims: Claims,
     /// For each group that is being listed anew, the slots not seen again yet.
     stale: BTreeMap<ApiGroup, Vec<bool>>,
+    /// Those of groups that are being listed anew which a read has shown for the first time: if the list has them not,
+    /// either they are gone, or the watch will tell of them.
+    found: HashSet<EndpointId>,
     gone: Tombstones,
 }
 
@@ -134,7 +137,15 @@ impl Endpoints {
         } else if self.gone.holds(&endpoint.uid) {
             return None;
         }
-        let Some(&slot) = self.by_id.get(&endpoint.id) else { return self.insert(endpoint) };
+        if seen == Seen::Listed {
+            self.found.remove(&endpoint.id);
+        }
+        let Some(&slot) = self.by_id.get(&endpoint.id) else {
+            if seen == Seen::Found && self.stale.contains_key(&endpoint.id.group) {
+                self.found.insert(endpoint.id.clone());
+            }
+            return self.insert(endpoint);
+        };
         // A read may be older than the list, and says nothing of who will be in it.
         if seen == Seen::Listed {
             self.is_seen(endpoint.id.group, slot);
@@ -203,6 +214,10 @@ impl Endpoints {
             .filter_map(|(endpoint, stale)| endpoint.as_ref().filter(|one| stale && one.id.group == group))
             .map(|endpoint| (endpoint.id.clone(), endpoint.uid.clone()))
             .collect();
+        let found: Vec<EndpointId> = self.found.extract_if(|id| id.group == group).collect();
+        for id in found {
+            self.remove(&id);
+        }
         // A read that began before the list may be answered after it.
         for (id, uid) in gone {
             self.delete(&id, &uid, now);

@@ -37,6 +37,7 @@ pub struct Nodes {
     boots: Boots,
     /// While they are being listed anew, those not seen again yet.
     stale: HashSet<Arc<str>>,
+    is_listing: bool,
 }
 
 /// What a change of Nodes comes to.
@@ -104,9 +105,11 @@ impl Nodes {
 
     fn begin_list(&mut self) {
         self.stale = self.by_name.keys().cloned().collect();
+        self.is_listing = true;
     }
 
     fn end_list(&mut self) -> Vec<Arc<str>> {
+        self.is_listing = false;
         let gone: Vec<Arc<str>> = std::mem::take(&mut self.stale).into_iter().collect();
         gone.iter().for_each(|name| {
             self.by_name.remove(name);
@@ -132,7 +135,13 @@ impl Nodes {
         let name = names.get(node.metadata.name.as_deref().unwrap_or_default());
         let uid = Uid::from(node.metadata.uid.as_deref().unwrap_or_default());
         // A list after a gap: nobody saw whether it was Ready in between.
-        let is_listed_anew = is_listed && self.stale.remove(&name);
+        let is_listed_anew = self.stale.contains(&name) && is_listed;
+        if is_listed {
+            self.stale.remove(&name);
+        } else if self.is_listing && !self.by_name.contains_key(&name) {
+            // Shown by a read: if the list has it not, it is gone, or the watch will tell of it.
+            self.stale.insert(Arc::clone(&name));
+        }
         let version = Version::read(node.metadata.resource_version.as_deref()).unwrap_or_default();
         if self.by_name.get(&name).is_some_and(|known| known.version > version) {
             // A read and an event may each be older than what the other has shown already.

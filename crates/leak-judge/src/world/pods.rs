@@ -57,6 +57,9 @@ pub struct Pods {
     lives: HashMap<Uid, Life>,
     /// While they are being listed anew, those not seen again yet.
     stale: HashSet<Uid>,
+    /// While they are being listed anew, those that a read has shown for the first time: if the list has them not, either
+    /// they are gone, or the watch will tell of them.
+    found: Option<HashSet<Uid>>,
     gone: Tombstones,
     departures: Departures,
 }
@@ -70,12 +73,12 @@ impl Pods {
             Change::Delete(pod) => self.delete(&pod, now).into_iter().collect(),
             Change::Read(some) => some.iter().flat_map(|pod| self.apply_newer(pod, names, now)).collect(),
             Change::ListBegins => {
-                self.stale = self.lives.keys().cloned().collect();
+                self.begin_list();
                 Vec::new()
             }
             Change::ListEnds => self.end_list(now),
             Change::Reset(all) => {
-                self.stale = self.lives.keys().cloned().collect();
+                self.begin_list();
                 let mut turned: Vec<Uid> = all.iter().flat_map(|pod| self.list(pod, names, now)).collect();
                 turned.extend(self.end_list(now));
                 turned
@@ -125,11 +128,19 @@ impl Pods {
         self.lives.is_empty()
     }
 
+    fn begin_list(&mut self) {
+        self.stale = self.lives.keys().cloned().collect();
+        self.found = Some(HashSet::new());
+    }
+
     /// A list is right, also where versions go back: a data store was restored.
     fn list(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> Vec<Uid> {
         self.gone.rises(&uid(pod));
         // Of the others, a read may be older than the list, and says nothing of who will be in it.
         self.stale.remove(&uid(pod));
+        if let Some(found) = &mut self.found {
+            found.remove(&uid(pod));
+        }
         self.apply(pod, names, now)
     }
 
@@ -137,7 +148,15 @@ impl Pods {
     fn apply_newer(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> Vec<Uid> {
         let (namespace, name) = identity(pod);
         let known = self.get(namespace, name).is_some_and(|record| record.version > version(pod));
-        if known || self.gone.holds(&uid(pod)) { Vec::new() } else { self.apply(pod, names, now) }
+        if known || self.gone.holds(&uid(pod)) {
+            return Vec::new();
+        }
+        if !self.has_uid(&uid(pod))
+            && let Some(found) = &mut self.found
+        {
+            found.insert(uid(pod));
+        }
+        self.apply(pod, names, now)
     }
 
     /// Gives its uid if it is new or has got further, and that of the Pod that had the name before.
@@ -184,10 +203,11 @@ impl Pods {
 
     fn end_list(&mut self, now: Moment) -> Vec<Uid> {
         let stale = std::mem::take(&mut self.stale);
-        if stale.is_empty() {
+        let found = self.found.take().unwrap_or_default();
+        if stale.is_empty() && found.is_empty() {
             return Vec::new();
         }
-        self.lives.retain(|uid, _| !stale.contains(uid));
+        self.lives.retain(|uid, _| !stale.contains(uid) && !found.contains(uid));
         // A read that began before the list may be answered after it.
         stale.iter().for_each(|uid| self.gone.bury(uid.clone(), now));
         self.namespaces.retain(|_, pods| {
@@ -196,11 +216,11 @@ impl Pods {
                 if is_gone {
                     self.departures.note(&record.uid, record.stops_within, now);
                 }
-                !is_gone
+                !is_gone && !found.contains(&record.uid)
             });
             !pods.is_empty()
         });
-        stale.into_iter().collect()
+        stale.into_iter().chain(found).collect()
     }
 }
 

@@ -310,8 +310,10 @@ fn a_late_read_does_not_keep_what_a_list_has_not() {
     let late = || Observation::Pods(Change::Read(vec![read(pod("p"))]));
     let late_endpoint =
         || Observation::Endpoints(GROUP, Change::Read(vec![read(ep("e", "p", "10.0.0.5/24"))]));
+    let late_stranger = || Observation::Pods(Change::Read(vec![read(pod("never seen"))]));
     for (begins, late, ends) in [
         (Observation::Pods(Change::ListBegins), late(), Observation::Pods(Change::ListEnds)),
+        (Observation::Pods(Change::ListBegins), late_stranger(), Observation::Pods(Change::ListEnds)),
         (
             Observation::Endpoints(GROUP, Change::ListBegins),
             late_endpoint(),
