@@ -380,8 +380,12 @@ impl World {
                 self.endpoints.begin_list(group);
             }
             Change::ListEnds => {
-                self.forget_parked(group, DanmKind::DanmEp);
-                self.endpoints.end_list(group, now);
+                for parked in self.forget_parked(group, DanmKind::DanmEp) {
+                    self.endpoints.bury(&Uid::from(&*parked.uid), now);
+                }
+                for id in self.endpoints.end_list(group, now) {
+                    self.unread.replace(&ObjectRef::from(&id), Vec::new());
+                }
             }
             Change::Reset(all) => {
                 self.observe_endpoints(group, Change::ListBegins, now);
@@ -411,7 +415,11 @@ impl World {
             }
             Err(parked) => {
                 self.news.endpoints.extend(self.endpoints.remove(&EndpointId::from(&id)));
-                self.park(id, parked);
+                self.park(id.clone(), parked);
+                // A read may be older than the list, and says nothing of who will be in it.
+                if seen == Seen::Found && self.endpoints.is_listing(group) {
+                    self.stale_parked.insert(id);
+                }
             }
         }
     }
@@ -545,14 +553,18 @@ impl World {
         self.stale_parked.extend(doubted.cloned());
     }
 
-    fn forget_parked(&mut self, group: ApiGroup, kind: DanmKind) {
+    /// Gives those that were parked and are not any more.
+    fn forget_parked(&mut self, group: ApiGroup, kind: DanmKind) -> Vec<Parked> {
         let is_kind = |object: &ObjectRef| object.group == group && object.kind == kind;
         let forgotten: Vec<ObjectRef> =
             self.stale_parked.iter().filter(|object| is_kind(object)).cloned().collect();
+        let mut gone = Vec::new();
         for object in forgotten {
             self.stale_parked.remove(&object);
+            gone.extend(self.parked.get(&object).cloned());
             self.unpark(&object);
         }
+        gone
     }
 
     fn object_ref(&mut self, group: ApiGroup, kind: DanmKind, object: &impl Resource) -> ObjectRef {

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use danm_api::{ApiGroup, DanmEp, NetworkKind, NetworkRef};
+use danm_api::{ApiGroup, DanmEp, DanmKind, NetworkKind, NetworkRef};
 use danm_ipam::parse_interface_address;
 
 use super::{ObjectRef, Parked, Version, networks::NetworkId};
@@ -146,6 +146,17 @@ impl Sandbox {
     /// Whether both are known, and are two.
     fn differs(self, other: Self) -> bool {
         self.0.is_some() && other.0.is_some() && self != other
+    }
+}
+
+impl From<&EndpointId> for ObjectRef {
+    fn from(endpoint: &EndpointId) -> Self {
+        Self {
+            group: endpoint.group,
+            kind: DanmKind::DanmEp,
+            namespace: Arc::clone(&endpoint.namespace),
+            name: endpoint.name.to_string().into(),
+        }
     }
 }
 

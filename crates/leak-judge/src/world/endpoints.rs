@@ -204,8 +204,18 @@ impl Endpoints {
         self.stale.insert(group, stale);
     }
 
-    /// Removes the endpoints that were not among all.
-    pub(super) fn end_list(&mut self, group: ApiGroup, now: Moment) {
+    /// One that was never understood is gone: an old read does not bring it back.
+    pub(super) fn bury(&mut self, uid: &Uid, now: Moment) {
+        self.gone.bury(uid.clone(), now);
+    }
+
+    /// Whether all endpoints of a group are being listed anew.
+    pub(super) fn is_listing(&self, group: ApiGroup) -> bool {
+        self.stale.contains_key(&group)
+    }
+
+    /// Removes the endpoints that were not among all. Gives them.
+    pub(super) fn end_list(&mut self, group: ApiGroup, now: Moment) -> Vec<EndpointId> {
         let stale = self.stale.remove(&group).unwrap_or_default();
         let gone: Vec<(EndpointId, Uid)> = self
             .slots
@@ -215,13 +225,14 @@ impl Endpoints {
             .map(|endpoint| (endpoint.id.clone(), endpoint.uid.clone()))
             .collect();
         let found: Vec<EndpointId> = self.found.extract_if(|id| id.group == group).collect();
-        for id in found {
-            self.remove(&id);
+        for id in &found {
+            self.remove(id);
         }
         // A read that began before the list may be answered after it.
-        for (id, uid) in gone {
-            self.delete(&id, &uid, now);
+        for (id, uid) in &gone {
+            self.delete(id, uid, now);
         }
+        gone.into_iter().map(|(id, _)| id).chain(found).collect()
     }
 
     fn insert(&mut self, endpoint: Endpoint) -> Option<Slot> {
