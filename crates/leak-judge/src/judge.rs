@@ -102,8 +102,9 @@ pub(crate) fn judge_some(
             };
             return Some(none);
         }
-        let suspicion = suspect(case, suspects.of(slot, &endpoint.uid), now);
-        let is_unasked = rests_on_absence(case, proof.reason) && !suspicion.is_pod_gone;
+        let rests_on_absence = rests_on_absence(case, proof.reason);
+        let suspicion = suspect(case, rests_on_absence, suspects.of(slot, &endpoint.uid), now);
+        let is_unasked = rests_on_absence && !suspicion.is_pod_gone;
         let ripe_at = ripe_at(case, proof.reason, suspicion.since);
         let heard_since = heard_since(case, proof.reason, suspicion.since);
         let is_ripe = (ripe_at <= now && !is_unasked) || lacks(Mutant::FreeBeforeJudgement);
@@ -145,10 +146,10 @@ fn prove(case: Case<'_>) -> Finding {
     }
 }
 
-/// Since when an endpoint has been seen dead: not before its Pod was known to be gone, if that came later.
-fn suspect(case: Case<'_>, before: Option<Suspicion>, now: Moment) -> Suspicion {
+/// Since when an endpoint has been seen dead: where that needs that its Pod is gone, not before that was known.
+fn suspect(case: Case<'_>, rests_on_absence: bool, before: Option<Suspicion>, now: Moment) -> Suspicion {
     let suspicion = before.unwrap_or(Suspicion { since: now, is_pod_gone: false });
-    if suspicion.is_pod_gone {
+    if suspicion.is_pod_gone || !rests_on_absence {
         return suspicion;
     }
     let departure = case.world.pods().departure(&case.endpoint.pod_uid).filter(|_| case.life.is_none());

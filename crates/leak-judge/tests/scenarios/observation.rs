@@ -330,6 +330,19 @@ fn a_late_read_does_not_keep_what_a_list_has_not() {
     assert!(cluster.world.endpoints().is_empty());
 }
 
+/// The confirming read of a Pod whose Node is gone, too, finds it gone: that is no reason to begin the grace anew.
+#[test]
+fn a_confirmed_absence_does_not_begin_the_grace_anew_where_nothing_rests_on_it() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[]));
+    cluster.apply(net("n", &[5]));
+    cluster.apply(objects::with(ep("e", "p", "10.0.0.5/24"), "/spec/Host", "lost"));
+    cluster.look_and_wait(GRACE);
+    cluster.round().releases("e", &[("10.0.0.5", Free)]);
+    cluster.observe(Observation::PodAbsent(objects::uid("ran/p").as_str().into()));
+    cluster.round().releases("e", &[("10.0.0.5", Free)]);
+}
+
 /// Scenario 4: whoever was seen to go needs no asking.
 #[test]
 fn a_pod_that_was_seen_to_go_is_known_to_be_gone() {
