@@ -35,7 +35,9 @@ pub(super) fn heard_for_long_at(
 /// When the Lease on which a judgement rests is to be read next, if it is not heard yet.
 pub(super) fn next_read(judgement: &Judgement, node: &str, world: &World) -> Option<Moment> {
     let since = judgement.heard_since.filter(|since| !world.pulses().is_heard(node, *since))?;
-    Some(world.pulses().asked(node).map_or(since, |asked| since.max(asked + EVERY)))
+    // A read that began before the Pod was gone is no beginning: there has to be one after it, at once.
+    let asked = world.pulses().asked(node).filter(|asked| *asked >= since);
+    Some(asked.map_or(since, |asked| asked + EVERY))
 }
 
 impl Listening {
