@@ -173,7 +173,7 @@ where
                     self.work.push(ask(self.api.clone(), questions, begun));
                 }
                 Step::Release(networks) => self.release(networks, &mut tell),
-                Step::Recheck(holders) => self.work.push(recheck(self.api.clone(), holders)),
+                Step::Recheck(holders) => self.work.push(recheck(self.api.clone(), holders, begun)),
                 Step::Mend(plans) => {
                     plans.into_iter().for_each(|plan| self.work.push(mend(self.api.clone(), plan)));
                 }
@@ -284,7 +284,7 @@ where
     fn hear(&mut self, news: News, tell: &mut impl FnMut(Told)) {
         let now = self.clock.now();
         match news {
-            News::Seen(observation) => self.state.observe(observation, now),
+            News::Endpoints(group, seen, began) => self.state.read_endpoints(group, seen, began, now),
             News::Unread(group, error) => self.state.unread_endpoints(group, error, now),
             News::Answered(answers) => self.state.answered(answers, now),
             News::Written(written) => {
@@ -295,7 +295,7 @@ where
             }
             News::Heard(pulses, asked) => self.state.heard(pulses, asked, now),
             News::Boots(result) => self.state.boots(result, now),
-            News::Rechecked(all) => self.state.rechecked(all, now),
+            News::Rechecked(all, asked_at) => self.state.rechecked(all, asked_at, now),
             News::Mended(mended) => {
                 let (told, rows) = self.state.mended(mended, now);
                 rows.into_iter().for_each(|row| tell(Told::Row(row)));

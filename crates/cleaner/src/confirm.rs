@@ -196,6 +196,8 @@ impl Machine {
 #[derive(Debug)]
 pub(crate) struct Answers {
     pub(crate) questions: Questions,
+    /// When the first of them was asked.
+    pub(crate) asked_at: Moment,
     pub(crate) seen: Vec<Observation>,
     failed: Vec<(Read, ApiError)>,
 }
@@ -224,7 +226,8 @@ pub(crate) fn ask<A: ApiServer + Clone + 'static>(
             let answer = perform(&api, &read).await;
             (read, answer)
         });
-        let mut answers = Answers { questions: Questions::default(), seen: Vec::new(), failed: Vec::new() };
+        let mut answers =
+            Answers { questions: Questions::default(), asked_at, seen: Vec::new(), failed: Vec::new() };
         let mut reads = pin!(reads.buffer_unordered(IN_FLIGHT));
         while let Some((read, answer)) = reads.next().await {
             match answer {
@@ -244,9 +247,9 @@ fn read_endpoints(
 ) -> impl Stream<Item = News> + 'static {
     let news = move |page: Result<EndpointsPage, ApiError>| match page {
         Ok(EndpointsPage { endpoints, is_last }) => {
-            let read = News::Seen(Observation::Endpoints(group, Change::Read(endpoints)));
-            let all = is_last.then_some(News::Seen(Observation::EndpointsRead(group, began)));
-            [Some(read), all]
+            let read = Observation::Endpoints(group, Change::Read(endpoints));
+            let all = is_last.then_some(Observation::EndpointsRead(group, began));
+            [Some(read), all].map(|seen| seen.map(|seen| News::Endpoints(group, seen, began)))
         }
         Err(error) => [Some(News::Unread(group, error)), None],
     };

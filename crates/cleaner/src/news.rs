@@ -10,8 +10,8 @@ use crate::{
 /// What came of a piece of work.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// Something was read.
-    Seen(Observation),
+    /// Endpoints of a group were read, by a list that began at a moment: some of them, or that these were all.
+    Endpoints(ApiGroup, Observation, Moment),
     /// The endpoints of a group could not be read.
     Unread(ApiGroup, ApiError),
     /// Questions were asked and answered.
@@ -22,8 +22,8 @@ pub(crate) enum News {
     Deleted(EndpointPlan, Result<Deletion, ApiError>),
     /// What is known of boots was read or stored, or not.
     Boots(Result<StoredBoots, ApiError>),
-    /// It was asked whether endpoints live whose bits are missing.
-    Rechecked(Vec<Rechecked>),
+    /// It was asked, from a moment on, whether endpoints live whose bits are missing.
+    Rechecked(Vec<Rechecked>, Moment),
     /// The address book of a network was mended, or not.
     Mended(Mended),
     /// Kubelets were listened to, by reads that began at a moment.

@@ -6,7 +6,7 @@ use futures::{
     FutureExt, StreamExt,
     stream::{self, LocalBoxStream},
 };
-use leak_judge::{Holder, Observation, Version};
+use leak_judge::{Holder, Moment, Observation, Version};
 
 use crate::{ApiError, ApiServer, Failure, news::News};
 
@@ -26,10 +26,11 @@ pub(crate) struct Rechecked {
 pub(crate) fn recheck<A: ApiServer + Clone + 'static>(
     api: A,
     holders: Vec<Holder>,
+    asked_at: Moment,
 ) -> LocalBoxStream<'static, News> {
     let all = async move {
         let asked = stream::iter(holders).map(|holder| recheck_one(&api, holder));
-        News::Rechecked(asked.buffer_unordered(IN_FLIGHT).collect().await)
+        News::Rechecked(asked.buffer_unordered(IN_FLIGHT).collect().await, asked_at)
     };
     stream::once(all.boxed_local()).boxed_local()
 }

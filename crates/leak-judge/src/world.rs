@@ -8,6 +8,7 @@ mod claims;
 mod departures;
 mod endpoint;
 mod endpoints;
+mod lists;
 mod namespaces;
 mod network;
 mod networks;
@@ -49,7 +50,10 @@ pub use pulses::Pulses;
 pub use reservations::Reservations;
 pub use source::{Coverage, Source};
 
-use self::unread::{UnreadAddresses, addresses_in};
+use self::{
+    lists::Lists,
+    unread::{UnreadAddresses, addresses_in},
+};
 use crate::{Moment, Uid, interner::Interner};
 
 /// A change of one of the kinds the index holds.
@@ -140,6 +144,7 @@ pub struct World {
     news: News,
     /// Addresses in endpoints that are not understood.
     unread: UnreadAddresses,
+    lists: Lists,
     /// When the latest complete read of each group's endpoints began.
     endpoints_read: BTreeMap<ApiGroup, Moment>,
     /// When the one that is under way began.
@@ -166,6 +171,7 @@ impl World {
     /// Takes in what was seen at a moment. `now` must not go back.
     pub fn observe(&mut self, observation: Observation, now: Moment) {
         self.note_reading(&observation, now);
+        self.lists.observe(&observation, now);
         if let Some(source) = Source::listed_by(&observation) {
             self.coverage.synced(source);
             self.names.prune();
@@ -244,6 +250,17 @@ impl World {
             }
             self.coverage.forget(source);
         }
+    }
+
+    /// Whether a source is being listed: a read of it that begins now would count as nothing.
+    pub fn is_listing(&self, source: Source) -> bool {
+        self.lists.is_under_way(source)
+    }
+
+    /// Whether a read of a source that began at a moment counts as nothing, because it overlaps a list of it. Not to be
+    /// observed then.
+    pub fn is_overtaken(&self, source: Source, began: Moment) -> bool {
+        self.lists.overlap(source, began)
     }
 
     /// Forgets what nobody asks about any more.
@@ -380,10 +397,8 @@ impl World {
                 self.endpoints.begin_list(group);
             }
             Change::ListEnds => {
-                for parked in self.forget_parked(group, DanmKind::DanmEp) {
-                    self.endpoints.bury(&Uid::from(&*parked.uid), now);
-                }
-                for id in self.endpoints.end_list(group, now) {
+                self.forget_parked(group, DanmKind::DanmEp);
+                for id in self.endpoints.end_list(group) {
                     self.unread.replace(&ObjectRef::from(&id), Vec::new());
                 }
             }
@@ -415,11 +430,7 @@ impl World {
             }
             Err(parked) => {
                 self.news.endpoints.extend(self.endpoints.remove(&EndpointId::from(&id)));
-                self.park(id.clone(), parked);
-                // A read may be older than the list, and says nothing of who will be in it.
-                if seen == Seen::Found && self.endpoints.is_listing(group) {
-                    self.stale_parked.insert(id);
-                }
+                self.park(id, parked);
             }
         }
     }
@@ -553,18 +564,14 @@ impl World {
         self.stale_parked.extend(doubted.cloned());
     }
 
-    /// Gives those that were parked and are not any more.
-    fn forget_parked(&mut self, group: ApiGroup, kind: DanmKind) -> Vec<Parked> {
+    fn forget_parked(&mut self, group: ApiGroup, kind: DanmKind) {
         let is_kind = |object: &ObjectRef| object.group == group && object.kind == kind;
         let forgotten: Vec<ObjectRef> =
             self.stale_parked.iter().filter(|object| is_kind(object)).cloned().collect();
-        let mut gone = Vec::new();
         for object in forgotten {
             self.stale_parked.remove(&object);
-            gone.extend(self.parked.get(&object).cloned());
             self.unpark(&object);
         }
-        gone
     }
 
     fn object_ref(&mut self, group: ApiGroup, kind: DanmKind, object: &impl Resource) -> ObjectRef {

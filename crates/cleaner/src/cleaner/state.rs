@@ -255,7 +255,7 @@ impl State {
     /// Asks for Pods that the index knows nothing of: that it does not is no observation. Standbys ask as well, so that
     /// who takes over need not begin to.
     fn ask_first(&mut self, now: Moment) -> Option<Step> {
-        if self.is_stopping || !self.under_way.may_ask() {
+        if self.is_stopping || !self.under_way.may_ask() || self.is_listing() {
             return None;
         }
         let doubtful = self.lookout.doubtful();
@@ -273,6 +273,13 @@ impl State {
             self.under_way.ask(&questions);
             Step::Confirm(questions)
         })
+    }
+
+    /// Whether a source is being listed of which reads would count as nothing now.
+    fn is_listing(&self) -> bool {
+        let endpoints = ApiGroup::ALL.map(Source::endpoints);
+        let mut sources = [Source::Pods, Source::Nodes].into_iter().chain(endpoints);
+        sources.any(|source| self.world.is_listing(source))
     }
 
     /// Kubelets that have to be heard before their word is taken.
@@ -462,7 +469,7 @@ impl State {
     }
 
     fn questions(&self, idle: Vec<Judgement>, now: Moment) -> Option<Questions> {
-        if !self.under_way.may_ask() {
+        if !self.under_way.may_ask() || self.is_listing() {
             return None;
         }
         let one_by_one = self.brake.passage(now) == Passage::OneByOne;

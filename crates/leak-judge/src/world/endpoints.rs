@@ -32,9 +32,6 @@ pub struct Endpoints {
     claims: Claims,
     /// For each group that is being listed anew, the slots not seen again yet.
     stale: BTreeMap<ApiGroup, Vec<bool>>,
-    /// Those of groups that are being listed anew which a read has shown for the first time: if the list has them not,
-    /// either they are gone, or the watch will tell of them.
-    found: HashSet<EndpointId>,
     gone: Tombstones,
 }
 
@@ -137,19 +134,8 @@ impl Endpoints {
         } else if self.gone.holds(&endpoint.uid) {
             return None;
         }
-        if seen == Seen::Listed {
-            self.found.remove(&endpoint.id);
-        }
-        let Some(&slot) = self.by_id.get(&endpoint.id) else {
-            if seen == Seen::Found && self.stale.contains_key(&endpoint.id.group) {
-                self.found.insert(endpoint.id.clone());
-            }
-            return self.insert(endpoint);
-        };
-        // A read may be older than the list, and says nothing of who will be in it.
-        if seen == Seen::Listed {
-            self.is_seen(endpoint.id.group, slot);
-        }
+        let Some(&slot) = self.by_id.get(&endpoint.id) else { return self.insert(endpoint) };
+        self.is_seen(endpoint.id.group, slot);
         let before = self.slots.get_mut(slot.index()).and_then(Option::as_mut)?;
         if before.uid == endpoint.uid {
             // A read and an event may each be older than what the other has shown already.
@@ -204,35 +190,20 @@ impl Endpoints {
         self.stale.insert(group, stale);
     }
 
-    /// One that was never understood is gone: an old read does not bring it back.
-    pub(super) fn bury(&mut self, uid: &Uid, now: Moment) {
-        self.gone.bury(uid.clone(), now);
-    }
-
-    /// Whether all endpoints of a group are being listed anew.
-    pub(super) fn is_listing(&self, group: ApiGroup) -> bool {
-        self.stale.contains_key(&group)
-    }
-
     /// Removes the endpoints that were not among all. Gives them.
-    pub(super) fn end_list(&mut self, group: ApiGroup, now: Moment) -> Vec<EndpointId> {
+    pub(super) fn end_list(&mut self, group: ApiGroup) -> Vec<EndpointId> {
         let stale = self.stale.remove(&group).unwrap_or_default();
-        let gone: Vec<(EndpointId, Uid)> = self
+        let gone: Vec<EndpointId> = self
             .slots
             .iter()
             .zip(stale)
             .filter_map(|(endpoint, stale)| endpoint.as_ref().filter(|one| stale && one.id.group == group))
-            .map(|endpoint| (endpoint.id.clone(), endpoint.uid.clone()))
+            .map(|endpoint| endpoint.id.clone())
             .collect();
-        let found: Vec<EndpointId> = self.found.extract_if(|id| id.group == group).collect();
-        for id in &found {
+        gone.iter().for_each(|id| {
             self.remove(id);
-        }
-        // A read that began before the list may be answered after it.
-        for (id, uid) in &gone {
-            self.delete(id, uid, now);
-        }
-        gone.into_iter().map(|(id, _)| id).chain(found).collect()
+        });
+        gone
     }
 
     fn insert(&mut self, endpoint: Endpoint) -> Option<Slot> {

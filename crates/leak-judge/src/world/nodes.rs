@@ -37,7 +37,6 @@ pub struct Nodes {
     boots: Boots,
     /// While they are being listed anew, those not seen again yet.
     stale: HashSet<Arc<str>>,
-    is_listing: bool,
 }
 
 /// What a change of Nodes comes to.
@@ -53,10 +52,9 @@ impl Nodes {
     /// Takes in a change.
     pub(super) fn observe(&mut self, change: Change<Node>, names: &mut Interner, now: Moment) -> SeenNodes {
         match change {
-            Change::Apply(node) => self.apply_all(&[node], names, (false, now)),
-            Change::Listed(node) => self.apply_all(&[node], names, (true, now)),
+            Change::Apply(node) | Change::Listed(node) => self.apply_all(&[node], names, now),
             Change::Delete(node) => self.delete(&node).into(),
-            Change::Read(some) => self.apply_all(&some, names, (false, now)),
+            Change::Read(some) => self.apply_all(&some, names, now),
             Change::ListBegins => {
                 self.begin_list();
                 SeenNodes::default()
@@ -64,7 +62,7 @@ impl Nodes {
             Change::ListEnds => self.end_list().into(),
             Change::Reset(all) => {
                 self.begin_list();
-                let SeenNodes { matters, .. } = self.apply_all(&all, names, (true, now));
+                let SeenNodes { matters, .. } = self.apply_all(&all, names, now);
                 let gone = self.end_list();
                 SeenNodes { matters: matters || !gone.is_empty(), gone }
             }
@@ -105,11 +103,9 @@ impl Nodes {
 
     fn begin_list(&mut self) {
         self.stale = self.by_name.keys().cloned().collect();
-        self.is_listing = true;
     }
 
     fn end_list(&mut self) -> Vec<Arc<str>> {
-        self.is_listing = false;
         let gone: Vec<Arc<str>> = std::mem::take(&mut self.stale).into_iter().collect();
         gone.iter().for_each(|name| {
             self.by_name.remove(name);
@@ -118,30 +114,19 @@ impl Nodes {
         gone
     }
 
-    fn apply_all(
-        &mut self,
-        nodes: &[Node],
-        names: &mut Interner,
-        (is_listed, now): (bool, Moment),
-    ) -> SeenNodes {
+    fn apply_all(&mut self, nodes: &[Node], names: &mut Interner, now: Moment) -> SeenNodes {
         let mut matters = false;
         for node in nodes {
-            matters |= self.apply(node, names, (is_listed, now));
+            matters |= self.apply(node, names, now);
         }
         SeenNodes { matters, gone: Vec::new() }
     }
 
-    fn apply(&mut self, node: &Node, names: &mut Interner, (is_listed, now): (bool, Moment)) -> bool {
+    fn apply(&mut self, node: &Node, names: &mut Interner, now: Moment) -> bool {
         let name = names.get(node.metadata.name.as_deref().unwrap_or_default());
         let uid = Uid::from(node.metadata.uid.as_deref().unwrap_or_default());
         // A list after a gap: nobody saw whether it was Ready in between.
-        let is_listed_anew = self.stale.contains(&name) && is_listed;
-        if is_listed {
-            self.stale.remove(&name);
-        } else if self.is_listing && !self.by_name.contains_key(&name) {
-            // Shown by a read: if the list has it not, it is gone, or the watch will tell of it.
-            self.stale.insert(Arc::clone(&name));
-        }
+        let is_listed_anew = self.stale.remove(&name);
         let version = Version::read(node.metadata.resource_version.as_deref()).unwrap_or_default();
         if self.by_name.get(&name).is_some_and(|known| known.version > version) {
             // A read and an event may each be older than what the other has shown already.

@@ -57,9 +57,6 @@ pub struct Pods {
     lives: HashMap<Uid, Life>,
     /// While they are being listed anew, those not seen again yet.
     stale: HashSet<Uid>,
-    /// While they are being listed anew, those that a read has shown for the first time: if the list has them not, either
-    /// they are gone, or the watch will tell of them.
-    found: Option<HashSet<Uid>>,
     gone: Tombstones,
     departures: Departures,
 }
@@ -73,12 +70,12 @@ impl Pods {
             Change::Delete(pod) => self.delete(&pod, now).into_iter().collect(),
             Change::Read(some) => some.iter().flat_map(|pod| self.apply_newer(pod, names, now)).collect(),
             Change::ListBegins => {
-                self.begin_list();
+                self.stale = self.lives.keys().cloned().collect();
                 Vec::new()
             }
             Change::ListEnds => self.end_list(now),
             Change::Reset(all) => {
-                self.begin_list();
+                self.stale = self.lives.keys().cloned().collect();
                 let mut turned: Vec<Uid> = all.iter().flat_map(|pod| self.list(pod, names, now)).collect();
                 turned.extend(self.end_list(now));
                 turned
@@ -128,19 +125,10 @@ impl Pods {
         self.lives.is_empty()
     }
 
-    fn begin_list(&mut self) {
-        self.stale = self.lives.keys().cloned().collect();
-        self.found = Some(HashSet::new());
-    }
-
     /// A list is right, also where versions go back: a data store was restored.
     fn list(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> Vec<Uid> {
         self.gone.rises(&uid(pod));
-        // Of the others, a read may be older than the list, and says nothing of who will be in it.
         self.stale.remove(&uid(pod));
-        if let Some(found) = &mut self.found {
-            found.remove(&uid(pod));
-        }
         self.apply(pod, names, now)
     }
 
@@ -148,15 +136,7 @@ impl Pods {
     fn apply_newer(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> Vec<Uid> {
         let (namespace, name) = identity(pod);
         let known = self.get(namespace, name).is_some_and(|record| record.version > version(pod));
-        if known || self.gone.holds(&uid(pod)) {
-            return Vec::new();
-        }
-        if !self.has_uid(&uid(pod))
-            && let Some(found) = &mut self.found
-        {
-            found.insert(uid(pod));
-        }
-        self.apply(pod, names, now)
+        if known || self.gone.holds(&uid(pod)) { Vec::new() } else { self.apply(pod, names, now) }
     }
 
     /// Gives its uid if it is new or has got further, and that of the Pod that had the name before.
@@ -203,24 +183,21 @@ impl Pods {
 
     fn end_list(&mut self, now: Moment) -> Vec<Uid> {
         let stale = std::mem::take(&mut self.stale);
-        let found = self.found.take().unwrap_or_default();
-        if stale.is_empty() && found.is_empty() {
+        if stale.is_empty() {
             return Vec::new();
         }
-        self.lives.retain(|uid, _| !stale.contains(uid) && !found.contains(uid));
-        // A read that began before the list may be answered after it.
-        stale.iter().for_each(|uid| self.gone.bury(uid.clone(), now));
+        self.lives.retain(|uid, _| !stale.contains(uid));
         self.namespaces.retain(|_, pods| {
             pods.retain(|_, record| {
                 let is_gone = stale.contains(&record.uid);
                 if is_gone {
                     self.departures.note(&record.uid, record.stops_within, now);
                 }
-                !is_gone && !found.contains(&record.uid)
+                !is_gone
             });
             !pods.is_empty()
         });
-        stale.into_iter().chain(found).collect()
+        stale.into_iter().collect()
     }
 }
 

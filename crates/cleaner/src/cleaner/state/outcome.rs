@@ -2,8 +2,8 @@
 
 use danm_api::{ApiGroup, Change, Decoded, Network};
 use leak_judge::{
-    Action, Brake, EndpointPlan, Finding, Moment, NetworkId, NetworkPlan, Observation, Reporter, Row, Uid,
-    Version,
+    Action, Brake, EndpointPlan, Finding, Moment, NetworkId, NetworkPlan, Observation, Reporter, Row, Source,
+    Uid, Version,
 };
 
 use super::{Confirmation, State};
@@ -19,6 +19,9 @@ impl State {
         self.waiting = None;
         self.under_way.answered(&answers.questions);
         self.upkeep.is_listing &= !answers.questions.endpoints.is_empty();
+        if self.is_overtaken(&[Source::Pods, Source::Nodes], answers.asked_at) {
+            return;
+        }
         let one_by_one = answers.questions.is_one_by_one();
         for (question, error) in answers.outcome() {
             let target = Target::Endpoint(question.id.clone());
@@ -64,6 +67,18 @@ impl State {
                 Err(error) => self.fail(Target::NodeLease(node), error, None, now),
             }
         }
+    }
+
+    /// Endpoints of a group were read.
+    pub(crate) fn read_endpoints(&mut self, group: ApiGroup, seen: Observation, began: Moment, now: Moment) {
+        if !self.is_overtaken(&[Source::endpoints(group)], began) {
+            self.observe(seen, now);
+        }
+    }
+
+    /// Whether reads of these sources that began at a moment count as nothing, and have to be made again.
+    pub(super) fn is_overtaken(&self, sources: &[Source], began: Moment) -> bool {
+        sources.iter().any(|source| self.world.is_overtaken(*source, began))
     }
 
     /// Not all endpoints of a group could be read.

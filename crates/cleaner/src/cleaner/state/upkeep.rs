@@ -50,7 +50,7 @@ impl State {
             ready.iter().for_each(|plan| self.under_way.mend(&plan.network));
             return Some(Step::Mend(ready));
         }
-        if !self.under_way.may_ask_for_upkeep() {
+        if !self.under_way.may_ask_for_upkeep() || self.is_listing() {
             return None;
         }
         self.recheck(&mendings, now).or_else(|| self.list_for(&mendings, now))
@@ -148,11 +148,14 @@ impl State {
     }
 
     /// It was asked whether some endpoints live.
-    pub(crate) fn rechecked(&mut self, all: Vec<Rechecked>, now: Moment) {
+    pub(crate) fn rechecked(&mut self, all: Vec<Rechecked>, asked_at: Moment, now: Moment) {
         self.waiting = None;
         self.under_way.end_round();
         for Rechecked { holder, seen, result } in all {
             self.upkeep.answered(&holder);
+            if self.is_overtaken(&[Source::Pods, Source::endpoints(holder.id.group)], asked_at) {
+                continue;
+            }
             match result {
                 Ok(version) => {
                     self.setbacks.clear(&Target::Endpoint(holder.id.clone()));
