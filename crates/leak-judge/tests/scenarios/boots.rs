@@ -5,7 +5,7 @@ use leak_judge::{AddressAction, Brake, Observation, Reason, Verdict};
 use serde_json::Value;
 use testkit::objects::{self, booted, with};
 
-use crate::cluster::{Cluster, GRACE, ep, net, pod};
+use crate::cluster::{Cluster, GRACE, WINDOW, ep, net, pod};
 
 fn node(ready: &str, boot: &str, heartbeat: u32) -> Value {
     booted(objects::node("node-a", ready), boot, heartbeat)
@@ -114,7 +114,8 @@ fn boots_are_forgotten_when_the_data_store_goes_back() {
 fn what_is_left_of_the_sandbox_before_the_boot_is_released_and_the_new_one_is_not() {
     let mut cluster = before_reboot();
     cluster.apply(pod("p"));
-    cluster.apply(node("True", "second", 2));
+    cluster.apply(node("True", "first", 2));
+    cluster.apply(node("True", "second", 3));
     cluster.settle().spares("old", Verdict::Live, Reason::PodExists);
     cluster.apply(in_sandbox(ep("new", "p", "10.0.0.6/24"), "two"));
     cluster.look_and_wait(GRACE);
@@ -123,6 +124,24 @@ fn what_is_left_of_the_sandbox_before_the_boot_is_released_and_the_new_one_is_no
     assert_eq!(round.row("old").reason, Reason::SandboxReplaced);
     round.spares("new", Verdict::Live, Reason::PodExists);
     assert_eq!(round.set_bits("n"), Some(vec![0, 6, 255]));
+}
+
+/// Scenario 15, found by the simulation: the request that makes the endpoint of an earlier sandbox may be under way for a
+/// minute, so that it comes after that of a later one.
+#[test]
+fn an_endpoint_that_comes_late_may_be_of_an_earlier_sandbox() {
+    let late = |after: std::time::Duration| {
+        let mut cluster = before_reboot();
+        cluster.apply(pod("p"));
+        cluster.apply(node("True", "second", 2));
+        cluster.wait(after);
+        cluster.apply(in_sandbox(ep("new", "p", "10.0.0.6/24"), "two"));
+        cluster.look_and_wait(GRACE);
+        cluster
+    };
+    let second = std::time::Duration::from_secs(1);
+    late(WINDOW * 3 - second).round().spares("old", Verdict::Live, Reason::PodExists);
+    late(WINDOW * 3).round().releases("old", &[("10.0.0.5", AddressAction::Free)]);
 }
 
 /// Scenario 15: an edit gives an old endpoint a new version.
@@ -151,7 +170,8 @@ fn an_edited_endpoint_of_an_old_sandbox_does_not_make_the_new_one_old() {
 fn an_address_that_the_new_sandbox_has_too_stays() {
     let mut cluster = before_reboot();
     cluster.apply(pod("p"));
-    cluster.apply(node("True", "second", 2));
+    cluster.apply(node("True", "first", 2));
+    cluster.apply(node("True", "second", 3));
     cluster.apply(in_sandbox(ep("new", "p", "10.0.0.5/24"), "two"));
     let round = cluster.settle();
     round.releases("old", &[("10.0.0.5", AddressAction::Refuse)]);
