@@ -75,5 +75,5 @@ pub fn weigh(case: Case<'_>) -> Finding {
     EVIDENCE
         .iter()
         .find_map(|evidence| evidence.weigh(case))
-        .unwrap_or(Finding::new(Verdict::Unknown, Reason::Unconfirmed))
+        .unwrap_or(Finding::new(Verdict::Unknown, Reason::HostUnknown))
 }

@@ -81,8 +81,6 @@ reasons! {
     HostUnknown = "host-unknown",
     /// Unknown: seen dead once; a second observation has to confirm it.
     FirstObservation = "first-observation",
-    /// Unknown: a fresh read did not confirm it.
-    Unconfirmed = "unconfirmed",
     /// Unknown: the object is malformed.
     UnreadableEndpoint = "unreadable-endpoint",
     /// Unknown: an address of it is malformed.

@@ -72,13 +72,12 @@ fn many(args: &Args, mutant: Option<Mutant>) -> bool {
     false
 }
 
-/// What was seen too seldom to be believed in. That nothing has anything to say of an endpoint cannot happen: of its
-/// machine something is always known.
+/// What was seen too seldom to be believed in.
 fn seldom(tally: &Tally) -> String {
     let bar = tally.schedules / 1_000;
     let faults = Fault::ALL.iter().filter(|fault| tally.of(**fault) < bar).map(|fault| fault.text());
     let count = |reason: &Reason| tally.reasons.get(reason).copied().unwrap_or_default();
-    let reasons = Reason::ALL.iter().filter(|reason| **reason != Reason::Unconfirmed && count(reason) < bar);
+    let reasons = Reason::ALL.iter().filter(|reason| count(reason) < bar);
     faults.chain(reasons.map(|reason| reason.code())).collect::<Vec<_>>().join(", ")
 }
 

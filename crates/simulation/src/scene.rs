@@ -112,7 +112,7 @@ fn workload(chance: &mut Chance, store: &Store, number: u16) -> Workload {
         wishes,
         writes_pod_uid: kind != Kind::Deployment || !chance.happens(60),
         is_calico: chance.happens(60),
-        cleans_up: !chance.happens(50),
+        cleans_up: !chance.happens(230),
     };
     Workload {
         number,

@@ -269,7 +269,8 @@ impl World {
         Answer::Done
     }
 
-    fn report(&mut self, key: NodeKey, condition: Condition) -> Answer {
+    /// A kubelet tells how its machine fares, and that it does.
+    pub fn report(&mut self, key: NodeKey, condition: Condition) -> Answer {
         let now = self.now;
         let machine = &mut self.machines[key.0];
         let boot = machine.boot;

@@ -43,6 +43,17 @@ impl World {
         self.dead.extend(workers.iter().map(|worker| worker.task));
     }
 
+    /// Kubelets tell how they fare every ten seconds to five minutes: the last time may have been a moment ago.
+    fn beats_once_more(&mut self, node: NodeKey) {
+        let condition = self.store.node(node).map(|known| known.condition);
+        if self.machines[node.0].is_connected
+            && self.chance.happens(500)
+            && let Some(condition) = condition
+        {
+            self.report(node, condition);
+        }
+    }
+
     /// A machine answers again, with power or without a gap.
     fn answers(&mut self, node: NodeKey) {
         let now = self.now;
@@ -66,6 +77,7 @@ pub async fn loses_power(sim: Sim, node: NodeKey) {
         let ghosts: Vec<_> = world.truth.running().filter(|(_, fate)| fate.node == node).collect();
         let ghosts: Vec<_> = ghosts.into_iter().map(|(sandbox, fate)| (sandbox, fate.pod)).collect();
         world.fault(Fault::MachineDied);
+        world.beats_once_more(node);
         world.note(|_| format!("{} loses its power", node.name()));
         world.power_off(node);
         ghosts
