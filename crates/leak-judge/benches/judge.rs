@@ -99,7 +99,7 @@ fn audit() -> Vec<Figure> {
 
     let mut suspects = Suspects::default();
     let first = judge(&world, &suspects, &rules, now);
-    suspects.update(&first.judgements, &world);
+    suspects.update(&first.judgements, &world, now);
     for unasked in first.judgements.iter().filter(|judgement| judgement.is_unasked) {
         let uid = world.endpoints().get(unasked.slot).expect("it was judged").pod_uid.clone();
         world.observe(Observation::PodAbsent(uid), now);
@@ -107,7 +107,7 @@ fn audit() -> Vec<Figure> {
     now = now + rules.ownership_window;
     let audit = median(|| {
         let audit = judge(&world, &suspects, &rules, now);
-        suspects.update(&audit.judgements, &world);
+        suspects.update(&audit.judgements, &world, now);
         audit
     });
     let audited = judge(&world, &suspects, &rules, now);

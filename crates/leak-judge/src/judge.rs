@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Finding, HostState, Hosts, Life, Moment, Reason, Slot, Suspects, Suspicion, Treatment, Treatments,
+    Departure, Finding, HostState, Hosts, Life, Moment, Reason, Slot, Suspects, Treatment, Treatments,
     Verdict, World,
     evidence::{Case, weigh},
     mutant::{Mutant, lacks},
@@ -53,8 +53,6 @@ pub struct Judgement {
     pub slot: Slot,
     /// What this look alone shows.
     pub proof: Finding,
-    /// For one that looks dead: since when.
-    pub suspicion: Option<Suspicion>,
     /// For one that looks dead: when it will have been seen so for long enough.
     pub ripe_at: Option<Moment>,
     /// For one that looks dead because a kubelet answers: after which moment that kubelet has to have been heard. It may
@@ -94,7 +92,6 @@ pub(crate) fn judge_some(
             let none = Judgement {
                 slot,
                 proof,
-                suspicion: None,
                 ripe_at: None,
                 heard_since: None,
                 is_unasked: false,
@@ -102,15 +99,17 @@ pub(crate) fn judge_some(
             };
             return Some(none);
         }
-        let rests_on_absence = rests_on_absence(case, proof.reason);
-        let suspicion = suspect(case, rests_on_absence, suspects.of(slot, &endpoint.uid), now);
-        let is_unasked = rests_on_absence && !suspicion.is_pod_gone;
-        let ripe_at = ripe_at(case, proof.reason, suspicion.since);
-        let heard_since = heard_since(case, proof.reason, suspicion.since);
+        let since = suspects.since(slot, &endpoint.uid).unwrap_or(now);
+        let departure = departure(case);
+        // Where a proof needs that the Pod is gone, it has been one since that was known.
+        let absence = rests_on_absence(case, proof.reason).then_some(departure);
+        let is_unasked = absence == Some(None);
+        let since = absence.flatten().map_or(since, |gone| since.max(gone.at));
+        let ripe_at = ripe_at(case, proof.reason, departure, since);
+        let heard_since = heard_since(case, proof.reason, since);
         let is_ripe = (ripe_at <= now && !is_unasked) || lacks(Mutant::FreeBeforeJudgement);
         let finding = if is_ripe { proof } else { Finding::new(Verdict::Unknown, unripe(proof.reason)) };
-        let (suspicion, ripe_at) = (Some(suspicion), Some(ripe_at));
-        Some(Judgement { slot, proof, suspicion, ripe_at, heard_since, is_unasked, finding })
+        Some(Judgement { slot, proof, ripe_at: Some(ripe_at), heard_since, is_unasked, finding })
     };
     slots.filter_map(judgement).collect()
 }
@@ -146,14 +145,10 @@ fn prove(case: Case<'_>) -> Finding {
     }
 }
 
-/// Since when an endpoint has been seen dead: where that needs that its Pod is gone, not before that was known.
-fn suspect(case: Case<'_>, rests_on_absence: bool, before: Option<Suspicion>, now: Moment) -> Suspicion {
-    let suspicion = before.unwrap_or(Suspicion { since: now, is_pod_gone: false });
-    if suspicion.is_pod_gone || !rests_on_absence {
-        return suspicion;
-    }
-    let departure = case.world.pods().departure(&case.endpoint.pod_uid).filter(|_| case.life.is_none());
-    departure.map_or(suspicion, |gone| Suspicion { since: suspicion.since.max(gone.at), is_pod_gone: true })
+/// What is known of the end of an endpoint's Pod.
+fn departure(case: Case<'_>) -> Option<Departure> {
+    let uid = &case.endpoint.pod_uid;
+    (case.life.is_none() && !uid.is_empty()).then(|| case.world.pods().departure(uid)).flatten()
 }
 
 /// What is told of an endpoint that has not been seen dead for long enough.
@@ -167,7 +162,7 @@ const fn unripe(proof: Reason) -> Reason {
 /// The two observations are of the Pod and of its Node. Some are watched for longer: an endpoint without uid has nothing
 /// but its age to tell it from one of a Pod about to be seen; the last containers of an evicted Pod may take their time;
 /// and a kubelet that has come back learns only then of the Pods that were deleted meanwhile.
-fn ripe_at(case: Case<'_>, proof: Reason, since: Moment) -> Moment {
+fn ripe_at(case: Case<'_>, proof: Reason, departure: Option<Departure>, since: Moment) -> Moment {
     let Case { endpoint, rules, .. } = case;
     let (node_since, patience) = match (case.host, proof) {
         (Some(HostState::NotReady { silent_since, .. }), Reason::NodeUnreachable) => {
@@ -177,10 +172,13 @@ fn ripe_at(case: Case<'_>, proof: Reason, since: Moment) -> Moment {
         (Some(HostState::Ready { since, .. }), _) => (*since, Duration::ZERO),
         _ => (since, Duration::ZERO),
     };
-    let may_take_longer =
-        endpoint.pod_uid.is_empty() || case.life == Some(Life::Finishing) || came_back_after(case, proof);
+    let departure = departure.filter(|_| rests_on_kubelet(proof));
+    let may_take_longer = endpoint.pod_uid.is_empty()
+        || case.life == Some(Life::Finishing)
+        || departure.is_some_and(|departure| node_since > departure.at);
     let watched = if may_take_longer { rules.grace.max(rules.ownership_window) } else { rules.grace };
-    let stopped = stopped_at(case, proof).unwrap_or(since);
+    // The kubelet has to know before it stops anything, and does not while its Node is not Ready.
+    let stopped = departure.map_or(since, |departure| departure.at.max(node_since) + departure.stops_within);
     (since.max(node_since) + watched.max(patience)).max(stopped)
 }
 
@@ -193,27 +191,6 @@ fn rests_on_absence(case: Case<'_>, proof: Reason) -> bool {
 /// Whether a proof rests on a kubelet having stopped what the API server does not know.
 const fn rests_on_kubelet(proof: Reason) -> bool {
     matches!(proof, Reason::PodGone | Reason::NodeRebooted)
-}
-
-/// Whether a Node was seen to become Ready only after the Pod was gone.
-fn came_back_after(case: Case<'_>, proof: Reason) -> bool {
-    let departure = case.world.pods().departure(&case.endpoint.pod_uid).filter(|_| rests_on_kubelet(proof));
-    match (case.host, departure) {
-        (Some(HostState::Ready { since, .. }), Some(departure)) => *since > departure.at,
-        _ => false,
-    }
-}
-
-/// When the last containers of a Pod that was deleted by force will have stopped, if that is known to take time: their
-/// kubelet has to know first, and does not while its Node is not Ready.
-fn stopped_at(case: Case<'_>, proof: Reason) -> Option<Moment> {
-    let departure =
-        case.world.pods().departure(&case.endpoint.pod_uid).filter(|_| rests_on_kubelet(proof))?;
-    let known_at = match case.host {
-        Some(HostState::Ready { since, .. }) => departure.at.max(*since),
-        _ => departure.at,
-    };
-    (!departure.stops_within.is_zero()).then(|| known_at + departure.stops_within)
 }
 
 /// A Node is called Ready for a while after its kubelet was heard last. A kubelet that has stopped what the API server

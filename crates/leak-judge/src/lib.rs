@@ -64,14 +64,14 @@ pub use owner::{AddressCase, AddressOwner, Owner, Settlement};
 pub use plan::{AddressPlan, EndpointPlan, Held, NetworkPlan, NetworkWrite, Plan, is_report_only, plan};
 pub use report::{Action, AddressAction, AddressRow, Fate, NetworkRow, PodRow, Remark, Reporter, Row};
 pub use sightings::{Sightings, Stretch};
-pub use suspects::{Suspects, Suspicion};
+pub use suspects::Suspects;
 pub use treatment::{TREATMENT_ANNOTATION, Treatment, Treatments};
 pub use uid::Uid;
 pub use verdict::{Finding, Reason, Verdict};
 pub use world::{
-    AddressSpace, Bits, BootAge, Boots, Claims, Coverage, Endpoint, EndpointId, Endpoints, Life, Namespaces,
-    NetworkId, NetworkLookup, NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef, Observation,
-    Parked, PodRecord, Pods, Pulses, Reservations, Rise, Slot, Source, Version, World,
+    AddressSpace, Bits, BootAge, Boots, Claims, Coverage, Departure, Endpoint, EndpointId, Endpoints, Life,
+    Namespaces, NetworkId, NetworkLookup, NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef,
+    Observation, Parked, PodRecord, Pods, Pulses, Reservations, Rise, Slot, Source, Version, World,
 };
 
 /// The annotation of a network that names, separated by commas, the uids of endpoints whose addresses were

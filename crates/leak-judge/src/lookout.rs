@@ -26,7 +26,7 @@ impl Lookout {
     pub fn audit(&mut self, world: &mut World, rules: &Rules, now: Moment) -> Audit {
         world.take_news();
         let audit = judge(world, &self.suspects, rules, now);
-        self.suspects.update(&audit.judgements, world);
+        self.suspects.update(&audit.judgements, world, now);
         self.has_audited = world.coverage().allows_verdicts();
         let doubtful = audit.judgements.iter().copied().filter(is_doubtful).collect();
         self.doubtful = Audit { judgements: doubtful, hosts: audit.hosts.clone() };
@@ -48,7 +48,7 @@ impl Lookout {
         slots.sort_unstable();
         slots.dedup();
         let mut judgements = judge_some(world, &hosts, slots.into_iter(), &self.suspects, (rules, now));
-        self.suspects.update(&judgements, world);
+        self.suspects.update(&judgements, world, now);
         judgements.retain(is_doubtful);
         self.doubtful = Audit { judgements, hosts };
     }

@@ -41,15 +41,8 @@ impl SinglePass {
     /// Nothing is written, but it is reckoned as if it was.
     pub(super) fn would_go(&mut self, endpoint: &EndpointPlan) {
         let EndpointPlan { slot, finding, .. } = *endpoint;
-        let judgement = Judgement {
-            slot,
-            proof: finding,
-            suspicion: None,
-            ripe_at: None,
-            heard_since: None,
-            is_unasked: false,
-            finding,
-        };
+        let judgement =
+            Judgement { slot, proof: finding, ripe_at: None, heard_since: None, is_unasked: false, finding };
         self.would_be_gone.push((endpoint.uid.clone(), judgement));
     }
 

@@ -176,7 +176,7 @@ impl Cluster {
 
     fn audit(&mut self) -> leak_judge::Audit {
         let audit = judge(&self.world, &self.suspects, &self.rules, self.now);
-        self.suspects.update(&audit.judgements, &self.world);
+        self.suspects.update(&audit.judgements, &self.world, self.now);
         if audit.judgements.iter().any(|judgement| judgement.is_unasked) {
             self.answer(&audit.judgements);
             return self.audit();
