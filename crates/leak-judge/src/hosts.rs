@@ -66,33 +66,20 @@ impl Hosts {
     /// Looks at every host once.
     pub fn survey(world: &World) -> Self {
         let links = Links::new(world.nodes());
-        let mut inhabited = HashSet::new();
-        let mut linked: HashMap<Arc<str>, Option<Arc<str>>> = HashMap::new();
-        for (_, endpoint) in world.endpoints().iter() {
-            let node = match linked.get(&endpoint.host) {
-                Some(node) => node,
-                None => {
-                    linked.entry(Arc::clone(&endpoint.host)).or_insert_with_key(|host| links.node_of(host))
-                }
-            };
-            if node.is_none() && has_living_pod(endpoint, world) {
-                inhabited.insert(Arc::clone(&endpoint.host));
-            }
-        }
+        let linked: Linked =
+            world.endpoints().hosts().map(|host| (Arc::clone(host), links.node_of(host))).collect();
         // Nearly always every host is a Node, and who does not answer is nobody else.
         let is_all_linked = linked.values().all(Option::is_some);
         let silent = if is_all_linked { None } else { silent_stranger(world, &linked) };
-        let states = linked
-            .iter()
-            .map(|(host, node)| {
-                let state = match node {
-                    Some(node) => node_state(world.nodes(), node),
-                    None => unlinked_state(host, inhabited.contains(host), &links, silent.as_ref()),
-                };
-                (Arc::clone(host), state)
-            })
-            .collect();
-        Self { states }
+        let inhabited = if is_all_linked { HashSet::new() } else { inhabited(world, &linked) };
+        let state = |(host, node): (Arc<str>, Option<Arc<str>>)| {
+            let state = match &node {
+                Some(node) => node_state(world.nodes(), node),
+                None => unlinked_state(&host, inhabited.contains(&*host), &links, silent.as_ref()),
+            };
+            (host, state)
+        };
+        Self { states: linked.into_iter().map(state).collect() }
     }
 
     /// Whether a host was known to be that of a Node when they were surveyed.
@@ -110,6 +97,9 @@ impl Hosts {
         self.states.get(host)
     }
 }
+
+/// The Node of each host; `None` for those that name none.
+type Linked = HashMap<Arc<str>, Option<Arc<str>>>;
 
 /// The names by which Nodes are known.
 struct Links<'a> {
@@ -172,6 +162,15 @@ fn short(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 
+/// The hosts that name no Node, and have a living Pod.
+fn inhabited<'a>(world: &'a World, linked: &Linked) -> HashSet<&'a str> {
+    let is_unlinked = |host: &Arc<str>| linked.get(host).is_none_or(Option::is_none);
+    let endpoints = world.endpoints().iter().map(|(_, endpoint)| endpoint);
+    let inhabiting =
+        endpoints.filter(|endpoint| is_unlinked(&endpoint.host) && has_living_pod(endpoint, world));
+    inhabiting.map(|endpoint| &*endpoint.host).collect()
+}
+
 fn has_living_pod(endpoint: &Endpoint, world: &World) -> bool {
     let life = world.pods().life(&endpoint.pod_uid).filter(|_| !endpoint.pod_uid.is_empty());
     life.is_some_and(|life| !life.is_finished())
@@ -195,7 +194,7 @@ impl Convention {
 }
 
 /// A Node that does not answer and may call itself anything, if there is one.
-fn silent_stranger(world: &World, linked: &HashMap<Arc<str>, Option<Arc<str>>>) -> Option<Arc<str>> {
+fn silent_stranger(world: &World, linked: &Linked) -> Option<Arc<str>> {
     let is_silent = |node: &&NodeRecord| node.ready_since.is_none() && !node.is_out_of_service;
     let mut silent = world.nodes().iter().filter(is_silent).peekable();
     silent.peek()?;

@@ -111,7 +111,9 @@ pub(crate) fn judge_some(
         let finding = if is_ripe { proof } else { Finding::new(Verdict::Unknown, unripe(proof.reason)) };
         Some(Judgement { slot, proof, ripe_at: Some(ripe_at), heard_since, is_unasked, finding })
     };
-    slots.filter_map(judgement).collect()
+    let mut judgements = Vec::with_capacity(slots.size_hint().1.unwrap_or_default());
+    judgements.extend(slots.filter_map(judgement));
+    judgements
 }
 
 impl Audit {

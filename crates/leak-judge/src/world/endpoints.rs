@@ -1,6 +1,6 @@
 //! The endpoints of both groups, with their claims.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use danm_api::ApiGroup;
 use hashbrown::{HashMap, HashSet};
@@ -27,6 +27,8 @@ pub struct Endpoints {
     by_id: HashMap<EndpointId, Slot>,
     uids: HashSet<Uid>,
     by_pod: HashMap<Uid, Slots>,
+    /// The hosts they name, and how many do.
+    hosts: HashMap<Arc<str>, usize>,
     /// Those that were followed by another of the same interface in a later sandbox.
     followed: HashSet<Slot>,
     claims: Claims,
@@ -109,6 +111,11 @@ impl Endpoints {
         self.followed.iter().copied()
     }
 
+    /// The hosts they name.
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.hosts.keys()
+    }
+
     /// Who claims which address.
     pub fn claims(&self) -> &Claims {
         &self.claims
@@ -152,6 +159,10 @@ impl Endpoints {
             remove_from(&mut self.by_pod, &before.pod_uid, slot);
             add_to(&mut self.by_pod, &endpoint.pod_uid, slot);
         }
+        if before.host != endpoint.host {
+            forget_host(&mut self.hosts, &before.host);
+            note_host(&mut self.hosts, &endpoint.host);
+        }
         self.claims.remove(before, slot);
         self.claims.add(&endpoint, slot);
         *before = endpoint;
@@ -175,6 +186,7 @@ impl Endpoints {
             self.uids.remove(&endpoint.uid);
             self.followed.remove(&slot);
             remove_from(&mut self.by_pod, &endpoint.pod_uid, slot);
+            forget_host(&mut self.hosts, &endpoint.host);
             self.claims.remove(&endpoint, slot);
             self.free.push(slot);
             rivals.extend(endpoint.held().flat_map(|address| self.claims.of(&endpoint.network, address)));
@@ -219,6 +231,7 @@ impl Endpoints {
         self.claims.add(&endpoint, slot);
         self.uids.insert(endpoint.uid.clone());
         add_to(&mut self.by_pod, &endpoint.pod_uid, slot);
+        note_host(&mut self.hosts, &endpoint.host);
         self.is_seen(id.group, slot);
         *self.slots.get_mut(slot.index())? = Some(endpoint);
         self.by_id.insert(id, slot);
@@ -248,6 +261,19 @@ impl Endpoints {
     fn is_seen(&mut self, group: ApiGroup, slot: Slot) {
         if let Some(stale) = self.stale.get_mut(&group).and_then(|stale| stale.get_mut(slot.index())) {
             *stale = false;
+        }
+    }
+}
+
+fn note_host(hosts: &mut HashMap<Arc<str>, usize>, host: &Arc<str>) {
+    *hosts.entry(Arc::clone(host)).or_insert(0) += 1;
+}
+
+fn forget_host(hosts: &mut HashMap<Arc<str>, usize>, host: &Arc<str>) {
+    if let Some(endpoints) = hosts.get_mut(host) {
+        *endpoints -= 1;
+        if *endpoints == 0 {
+            hosts.remove(host);
         }
     }
 }
