@@ -26,11 +26,10 @@ impl Evidence for PodEvidence {
                 Life::Terminating => Some(Finding::new(Verdict::Live, Reason::PodTerminating)),
             };
         }
-        let same_name = pod_of_that_name(case)?;
         if case.endpoint.pod_uid.is_empty() {
-            return Some(Finding::new(Verdict::Live, Reason::SameNamePod));
+            return pod_of_that_name(case).map(|_| Finding::new(Verdict::Live, Reason::SameNamePod));
         }
-        same_name.is_mirror.then_some(Finding::new(Verdict::Live, Reason::MirrorPod))
+        is_mirror(case).then_some(Finding::new(Verdict::Live, Reason::MirrorPod))
     }
 
     fn describe(&self, case: Case<'_>) -> Option<String> {
@@ -62,7 +61,7 @@ fn pod_of_that_name(case: Case<'_>) -> Option<&PodRecord> {
 }
 
 fn is_mirror(case: Case<'_>) -> bool {
-    pod_of_that_name(case).is_some_and(|pod| pod.is_mirror)
+    case.world.pods().mirror(&case.endpoint.id.namespace, &case.endpoint.pod).is_some()
 }
 
 /// The Node that the endpoint's Pod was bound to, if there is no such Node and the host is none either. A Pod is bound

@@ -55,6 +55,8 @@ impl Life {
 pub struct Pods {
     namespaces: HashMap<Arc<str>, HashMap<Box<str>, PodRecord>>,
     lives: HashMap<Uid, Life>,
+    /// The namespaces in which a mirror was ever seen: those of the control plane.
+    mirrored: HashSet<Arc<str>>,
     /// While they are being listed anew, those not seen again yet.
     stale: HashSet<Uid>,
     gone: Tombstones,
@@ -86,6 +88,12 @@ impl Pods {
     /// The Pod of this name.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&PodRecord> {
         self.namespaces.get(namespace)?.get(name)
+    }
+
+    /// The mirror Pod of this name. Nearly every namespace has none.
+    pub fn mirror(&self, namespace: &str, name: &str) -> Option<&PodRecord> {
+        let pod = if self.mirrored.contains(namespace) { self.get(namespace, name) } else { None };
+        pod.filter(|pod| pod.is_mirror)
     }
 
     /// How far the Pod with this uid has got, under whatever name.
@@ -151,6 +159,9 @@ impl Pods {
         };
         self.departures.forget(&record.uid);
         let life = life(pod);
+        if record.is_mirror {
+            self.mirrored.insert(names.get(namespace));
+        }
         let is_news = self.lives.insert(record.uid.clone(), life) != Some(life);
         let before = self.namespaces.entry(names.get(namespace)).or_default().insert(name.into(), record);
         let before = before.filter(|before| before.uid != uid(pod));
