@@ -10,6 +10,7 @@ mod crash;
 mod definitions;
 mod failover;
 mod incidents;
+mod network;
 mod node_loss;
 mod pass;
 mod program;

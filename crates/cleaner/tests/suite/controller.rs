@@ -2,33 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use danm_api::{ApiGroup, DanmKind, NetworkKind};
+use danm_api::DanmKind;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::{Cluster, objects};
 
 use crate::{
+    network::{bits, endpoint, network},
     running::{Running, eventually},
     shapes,
 };
 
-const GROUP: ApiGroup = ApiGroup::DanmK8sIo;
 const GRACE: Duration = Duration::from_millis(100);
 const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
-
-fn network(set: &[u32]) -> Value {
-    objects::with_bits(objects::network(GROUP, NetworkKind::DanmNet, "ran", "n"), set)
-}
-
-fn endpoint(name: &str, pod: &str, address: &str) -> Value {
-    let endpoint = objects::endpoint(GROUP, "ran", name, pod, "n");
-    objects::with(endpoint, "/spec/Interface/Address", format!("{address}/24"))
-}
-
-async fn bits(cluster: &Cluster) -> Vec<u32> {
-    let network = cluster.get(&network(&[])).await.expect("it is there");
-    objects::set_bits(network["spec"]["Options"]["alloc"].as_str().expect("an array"))
-}
 
 /// A cluster with a Node, a network and Pods with an endpoint each: `p5` at 10.0.0.5 and so on.
 async fn inhabited(cluster: &mut Cluster, numbers: &[u32]) {

@@ -6,37 +6,10 @@ use serde_json::{Value, json};
 use testkit::{AllocBits, BitIndex, Cluster, objects};
 
 use crate::{
+    network::{GROUP, bits, endpoint, network, pod, set},
     program::clean,
     running::{Running, eventually},
 };
-
-const GROUP: ApiGroup = ApiGroup::DanmK8sIo;
-
-fn named(name: &str, set: &[u32]) -> Value {
-    objects::with_bits(objects::network(GROUP, NetworkKind::DanmNet, "ran", name), set)
-}
-
-fn network(set: &[u32]) -> Value {
-    named("n", set)
-}
-
-fn endpoint(name: &str, pod: &str, address: &str) -> Value {
-    let endpoint = objects::endpoint(GROUP, "ran", name, pod, "n");
-    objects::with(endpoint, "/spec/Interface/Address", format!("{address}/24"))
-}
-
-fn pod(name: &str) -> Value {
-    objects::pod("ran", name, "node-a")
-}
-
-async fn bits(cluster: &Cluster) -> Vec<u32> {
-    let network = cluster.get(&network(&[])).await.expect("it is there");
-    objects::set_bits(network["spec"]["Options"]["alloc"].as_str().expect("an array"))
-}
-
-async fn set(cluster: &Cluster, bits: &[u32]) {
-    cluster.patch(&network(&[]), &json!({"spec": {"Options": {"alloc": objects::alloc(bits)}}})).await;
-}
 
 async fn ready(cluster: &mut Cluster, node: &str) {
     cluster.create([objects::node("node-a", node), network(&[5, 6])]).await;

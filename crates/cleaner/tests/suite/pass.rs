@@ -11,15 +11,10 @@ use testkit::{Cluster, Gate, objects};
 use tokio::{io::AsyncReadExt, task::JoinHandle};
 
 use crate::{
+    network::{GROUP, network},
     program::{clean, program, run},
     shapes,
 };
-
-const GROUP: ApiGroup = ApiGroup::DanmK8sIo;
-
-fn network(set: &[u32]) -> Value {
-    objects::with_bits(objects::network(GROUP, NetworkKind::DanmNet, "ran", "n"), set)
-}
 
 fn dead(number: usize) -> Value {
     let name = format!("dead-{number}");

@@ -12,6 +12,7 @@ mod failover;
 mod faults;
 mod guide;
 mod incidents;
+mod network;
 mod pass;
 mod program;
 mod report;

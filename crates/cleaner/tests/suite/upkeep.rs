@@ -1,42 +1,19 @@
 //! The upkeep of address books: what does not agree is told, and mended where that is safe.
 
-use danm_api::{ApiGroup, DanmKind, NetworkKind};
+use danm_api::DanmKind;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::{Cluster, Gate, objects};
 
 use crate::{
+    network::{bits, endpoint, network, pod, set},
     program::clean,
     running::{Running, eventually},
 };
 
-const GROUP: ApiGroup = ApiGroup::DanmK8sIo;
-
 /// Orphans are released soon, and looked for all the time.
 const RELEASE: [&str; 8] =
     ["--leader-elect", "false", "--orphans", "release", "--orphan-grace", "1s", "--audit-interval", "200ms"];
-
-fn network(set: &[u32]) -> Value {
-    objects::with_bits(objects::network(GROUP, NetworkKind::DanmNet, "ran", "n"), set)
-}
-
-fn pod(name: &str) -> Value {
-    objects::pod("ran", name, "node-a")
-}
-
-fn endpoint(name: &str, pod: &str, address: &str) -> Value {
-    let endpoint = objects::endpoint(GROUP, "ran", name, pod, "n");
-    objects::with(endpoint, "/spec/Interface/Address", format!("{address}/24"))
-}
-
-async fn bits(cluster: &Cluster) -> Vec<u32> {
-    let network = cluster.get(&network(&[])).await.expect("it is there");
-    objects::set_bits(network["spec"]["Options"]["alloc"].as_str().expect("an array"))
-}
-
-async fn set(cluster: &Cluster, bits: &[u32]) {
-    cluster.patch(&network(&[]), &json!({"spec": {"Options": {"alloc": objects::alloc(bits)}}})).await;
-}
 
 /// A cluster with a living Pod at 10.0.0.5 and a network with these bits.
 async fn inhabited(cluster: &mut Cluster, set: &[u32]) {

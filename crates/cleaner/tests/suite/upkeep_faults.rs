@@ -2,44 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use danm_api::{ApiGroup, DanmKind, NetworkKind};
+use danm_api::DanmKind;
 use http::Method;
 use sandbox::{Effect, Fault, Match, Times};
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::{Cluster, objects};
 
 use crate::{
+    network::{bits, endpoint, network, pod, set},
     program::clean,
     running::{Running, eventually},
 };
 
-const GROUP: ApiGroup = ApiGroup::DanmK8sIo;
-
 const OFTEN: [&str; 2] = ["--audit-interval", "200ms"];
 
 const RELEASE: [&str; 4] = ["--orphans", "release", "--orphan-grace", "1s"];
-
-fn network(set: &[u32]) -> Value {
-    objects::with_bits(objects::network(GROUP, NetworkKind::DanmNet, "ran", "n"), set)
-}
-
-fn pod(name: &str) -> Value {
-    objects::pod("ran", name, "node-a")
-}
-
-fn endpoint(name: &str, pod: &str, address: &str) -> Value {
-    let endpoint = objects::endpoint(GROUP, "ran", name, pod, "n");
-    objects::with(endpoint, "/spec/Interface/Address", format!("{address}/24"))
-}
-
-async fn bits(cluster: &Cluster) -> Vec<u32> {
-    let network = cluster.get(&network(&[])).await.expect("it is there");
-    objects::set_bits(network["spec"]["Options"]["alloc"].as_str().expect("an array"))
-}
-
-async fn set(cluster: &Cluster, bits: &[u32]) {
-    cluster.patch(&network(&[]), &json!({"spec": {"Options": {"alloc": objects::alloc(bits)}}})).await;
-}
 
 /// A cluster with a living Pod at 10.0.0.5 and a network with these bits.
 async fn inhabited(set: &[u32]) -> Cluster {
