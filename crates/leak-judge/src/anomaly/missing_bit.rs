@@ -63,6 +63,10 @@ fn obstacle(book: AddressBook<'_>, address: IpAddr, endpoint: &Endpoint) -> Opti
     if let Some(wish) = book.record.treatment.into_iter().chain(namespace).find_map(Treatment::forbids) {
         return Some(wish);
     }
+    // Whoever may write endpoints in a namespace could fill a network that is not for it.
+    if !book.record.allows(&endpoint.id.namespace) {
+        return Some(format!("its AllowedTenants do not name namespace {}", endpoint.id.namespace));
+    }
     if book.record.released.contains(&endpoint.uid) {
         return Some("the network records that it was given back, though its holder lives".to_owned());
     }

@@ -29,6 +29,8 @@ pub struct NetworkRecord {
     pub released: Vec<Uid>,
     /// How its annotation says that its allocations are to be treated.
     pub treatment: Option<Treatment>,
+    /// The namespaces that may use it; empty if all may.
+    pub allowed_tenants: Vec<String>,
     /// Bytes of the object as JSON, roughly.
     pub bytes: usize,
     /// Bytes of its annotations, without ours.
@@ -113,11 +115,17 @@ impl NetworkRecord {
             created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
             released: released(&object),
             treatment: Treatment::read(metadata.annotations.as_ref()),
+            allowed_tenants: object.spec.allowed_tenants.clone().unwrap_or_default(),
             net6: options.net6.as_deref().and_then(|net6| net6.parse().ok()),
             spaces: Family::ALL.map(|family| AddressSpace::read(family, &options, now)),
             annotation_bytes: annotation_bytes(&object),
             bytes: size_of_json(object),
         })
+    }
+
+    /// Whether Pods of a namespace may use it.
+    pub fn allows(&self, namespace: &str) -> bool {
+        self.allowed_tenants.is_empty() || self.allowed_tenants.iter().any(|allowed| allowed == namespace)
     }
 
     /// One of its families.

@@ -437,9 +437,12 @@ fn no_bit_is_set_for_a_pod_that_is_not_there_by_its_uid() {
 fn no_bit_is_set_that_is_not_surely_danms_and_the_endpoints() {
     let endpoint = || ep("e", "p", "10.0.0.5/24");
     let gateway = with(net("n", &[]), "/spec/Options/routes", json!({"10.99.0.0/16": "10.0.0.5"}));
+    let allowing = |tenants: Value| with(net("n", &[]), "/spec/AllowedTenants", tenants);
+    assert_eq!(missing(allowing(json!(["ran"])), endpoint()).mended(&RULES), Some(vec![5]));
     let released = json!({"danm.io/cleaner-released": uid(&format!("{GROUP}/DanmEp/ran/e"))});
     let told = [
         ("a gateway", gateway, endpoint()),
+        ("a network for others", allowing(json!(["core", "oss"])), endpoint()),
         ("a record of its release", with(net("n", &[]), "/metadata/annotations", released), endpoint()),
         (
             "a younger network",
