@@ -1,7 +1,7 @@
 //! What did not work, and how long it is left alone before it is tried again: each object for itself, so that
 //! none holds up another.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use danm_api::ApiGroup;
 use leak_judge::{EndpointId, Moment, NetworkId, Version};
@@ -9,7 +9,7 @@ use leak_judge::{EndpointId, Moment, NetworkId, Version};
 use crate::{ApiError, Failure};
 
 /// What a request was about.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     /// A write to a network.
     Network(NetworkId),
@@ -34,10 +34,10 @@ pub struct Setback {
     pub failures: u32,
 }
 
-/// All of them.
+/// All of them, in the order of what they are about: that in which people read them.
 #[derive(Debug, Default)]
 pub struct Setbacks {
-    by_target: HashMap<Target, Setback>,
+    by_target: BTreeMap<Target, Setback>,
 }
 
 /// How long an object that is known to be newer than what was seen of it is waited for: longer than it takes
