@@ -17,6 +17,8 @@ const NODES: usize = 1_000;
 const NAMESPACES: usize = 100;
 /// Networks of /20, three a namespace.
 const NETWORKS: usize = 300;
+/// Addresses in use in each of the two networks that the Pods of a namespace are in.
+const IN_USE: usize = PODS / NAMESPACES;
 const MEGABYTES: f64 = 300.0;
 
 /// Measures: all that lives is in the sandbox, and the process is up until it has looked at everything.
@@ -90,7 +92,9 @@ fn pod(number: usize) -> Value {
 
 fn network(number: usize) -> Value {
     let mut bits = AllocBits::clear(4096);
-    (0..=1000).chain([4095]).for_each(|bit| bits.set(BitIndex(bit)));
+    let in_use = if number < NAMESPACES * ENDPOINTS_PER_POD { IN_USE } else { 0 };
+    let in_use = u32::try_from(in_use).expect("fits");
+    (0..=in_use).chain([4095]).for_each(|bit| bits.set(BitIndex(bit)));
     let network = objects::network(GROUP, NetworkKind::DanmNet, &namespace(number), &format!("net-{number}"));
     let network = objects::with(network, "/spec/Options/cidr", "10.0.0.0/20");
     objects::with(network, "/spec/Options/alloc", bits.encode())
@@ -99,7 +103,7 @@ fn network(number: usize) -> Value {
 fn endpoint(number: usize) -> Value {
     let pod = number / ENDPOINTS_PER_POD;
     let network = pod % NAMESPACES + NAMESPACES * (number % ENDPOINTS_PER_POD);
-    let bit = 1 + (pod / NAMESPACES) % 1000;
+    let bit = 1 + pod / NAMESPACES;
     let name = objects::uid(&format!("endpoint {number}"));
     let endpoint =
         objects::endpoint(GROUP, &namespace(pod), &name, &pod_name(pod), &format!("net-{network}"));
