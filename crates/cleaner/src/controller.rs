@@ -10,6 +10,7 @@ mod silence;
 
 use std::{sync::Arc, time::Duration};
 
+use cluster_feed::CORE;
 use futures::{Stream, StreamExt, stream};
 use jiff::Timestamp;
 use kube::Client;
@@ -30,7 +31,7 @@ use self::{
 };
 use crate::{
     Clock, Config, Input, Lead, Passage, SystemClock, Told, cleaner::Cleaner, config::ReportTarget,
-    discovery::discovered, feed::CORE, kube_api_server::KubeApiServer, report::Report,
+    discovery::discovered, kube_api_server::KubeApiServer, report::Report,
 };
 
 /// The name under which Events are published.

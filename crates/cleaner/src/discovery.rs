@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use cluster_feed::{CORE, QUEUE, Watches, sources};
 use danm_api::{ApiType, Node};
 use futures::{Stream, stream};
 use kube::{Api, Client, api::ListParams};
@@ -19,7 +20,6 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::feed::{CORE, QUEUE, Watches, sources};
 
 /// How soon a new definition is noticed.
 const INTERVAL: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 //! ```text
 //!   Cli ──> Config ──> run ──> once | controller (Lease, probes, metrics, Events)
 //!                                    │ Input                       ^ Told
-//!            watches (feed.rs) ──────┤                             │
+//!            watches (cluster-feed) ─┤                             │
 //!                                    v                             │
 //!                                 cleaner: judge, plan (leak-judge decides)
 //!                                    │  ^
@@ -25,7 +25,6 @@ mod config;
 mod confirm;
 mod controller;
 mod discovery;
-mod feed;
 mod input;
 mod kube_api_server;
 mod mend;

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 
 use anyhow::{Context, bail, ensure};
+use cluster_feed::{observations, sources};
 use danm_api::{ApiGroup, ApiType, DanmKind};
 use futures::StreamExt;
 use kube::Client;
@@ -13,7 +14,6 @@ use crate::{
     Cleaner, Config, Input, Passage, Summary, SystemClock,
     cleaner::Told,
     config::ReportTarget,
-    feed::{observations, sources},
     kube_api_server::KubeApiServer,
     report::Report,
 };

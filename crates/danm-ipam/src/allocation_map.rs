@@ -3,12 +3,16 @@
 //!
 //! Work and memory grow with the number of runs and the words of the array, never with the addresses.
 
-use std::ops::RangeInclusive;
+use std::{fmt, ops::RangeInclusive};
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::{AllocBits, BitIndex, Pool, Reservation};
 
-/// The state of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The state of an address. The codes are part of the format of Showalloc's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum State {
     /// The first address of the subnet.
     NetworkAddress,
@@ -105,6 +109,54 @@ impl<H> Run<H> {
     /// Number of addresses.
     pub fn size(&self) -> u64 {
         u64::from(self.last.0 - self.first.0) + 1
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::NetworkAddress,
+        Self::Broadcast,
+        Self::Gateway,
+        Self::OutsidePool,
+        Self::Free,
+        Self::Allocated,
+        Self::Leaked,
+        Self::Conflict,
+        Self::MissingBit,
+    ];
+
+    /// Its code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NetworkAddress => "network-address",
+            Self::Broadcast => "broadcast",
+            Self::Gateway => "gateway",
+            Self::OutsidePool => "outside-pool",
+            Self::Free => "free",
+            Self::Allocated => "allocated",
+            Self::Leaked => "leaked",
+            Self::Conflict => "conflict",
+            Self::MissingBit => "missing-bit",
+        }
+    }
+
+    /// Whether somebody has to look at such an address.
+    pub const fn is_problem(self) -> bool {
+        matches!(self, Self::Leaked | Self::Conflict | Self::MissingBit)
+    }
+
+    /// Whether such an address is taken, rightly or not.
+    pub const fn is_taken(self) -> bool {
+        matches!(self, Self::Allocated) || self.is_problem()
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
     }
 }
 

@@ -10,16 +10,20 @@ use std::{
 
 use danm_api::{ApiGroup, NetworkOptions};
 use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::{AllocBits, AllocError, BitIndex, MAX_BITS, parse_interface_address};
 
 /// An address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub enum Family {
     /// IPv4: `alloc` over `cidr`.
+    #[serde(rename = "IPv4")]
     Ipv4,
     /// IPv6: `alloc6` over `allocation_pool_v6.cidr`.
+    #[serde(rename = "IPv6")]
     Ipv6,
 }
 

@@ -43,14 +43,14 @@ struct Watch<K> {
     is_lost: bool,
 }
 
-/// Lists and then watches all objects of a kind, for ever. Lists are consistent reads; one that breaks off is
+/// Lists and then watches the selected objects of a kind, for ever. Lists are consistent reads; one that breaks off is
 /// begun anew.
-pub fn watch<K>(api: Api<K>) -> impl Stream<Item = Result<Change<K>, WatchFailure>> + Send
+pub fn watch<K>(api: Api<K>, selection: Config) -> impl Stream<Item = Result<Change<K>, WatchFailure>> + Send
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let begin = move || Watch {
-        events: watcher(api.clone(), Config::default().timeout(WATCH_SECONDS)).default_backoff().boxed(),
+        events: watcher(api.clone(), selection.clone().timeout(WATCH_SECONDS)).default_backoff().boxed(),
         failures: 0,
         is_lost: false,
     };

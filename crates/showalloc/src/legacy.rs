@@ -1,0 +1,1 @@
+//! The spelling of the reference.

@@ -1,0 +1,5 @@
+//! `showalloc` and `kubectl danm`: which addresses of a network are free, reserved or allocated, and to whom.
+
+pub mod document;
+pub mod legacy;
+pub mod view;

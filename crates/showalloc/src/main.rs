@@ -1,0 +1,3 @@
+//! The program `showalloc`, also named `kubectl-danm`.
+
+fn main() {}
