@@ -197,14 +197,6 @@ impl<'a> Reporter<'a> {
     }
 
     fn row(&self, endpoint: &Endpoint, finding: Finding, action: Action) -> Row {
-        let case = Case::new(endpoint, self.world, self.hosts, self.rules);
-        let of_machine = usize::from(finding.verdict == Verdict::Live);
-        let mut evidence: Vec<String> = EVIDENCE
-            .iter()
-            .take(EVIDENCE.len() - of_machine)
-            .filter_map(|evidence| evidence.describe(case))
-            .collect();
-        evidence.extend(endpoint.problem.as_deref().map(str::to_owned));
         Row {
             group: endpoint.id.group.name(),
             namespace: endpoint.id.namespace.to_string(),
@@ -224,10 +216,19 @@ impl<'a> Reporter<'a> {
             addresses: self.kept_addresses(endpoint),
             verdict: finding.verdict,
             reason: finding.reason,
-            evidence,
+            evidence: self.evidence(endpoint, finding.verdict),
             action,
             error: None,
         }
+    }
+
+    /// What was seen of an endpoint, for people. Of one that lives it is its Pod that counts, not its machine.
+    pub fn evidence(&self, endpoint: &Endpoint, verdict: Verdict) -> Vec<String> {
+        let case = Case::new(endpoint, self.world, self.hosts, self.rules);
+        let of_machine = usize::from(verdict == Verdict::Live);
+        let told = EVIDENCE.iter().take(EVIDENCE.len() - of_machine);
+        let told = told.filter_map(|evidence| evidence.describe(case));
+        told.chain(endpoint.problem.as_deref().map(str::to_owned)).collect()
     }
 
     fn kept_addresses(&self, endpoint: &Endpoint) -> Vec<AddressRow> {

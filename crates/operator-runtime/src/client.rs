@@ -20,6 +20,27 @@ pub struct ConnectArgs {
     pub context: Option<String>,
 }
 
+/// What may be said besides, in place of what the kubeconfig file says.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// The entry of the file's clusters.
+    pub cluster: Option<String>,
+    /// The entry of the file's users.
+    pub user: Option<String>,
+    /// The URL of the API server.
+    pub server: Option<String>,
+    /// The name that the server's certificate has to be for.
+    pub tls_server_name: Option<String>,
+    /// Whether its certificate is not looked at.
+    pub skip_tls_verify: bool,
+    /// A bearer token.
+    pub token: Option<String>,
+    /// The user to act as.
+    pub impersonate: Option<String>,
+    /// The groups to act as.
+    pub impersonate_groups: Vec<String>,
+}
+
 /// Why there is no client.
 #[derive(Debug, Error)]
 pub enum ConnectError {
@@ -34,6 +55,14 @@ pub enum ConnectError {
     /// No file was named, and nothing was found in the usual places.
     #[error("found no way to an API server: {0}; name a file with --kubeconfig")]
     NotFound(String),
+    /// The URL of the server is none.
+    #[error("{url:?} is no URL of an API server: {reason}")]
+    Server {
+        /// What was said.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// What was found cannot be made a client.
     #[error("cannot connect to {server}: {reason}")]
     Client {
@@ -53,9 +82,40 @@ const READ_TIMEOUT: Duration = Duration::from_secs(90);
 /// Makes a client. Nothing is sent to the server yet. The client tells of refused requests instead of trying them
 /// again, for minutes and without a word, as that of kube does by itself; see [`Throttle`](crate::Throttle).
 pub async fn connect(args: &ConnectArgs) -> Result<Client, ConnectError> {
-    let mut config = config(args).await?;
+    connect_with(args, &Overrides::default()).await
+}
+
+/// The same for programs that let people say more.
+pub async fn connect_with(args: &ConnectArgs, overrides: &Overrides) -> Result<Client, ConnectError> {
+    let mut config = config(args, overrides).await?;
     config.default_retry = false;
+    overrides.apply(&mut config)?;
     client(config)
+}
+
+impl Overrides {
+    fn apply(&self, config: &mut Config) -> Result<(), ConnectError> {
+        if let Some(url) = &self.server {
+            let reason = |error: http::uri::InvalidUri| error.to_string();
+            config.cluster_url = url
+                .parse()
+                .map_err(|error| ConnectError::Server { url: url.clone(), reason: reason(error) })?;
+        }
+        if self.tls_server_name.is_some() {
+            config.tls_server_name.clone_from(&self.tls_server_name);
+        }
+        config.accept_invalid_certs |= self.skip_tls_verify;
+        if let Some(token) = &self.token {
+            config.auth_info.token = Some(token.clone().into());
+        }
+        if self.impersonate.is_some() {
+            config.auth_info.impersonate.clone_from(&self.impersonate);
+        }
+        if !self.impersonate_groups.is_empty() {
+            config.auth_info.impersonate_groups = Some(self.impersonate_groups.clone());
+        }
+        Ok(())
+    }
 }
 
 fn client(mut config: Config) -> Result<Client, ConnectError> {
@@ -67,15 +127,17 @@ fn client(mut config: Config) -> Result<Client, ConnectError> {
     Client::try_from(config).map_err(|error| ConnectError::Client { server, reason: describe(&error) })
 }
 
-async fn config(args: &ConnectArgs) -> Result<Config, ConnectError> {
-    let options = KubeConfigOptions { context: args.context.clone(), ..KubeConfigOptions::default() };
+async fn config(args: &ConnectArgs, overrides: &Overrides) -> Result<Config, ConnectError> {
+    let Overrides { cluster, user, .. } = overrides.clone();
+    let is_chosen = args.context.is_some() || cluster.is_some() || user.is_some();
+    let options = KubeConfigOptions { context: args.context.clone(), cluster, user };
     if let Some(path) = &args.kubeconfig {
         let unusable =
             |error: &dyn Error| ConnectError::Kubeconfig { path: path.clone(), reason: describe(error) };
         let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unusable(&error))?;
         return Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error));
     }
-    if args.context.is_some() {
+    if is_chosen {
         return Config::from_kubeconfig(&options)
             .await
             .map_err(|error| ConnectError::NotFound(describe(&error)));

@@ -27,7 +27,7 @@ mod throttle;
 mod watch;
 
 pub use admin::{Admin, AdminError, Inspect, serve};
-pub use client::{ConnectArgs, ConnectError, connect, describe};
+pub use client::{ConnectArgs, ConnectError, Overrides, connect, connect_with, describe};
 pub use discovery::served_kinds;
 pub use duration::parse_duration;
 pub use events::{EventKind, EventNote, EventPublisher};

@@ -139,3 +139,14 @@ impl AllocationMapList {
 pub fn utilisation(taken: u64, free: u64) -> f64 {
     if taken + free == 0 { 0.0 } else { taken as f64 / (taken + free) as f64 }
 }
+
+/// The address so many after another.
+pub fn address_after(address: IpAddr, offset: u64) -> IpAddr {
+    match address {
+        IpAddr::V4(base) => {
+            let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+            IpAddr::V4(u32::from(base).wrapping_add(offset).into())
+        }
+        IpAddr::V6(base) => IpAddr::V6(u128::from(base).wrapping_add(offset.into()).into()),
+    }
+}

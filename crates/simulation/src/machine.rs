@@ -1,6 +1,6 @@
 //! A machine: whether it has power, whether the API server reaches it, and what its kubelet is at.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, collections::BTreeSet, rc::Rc};
 
 use crate::{
     agenda::Millis,
@@ -27,6 +27,8 @@ pub struct Machine {
     pub incarnation: u32,
     /// The Pods its kubelet looks after.
     pub workers: Vec<Worker>,
+    /// The Pods whose containers have ended for good: on its disk, so that no start of it runs them again.
+    pub finished: BTreeSet<PodKey>,
     /// The version of the Lease that its kubelet renews, and when it did so last.
     pub lease: (u64, Millis),
     /// Which start of it this is.
@@ -73,6 +75,7 @@ impl Machine {
             era: 0,
             incarnation: 0,
             workers: Vec::new(),
+            finished: BTreeSet::new(),
             lease: (1, 0),
             boot: 0,
         }

@@ -72,6 +72,11 @@ impl World {
 async fn work_on(sim: Sim, pod: Pod, order: Rc<Cell<Order>>) {
     let mut pause = 500;
     while order.get() != Order::Stop {
+        if has_finished(&sim, &pod) {
+            tell_phase(&sim, &pod, Phase::Succeeded);
+            Changed::new(Rc::clone(&order), order.get()).await;
+            continue;
+        }
         let Some(plugin) = set_up(&sim, &pod).await else {
             sim.nap(pause).await;
             pause = (pause * 3).min(10_000);
@@ -81,22 +86,25 @@ async fn work_on(sim: Sim, pod: Pod, order: Rc<Cell<Order>>) {
             sim.world().truth.set_up(plugin.sandbox);
             tell_phase(&sim, &pod, Phase::Running);
             Changed::new(Rc::clone(&order), Order::Run).await;
+            if order.get() == Order::Finish {
+                sim.world().machines[pod.node.0].finished.insert(pod.key);
+            }
             let delay = { Millis::from(sim.world().chance.pick(10)) * 200 };
             sim.nap(delay).await;
         }
         tear_down(&sim, &plugin).await;
-        if order.get() == Order::Finish {
-            tell_phase(&sim, &pod, Phase::Succeeded);
-            while order.get() == Order::Finish {
-                Changed::new(Rc::clone(&order), Order::Finish).await;
-            }
-        } else if order.get() == Order::Restart {
+        if order.get() == Order::Restart {
             order.set(Order::Run);
         }
     }
     take_off(&sim, &pod).await;
     let machine = &mut sim.world().machines[pod.node.0];
     machine.workers.retain(|worker| worker.pod != pod.key);
+}
+
+/// Whether the containers of a Pod have ended for good. A kubelet knows that of its machine's disk, after a start too.
+fn has_finished(sim: &Sim, pod: &Pod) -> bool {
+    sim.world().machines[pod.node.0].finished.contains(&pod.key)
 }
 
 /// Sets up a sandbox; one that fails is torn down.

@@ -7,12 +7,14 @@ use cargo_metadata::{DependencyKind, Metadata};
 use super::{Problems, members};
 
 /// What each crate may use besides itself. For tests every crate may use `testkit` and `sandbox` too.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("danm-api", &[]),
     ("danm-ipam", &["danm-api"]),
     ("leak-judge", &["danm-api", "danm-ipam"]),
     ("operator-runtime", &["danm-api"]),
-    ("cleaner", &["danm-api", "leak-judge", "operator-runtime"]),
+    ("cluster-feed", &["danm-api", "leak-judge", "operator-runtime"]),
+    ("cleaner", &["danm-api", "leak-judge", "operator-runtime", "cluster-feed"]),
+    ("showalloc", &["danm-api", "danm-ipam", "leak-judge", "operator-runtime", "cluster-feed"]),
     ("sandbox", &["danm-api", "danm-ipam", "operator-runtime"]),
     ("testkit", &["danm-api", "danm-ipam", "sandbox"]),
     ("simulation", &["danm-api", "danm-ipam", "leak-judge", "cleaner"]),

@@ -1,0 +1,257 @@
+//! Reading a cluster: everything that a command needs, as far as this user may see it, and then what changes.
+//!
+//! Networks are read first; who is on them decides how much else has to be read. What may not be read in all namespaces
+//! is read in one, and what may not be read at all is told, once, in words.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use anyhow::{Context, bail, ensure};
+use cluster_feed::{Scope, Watches, sources};
+use danm_api::{ApiGroup, ApiType, DanmKind};
+use kube::Client;
+use leak_judge::{Moment, Observation, Source, Suspects, World};
+use operator_runtime::{describe, served_kinds};
+
+use crate::{
+    look::{Look, Sight},
+    target::Target,
+};
+
+/// What is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// The namespace, if not all.
+    pub namespace: Option<String>,
+    /// The networks; all of the namespace if none is named.
+    pub targets: Vec<Target>,
+    /// Labels that the networks have to have.
+    pub labels: Option<String>,
+    /// Whether everything is wanted whoever is on the networks.
+    pub is_about_everything: bool,
+}
+
+/// A cluster that is being read.
+pub struct Reading {
+    world: World,
+    watches: Watches,
+    sight: Sight,
+    suspects: Suspects,
+    begun: Instant,
+    /// The namespace to which a user is sent back who may not see all.
+    fallback: String,
+    /// The namespace whose networks were asked for, if not those of all.
+    namespace: Option<String>,
+    /// What cannot be read, and why.
+    unread: BTreeMap<Source, String>,
+    /// What was read of one namespace only.
+    narrowed: Vec<Source>,
+}
+
+// === impl Reading ===
+
+impl Reading {
+    /// Reads a cluster.
+    pub async fn begin(client: Client, wish: &Wish, fallback: &str) -> anyhow::Result<Self> {
+        let served = served_kinds(&client).await.map_err(|error| {
+            anyhow::anyhow!("cannot ask the API server what it serves: {}", describe(&error))
+        })?;
+        ensure!(
+            served.iter().any(|api| api.kind == DanmKind::DanmEp),
+            "the API server serves DanmEps neither in {} nor in {}: DANM is not installed here, or this is another cluster",
+            ApiGroup::DanmIo,
+            ApiGroup::DanmK8sIo,
+        );
+        let all: Vec<Source> = sources(&served).collect();
+        let mut reading = Self {
+            world: World::expecting(all.iter().copied()),
+            watches: Watches::new(client),
+            sight: Sight::default(),
+            suspects: Suspects::default(),
+            begun: Instant::now(),
+            fallback: fallback.to_owned(),
+            namespace: wish.namespace.clone(),
+            unread: BTreeMap::new(),
+            narrowed: Vec::new(),
+        };
+        let (networks, others): (Vec<Source>, Vec<Source>) =
+            all.into_iter().partition(|source| is_of_networks(*source));
+        reading.read(&networks, &wish.scope_of_networks()).await?;
+        let scope = reading.scope_of_others(wish);
+        reading.note_scope(&scope);
+        reading.read(&others, &scope).await?;
+        reading.fail_without_endpoints()?;
+        Ok(reading)
+    }
+
+    /// Everything that is known.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Looks at it.
+    pub fn look(&self) -> Look<'_> {
+        Look::at(&self.world, &self.sight, &self.suspects, self.now())
+    }
+
+    /// Looks at it, and remembers who looked dead.
+    pub fn look_and_remember<T>(&mut self, show: impl FnOnce(&Look<'_>) -> T) -> T {
+        let now = self.now();
+        let look = Look::at(&self.world, &self.sight, &self.suspects, now);
+        let shown = show(&look);
+        let judgements = look.judgements().to_vec();
+        self.suspects.update(&judgements, &self.world, now);
+        shown
+    }
+
+    /// Waits for something to change.
+    pub async fn changed(&mut self) -> anyhow::Result<()> {
+        let Some(observation) = self.watches.next().await else { bail!("nothing is being watched") };
+        let now = self.now();
+        self.world.observe(observation, now);
+        Ok(())
+    }
+
+    /// What this user may not see, in one sentence.
+    pub fn limits(&self) -> Option<String> {
+        let mut limits = Vec::new();
+        if !self.narrowed.is_empty() {
+            let kinds: Vec<String> = self.narrowed.iter().map(Source::to_string).collect();
+            limits.push(format!(
+                "of other namespaces than {} you may not see {}",
+                self.fallback,
+                kinds.join(", ")
+            ));
+        }
+        if let Some((_, reason)) = self.unread.first_key_value() {
+            let kinds: Vec<String> = self.unread.keys().map(Source::to_string).collect();
+            limits.push(format!("{} cannot be read ({reason})", kinds.join(", ")));
+        }
+        if !self.world.coverage().allows_verdicts() {
+            limits.push("so it is not known who lives, and nobody is suspected".to_owned());
+        }
+        (!limits.is_empty()).then(|| format!("note: {}", limits.join("; ")))
+    }
+
+    /// Where networks were looked for, in words.
+    pub fn place(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("in namespace {namespace}"),
+            None => "in any namespace".to_owned(),
+        }
+    }
+
+    /// The namespace whose networks were asked for, if not those of all.
+    pub fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
+    /// Why networks of a kind could not be read, if they could not.
+    pub fn unread_networks(&self) -> impl Iterator<Item = (ApiType, &str)> {
+        self.unread.iter().filter_map(|(source, reason)| match source {
+            Source::Danm(api) if is_of_networks(*source) => Some((*api, reason.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Reads some kinds; what cannot be read in all namespaces, in one.
+    async fn read(&mut self, sources: &[Source], scope: &Scope) -> anyhow::Result<()> {
+        sources.iter().for_each(|source| self.watches.begin_within(*source, scope.clone()));
+        let mut open = sources.to_vec();
+        while !open.is_empty() {
+            let observation = self.watches.next().await.context("the watches ended")?;
+            match &observation {
+                Observation::Unavailable(source, reason) if open.contains(source) => {
+                    let is_narrowed = self.narrowed.contains(source);
+                    if !is_narrowed && scope.namespace.is_none() && is_namespaced(*source) {
+                        self.narrow(*source, scope);
+                    } else {
+                        self.narrowed.retain(|narrowed| narrowed != source);
+                        self.unread.insert(*source, reason.clone());
+                        open.retain(|one| one != source);
+                    }
+                }
+                observation => {
+                    if let Some(listed) = Source::listed_by(observation) {
+                        open.retain(|source| *source != listed);
+                    }
+                }
+            }
+            let now = self.now();
+            self.world.observe(observation, now);
+        }
+        Ok(())
+    }
+
+    fn narrow(&mut self, source: Source, scope: &Scope) {
+        self.narrowed.push(source);
+        let scope = Scope { namespace: Some(self.fallback.clone()), ..scope.clone() };
+        self.note(source, &self.fallback.clone());
+        self.watches.begin_within(source, scope);
+    }
+
+    fn note_scope(&mut self, scope: &Scope) {
+        if let Some(namespace) = &scope.namespace {
+            self.sight = Sight { pods_of: Some(namespace.clone()), endpoints_of: Some(namespace.clone()) };
+        }
+    }
+
+    fn note(&mut self, source: Source, namespace: &str) {
+        match source {
+            Source::Pods => self.sight.pods_of = Some(namespace.to_owned()),
+            Source::Danm(ApiType { kind: DanmKind::DanmEp, .. }) => {
+                self.sight.endpoints_of = Some(namespace.to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    /// Everybody who may be on the networks that were found: those of one namespace only where all of these are of it.
+    fn scope_of_others(&self, wish: &Wish) -> Scope {
+        let Some(namespace) = &wish.namespace else { return Scope::default() };
+        let is_inside = self.world.networks().iter().all(|(id, _)| id.network.kind.is_namespaced());
+        if is_inside && !wish.is_about_everything { Scope::of_namespace(namespace) } else { Scope::default() }
+    }
+
+    /// Without endpoints there is nothing to show that would be true.
+    fn fail_without_endpoints(&self) -> anyhow::Result<()> {
+        let is_of_endpoints =
+            |source: &Source| matches!(source, Source::Danm(ApiType { kind: DanmKind::DanmEp, .. }));
+        match self.unread.iter().find(|(source, _)| is_of_endpoints(source)) {
+            Some((source, reason)) => bail!("cannot read {source}: {reason}"),
+            None => Ok(()),
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment::START + self.begun.elapsed()
+    }
+}
+
+// === impl Wish ===
+
+impl Wish {
+    /// One network is asked for by name. Of several all are read: a server selects one name or none.
+    fn scope_of_networks(&self) -> Scope {
+        let name = match &self.targets[..] {
+            [target] => Some(target.name.clone()),
+            _ => None,
+        };
+        Scope { namespace: self.namespace.clone(), name, labels: self.labels.clone() }
+    }
+}
+
+fn is_of_networks(source: Source) -> bool {
+    matches!(source, Source::Danm(ApiType { kind: DanmKind::Network(_), .. }))
+}
+
+fn is_namespaced(source: Source) -> bool {
+    match source {
+        Source::Pods => true,
+        Source::Nodes | Source::Namespaces => false,
+        Source::Danm(api) => match api.kind {
+            DanmKind::Network(kind) => kind.is_namespaced(),
+            DanmKind::DanmEp | DanmKind::ReservedIp => true,
+            DanmKind::TenantConfig => false,
+        },
+    }
+}

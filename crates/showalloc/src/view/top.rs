@@ -1,0 +1,169 @@
+//! The screen of `top`: networks above, the selected one as a picture below, what changes beside it, the keys at the end.
+
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    style::{Color, Modifier, Style},
+    text::{Line as TerminalLine, Span},
+    widgets::{Block, Paragraph, Row, Table, TableState},
+};
+
+use super::{
+    bar,
+    cells::cells,
+    grid::grid,
+    line::Line,
+    palette::{Ink, ink},
+    printable::printable,
+    screen::Screen,
+    show::title,
+};
+use crate::{
+    live::{Change, Live},
+    overview::{NetworkOverview, Overview},
+};
+
+/// The keys, in words.
+const KEYS: &str = "up/down select   s sort   enter closer   esc back   h curve   q quit";
+
+/// Columns of a bar with its number.
+const BAR: u16 = 19;
+
+/// Draws everything.
+pub fn draw(frame: &mut Frame<'_>, live: &Live, screen: &Screen) {
+    let rows = u16::try_from(live.networks.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let most = (frame.area().height / 3).max(4);
+    let [networks, picture, keys] =
+        Layout::vertical([Constraint::Length(rows.min(most)), Constraint::Fill(1), Constraint::Length(1)])
+            .areas(frame.area());
+    draw_networks(frame, networks, live, screen);
+    let is_wide = picture.width >= 80;
+    let halves = [Constraint::Length(if is_wide { 50 } else { picture.width }), Constraint::Fill(1)];
+    let [map, changes] = Layout::horizontal(halves).areas(picture);
+    draw_map(frame, map, live, screen);
+    if is_wide {
+        draw_changes(frame, changes, live, screen);
+    }
+    let words = live.limits.as_ref().map_or_else(|| KEYS.to_owned(), |limits| format!("{KEYS}   {limits}"));
+    frame.render_widget(Paragraph::new(terminal(&Line::of(Ink::Faint, words), screen)), keys);
+}
+
+fn draw_networks(frame: &mut Frame<'_>, area: Rect, live: &Live, screen: &Screen) {
+    let header = Row::new(["NETWORK", "CIDR", "USED", "FREE", "LEAKED", "UTIL"]);
+    let rows = live.networks.iter().map(|one| row(one, screen));
+    let widths = [
+        Constraint::Fill(2),
+        Constraint::Fill(1),
+        Constraint::Length(8),
+        Constraint::Length(8),
+        Constraint::Length(6),
+        Constraint::Length(BAR),
+    ];
+    let count = live.networks.len();
+    let caption = format!(" {count} networks by {} ", live.order.name());
+    let table = Table::new(rows, widths)
+        .header(header.style(Style::new().add_modifier(Modifier::BOLD)))
+        .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED))
+        .highlight_symbol("> ")
+        .block(Block::new().title(caption));
+    let mut state = TableState::default().with_selected((count > 0).then_some(live.selected));
+    frame.render_stateful_widget(table, area, &mut state);
+}
+
+fn row(one: &NetworkOverview, screen: &Screen) -> Row<'static> {
+    let name = Line::from(title(&one.network));
+    let cells = match &one.overview {
+        Overview::Addresses(addresses) => {
+            let leaked = if addresses.leaked > 0 { Ink::Leaked } else { Ink::Plain };
+            [
+                name,
+                addresses.cidr.to_string().into(),
+                format!("{:>8}", addresses.used).into(),
+                format!("{:>8}", addresses.free).into(),
+                Line::of(leaked, format!("{:>6}", addresses.leaked)),
+                bar::line(addresses.utilisation, usize::from(BAR), screen),
+            ]
+        }
+        Overview::Unreadable { problem } => {
+            let problem = Line::of(Ink::Leaked, format!("unreadable: {problem}"));
+            [name, problem, Line::default(), Line::default(), Line::default(), Line::default()]
+        }
+        Overview::None => {
+            let none = Line::from("<none>");
+            [name, none, Line::default(), Line::default(), Line::default(), Line::default()]
+        }
+    };
+    Row::new(cells.map(|cell| terminal(&cell, screen)))
+}
+
+fn draw_map(frame: &mut Frame<'_>, area: Rect, live: &Live, screen: &Screen) {
+    let inside = Screen { width: Some(usize::from(area.width.saturating_sub(2))), ..*screen };
+    let words = |words: &str| vec![Line::of(Ink::Faint, words)];
+    let (caption, lines) = match &live.map {
+        None => (String::new(), words("nothing to draw")),
+        Some(map) => match cells(map, live.zoom.last().copied()) {
+            Ok(cells) => {
+                (format!(" {} {} ", title(&map.network), cells.subnet), grid(&cells, live.curve, &inside))
+            }
+            Err(error) => (String::new(), words(&error.to_string())),
+        },
+    };
+    let lines: Vec<TerminalLine<'_>> = lines.iter().map(|line| terminal(line, screen)).collect();
+    frame.render_widget(Paragraph::new(lines).block(boxed(caption, screen)), area);
+}
+
+fn draw_changes(frame: &mut Frame<'_>, area: Rect, live: &Live, screen: &Screen) {
+    let lines: Vec<TerminalLine<'_>> =
+        live.changes.iter().map(|change| terminal(&told(change), screen)).collect();
+    frame.render_widget(Paragraph::new(lines).block(boxed(" changes ".to_owned(), screen)), area);
+}
+
+fn told(change: &Change) -> Line {
+    let run = &change.run;
+    let mut line = Line::of(Ink::Faint, format!("{} ", change.at));
+    line.push(
+        ink(run.state),
+        format!("{} {} {}", if change.is_new { "+" } else { "-" }, run.start, run.state),
+    );
+    for endpoint in &run.endpoints {
+        line.push(Ink::Plain, format!(" {}/{} {}", endpoint.namespace, endpoint.pod, endpoint.interface));
+    }
+    line
+}
+
+fn boxed(caption: String, screen: &Screen) -> Block<'static> {
+    let block = Block::bordered().title(caption);
+    if screen.is_ascii { block.border_set(ASCII_BORDER) } else { block }
+}
+
+const ASCII_BORDER: ratatui::symbols::border::Set<'static> = ratatui::symbols::border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+/// A line for ratatui, with nothing in it that a terminal would obey.
+fn terminal(line: &Line, screen: &Screen) -> TerminalLine<'static> {
+    let spans = line.spans().iter().map(|span| {
+        let text = printable(&span.text, screen.is_ascii).into_owned();
+        Span::styled(text, if screen.is_coloured { style(span.ink) } else { Style::new() })
+    });
+    TerminalLine::from(spans.collect::<Vec<_>>())
+}
+
+fn style(ink: Ink) -> Style {
+    let of_ink = ink.style();
+    let mut style = Style::new();
+    if let Some(anstyle::Color::Ansi256(colour)) = of_ink.get_fg_color() {
+        style = style.fg(Color::Indexed(colour.0));
+    }
+    if of_ink.get_effects().contains(anstyle::Effects::BOLD) {
+        style = style.add_modifier(Modifier::BOLD);
+    }
+    style
+}
