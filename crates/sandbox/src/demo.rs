@@ -1,11 +1,12 @@
 //! The demo: a cluster in memory loses a node, and then everything; the real `danm-cleaner` gives the addresses back.
 //! It checks itself: every address that dangles has to be free in the end, and no other.
 //!
-//! This file is the story. What the cluster looks like is in `demo/stage.rs`, how it is drawn in `demo/map.rs`, how
-//! the program is run and watched in `demo/cleaner.rs`.
+//! This file is the story. What the cluster looks like is in `demo/stage.rs`, how it is shown in `demo/pictures.rs`, how
+//! the Cleaner is run and watched in `demo/cleaner.rs`.
 
 mod cleaner;
-mod map;
+mod pictures;
+mod program;
 mod progress;
 mod stage;
 
@@ -20,7 +21,7 @@ use anyhow::{Context, bail, ensure};
 use operator_runtime::{ConnectArgs, connect};
 use tokio::signal;
 
-use self::{cleaner::RunningCleaner, progress::Progress, stage::Stage};
+use self::{cleaner::RunningCleaner, pictures::pictures, progress::Progress, stage::Stage};
 use crate::{Options, Sandbox};
 
 /// How long the brake is watched while it holds.
@@ -39,7 +40,7 @@ pub(crate) async fn demo(keep: bool) -> anyhow::Result<()> {
     say("A Kubernetes API server in memory, with DANM's kinds. Look around in another terminal:")?;
     say(&format!("  kubectl --kubeconfig {} get danmnets,danmeps -A", kubeconfig.display()))?;
     sandbox.load(stage::objects()).context("cannot fill the cluster")?;
-    show(&stage, "Four nodes, three networks, some hundred Pods. Every address that is taken is used:")
+    show(&kubeconfig, "Four nodes, three networks, some hundred Pods. Every address that is taken is used:")
         .await?;
 
     let cleaner = tokio::select! {
@@ -62,15 +63,15 @@ async fn play(stage: &Stage, kubeconfig: &Path) -> anyhow::Result<RunningCleaner
     cleaner.ready().await?;
 
     let lost = stage.lose_node().await?;
-    show(stage, &format!("A node is lost for good. {lost} endpoints stay behind, x marks their addresses:"))
-        .await?;
+    let words = format!("A node is lost for good. {lost} endpoints stay behind, L marks their addresses:");
+    show(kubeconfig, &words).await?;
     let mut progress = Progress::new("freeing what the node left behind", lost);
     stage.until_dead(0, |left| progress.show(lost - left)).await?;
     progress.end();
 
     let dead = stage.lose_pods().await?;
-    show(stage, &format!("Now the whole cluster crashes. {dead} endpoints of Pods that will not come back:"))
-        .await?;
+    let words = format!("Now the whole cluster crashes. {dead} endpoints of Pods that will not come back:");
+    show(kubeconfig, &words).await?;
     let why = cleaner.brake_holds().await?;
     say(&format!(
         "So many at once may also mean that the API server does not tell the truth. The brake holds:\n  {why}"
@@ -86,21 +87,21 @@ async fn play(stage: &Stage, kubeconfig: &Path) -> anyhow::Result<RunningCleaner
     let mut progress = Progress::new("freeing what the crash left behind", dead);
     stage.until_dead(0, |left| progress.show(dead - left)).await?;
     progress.end();
-    check(stage).await?;
+    check(stage, kubeconfig).await?;
     Ok(cleaner)
 }
 
 /// The point of it all.
-async fn check(stage: &Stage) -> anyhow::Result<()> {
-    show(stage, "Afterwards:").await?;
+async fn check(stage: &Stage, kubeconfig: &Path) -> anyhow::Result<()> {
+    show(kubeconfig, "Afterwards:").await?;
     stage.check().await?;
     say("Checked: every dangling address is free, and no other. The addresses of living Pods are theirs.")
 }
 
-async fn show(stage: &Stage, words: &str) -> anyhow::Result<()> {
+async fn show(kubeconfig: &Path, words: &str) -> anyhow::Result<()> {
     say(words)?;
-    for line in map::draw(&stage.networks().await?, &stage.endpoints().await?, &stage.pod_uids().await?)? {
-        writeln!(io::stdout(), "  {line}")?;
+    for line in pictures(kubeconfig).await? {
+        writeln!(io::stdout(), "{}", format!("  {line}").trim_end())?;
     }
     Ok(())
 }

@@ -4,9 +4,18 @@ use anyhow::Result;
 
 use crate::workspace::{cargo, succeed};
 
-/// Builds both programs, and shows them at work.
+/// Builds the programs, and shows them at work.
 pub fn run(keep: bool) -> Result<()> {
-    succeed(cargo().args(["build", "--quiet", "--package", "sandbox", "--package", "cleaner"]))?;
+    succeed(cargo().args([
+        "build",
+        "--quiet",
+        "--package",
+        "sandbox",
+        "--package",
+        "cleaner",
+        "--package",
+        "showalloc",
+    ]))?;
     let mut demo = cargo();
     demo.args(["run", "--quiet", "--package", "sandbox", "--", "demo"]);
     if keep {

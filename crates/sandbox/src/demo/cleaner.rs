@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::{Path, PathBuf},
+    path::Path,
     process::Stdio,
     time::Duration,
 };
@@ -15,6 +15,8 @@ use tokio::{
     process::{Child, Command},
     time::{Instant, sleep, timeout},
 };
+
+use super::program::program;
 
 const NAME: &str = "danm-cleaner";
 
@@ -39,7 +41,7 @@ impl RunningCleaner {
         let admin = admin.context("there is no free port on the loopback")?;
         let flags = FLAGS.map(str::to_owned).into_iter();
         let flags: Vec<String> = flags.chain([format!("--admin-listen={admin}")]).collect();
-        let child = Command::new(program()?)
+        let child = Command::new(program(NAME)?)
             .arg("--kubeconfig")
             .arg(kubeconfig)
             .args(&flags)
@@ -106,15 +108,4 @@ impl RunningCleaner {
         stream.read_to_string(&mut answer).await.ok()?;
         serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
     }
-}
-
-/// Beside this program, as they are built together.
-fn program() -> anyhow::Result<PathBuf> {
-    let program = std::env::current_exe().context("cannot tell where this program is")?.with_file_name(NAME);
-    ensure!(
-        program.exists(),
-        "there is no {NAME} beside this program, in {}: build both, as `cargo xtask demo` does",
-        program.parent().unwrap_or(&program).display()
-    );
-    Ok(program)
 }

@@ -127,7 +127,7 @@ impl Stage {
     }
 
     /// The networks as they are.
-    pub(super) async fn networks(&self) -> anyhow::Result<Vec<Network>> {
+    async fn networks(&self) -> anyhow::Result<Vec<Network>> {
         let mut networks = Vec::new();
         for index in 0..NETWORKS.len() {
             networks.push(serde_json::from_value(self.send(Method::GET, &network_path(index), None).await?)?);
@@ -136,12 +136,12 @@ impl Stage {
     }
 
     /// All endpoints.
-    pub(super) async fn endpoints(&self) -> anyhow::Result<Vec<DanmEp>> {
+    async fn endpoints(&self) -> anyhow::Result<Vec<DanmEp>> {
         self.list(&format!("/apis/{GROUP}/{VERSION}/danmeps")).await
     }
 
     /// The uids of the Pods that are there.
-    pub(super) async fn pod_uids(&self) -> anyhow::Result<BTreeSet<String>> {
+    async fn pod_uids(&self) -> anyhow::Result<BTreeSet<String>> {
         let pods: Vec<danm_api::Pod> = self.list("/api/v1/pods").await?;
         Ok(pods.into_iter().filter_map(|pod| pod.metadata.uid).collect())
     }

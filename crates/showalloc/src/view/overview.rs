@@ -11,8 +11,8 @@ use super::{
 };
 use crate::overview::{Addresses, NetworkOverview, Overview};
 
-/// Columns of the bar with its number.
-const BAR: usize = 19;
+/// Columns of the bar with its number, and of the number alone where there is no room for the bar.
+const BARS: [usize; 2] = [19, 7];
 
 /// The table.
 pub fn table(overviews: &[NetworkOverview], is_wide: bool, has_headers: bool, screen: &Screen) -> Vec<Line> {
@@ -31,16 +31,22 @@ pub fn table(overviews: &[NetworkOverview], is_wide: bool, has_headers: bool, sc
         "GROUP",
         "NOTE",
     ];
-    let mut table = Table::new(&headers).with_numbers(&[4, 5, 6, 7, 8, 9]);
-    overviews.iter().for_each(|overview| table.push(row(overview, is_wide, screen)));
-    table.lines(has_headers, screen)
+    let lines_with = |columns: usize, screen: &Screen| {
+        let mut table = Table::new(&headers).with_numbers(&[4, 5, 6, 7, 8, 9]);
+        overviews.iter().for_each(|overview| table.push(row(overview, is_wide, (columns, screen))));
+        table.lines(has_headers, screen)
+    };
+    let [bar, number] = BARS;
+    let lines = lines_with(bar, &Screen { width: None, ..*screen });
+    let fits = |line: &Line| screen.width.is_none_or(|width| line.width() <= width);
+    if lines.iter().all(fits) { lines } else { lines_with(number, screen) }
 }
 
-fn row(overview: &NetworkOverview, is_wide: bool, screen: &Screen) -> Vec<Line> {
+fn row(overview: &NetworkOverview, is_wide: bool, bar: (usize, &Screen)) -> Vec<Line> {
     let network = &overview.network;
     let names = [&network.name, &network.kind, &network.namespace].map(|name| Line::from(name.as_str()));
     let numbers = match &overview.overview {
-        Overview::Addresses(addresses) => numbers(addresses, is_wide, screen),
+        Overview::Addresses(addresses) => numbers(addresses, is_wide, bar),
         Overview::None | Overview::Unreadable { .. } => {
             ["<none>", "-", "-", "-", "-", "", "", ""].map(Line::from)
         }
@@ -53,7 +59,7 @@ fn row(overview: &NetworkOverview, is_wide: bool, screen: &Screen) -> Vec<Line> 
     names.into_iter().chain(numbers).chain([group, note]).collect()
 }
 
-fn numbers(addresses: &Addresses, is_wide: bool, screen: &Screen) -> [Line; 8] {
+fn numbers(addresses: &Addresses, is_wide: bool, (columns, screen): (usize, &Screen)) -> [Line; 8] {
     let problem = |state: State| match addresses.counts.get(&state).copied().unwrap_or_default() {
         0 if !is_wide => Line::default(),
         0 => Line::from("0"),
@@ -68,6 +74,6 @@ fn numbers(addresses: &Addresses, is_wide: bool, screen: &Screen) -> [Line; 8] {
         Line::of(leaked, addresses.leaked.to_string()),
         problem(State::Conflict),
         problem(State::MissingBit),
-        bar::line(addresses.utilisation, BAR, screen),
+        bar::line(addresses.utilisation, columns, screen),
     ]
 }
