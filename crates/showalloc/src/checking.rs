@@ -1,7 +1,10 @@
 //! Everything that does not agree, by classes. The verdicts are the Cleaner's; after one look whoever looks dead is no more
 //! than suspect, since that look.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use danm_api::DanmKind;
 use danm_ipam::State;
@@ -53,7 +56,7 @@ pub enum Class {
     UnreadableArray,
     /// An endpoint is on a network that is not there.
     MissingNetwork,
-    /// An endpoint looks dead that holds no address of its network.
+    /// An endpoint looks dead that leaks no address of its network: it has none, or somebody who lives holds it.
     SuspectEndpoint,
     /// An endpoint cannot be understood.
     UnreadableEndpoint,
@@ -100,7 +103,10 @@ impl CheckReport {
         let mut problems = in_networks(look, extent, observed_at);
         problems.extend(beside_networks(look, extent));
         if extent.is_complete {
-            problems.extend(of_endpoints(look, extent, observed_at));
+            let told = problems.iter().filter(|problem| problem.class == Class::LeakedBit);
+            let told = told.flat_map(|problem| problem.endpoints.iter().map(|endpoint| endpoint.uid.clone()));
+            let told: BTreeSet<String> = told.collect();
+            problems.extend(of_endpoints(look, extent, observed_at, &told));
         }
         problems.sort_by(|one, other| {
             (one.class, &one.network, one.start).cmp(&(other.class, &other.network, other.start))
@@ -231,8 +237,13 @@ fn beside_networks(look: &Look<'_>, extent: Extent<'_>) -> Vec<Problem> {
     outside.chain(endpoints).chain(networks).collect()
 }
 
-/// Endpoints that are on no network, or hold nothing of it and look dead.
-fn of_endpoints(look: &Look<'_>, extent: Extent<'_>, observed_at: &str) -> Vec<Problem> {
+/// Endpoints that are on no network, or look dead and were not told of by what they leak.
+fn of_endpoints(
+    look: &Look<'_>,
+    extent: Extent<'_>,
+    observed_at: &str,
+    told: &BTreeSet<String>,
+) -> Vec<Problem> {
     let is_inside =
         |endpoint: &Endpoint| extent.namespace.is_none_or(|namespace| *endpoint.id.namespace == *namespace);
     let about = |class: Class, endpoint: &Endpoint, why: String| Problem {
@@ -241,7 +252,7 @@ fn of_endpoints(look: &Look<'_>, extent: Extent<'_>, observed_at: &str) -> Vec<P
     };
     let mut problems = Vec::new();
     for (_, endpoint) in look.world.endpoints().iter().filter(|(_, endpoint)| is_inside(endpoint)) {
-        if matches!(look.world.network_of(endpoint), NetworkLookup::Gone) {
+        if matches!(look.network_of(endpoint), NetworkLookup::Gone) {
             let why = format!("there is no {} in group {}", endpoint.network, endpoint.id.group);
             problems.push(about(Class::MissingNetwork, endpoint, why));
         }
@@ -249,8 +260,9 @@ fn of_endpoints(look: &Look<'_>, extent: Extent<'_>, observed_at: &str) -> Vec<P
             problems.push(about(Class::UnreadableEndpoint, endpoint, problem.to_string()));
         }
     }
-    let idle = look.suspects().filter(|(endpoint, _)| is_inside(endpoint) && !look.holds_something(endpoint));
-    problems.extend(idle.map(|(endpoint, judgement)| {
+    let is_told = |endpoint: &Endpoint| told.contains(&endpoint.uid.to_string());
+    let others = look.suspects().filter(|(endpoint, _)| is_inside(endpoint) && !is_told(endpoint));
+    problems.extend(others.map(|(endpoint, judgement)| {
         let why = look.suspicion(judgement.slot).unwrap_or_default().join("; ");
         let problem = about(Class::SuspectEndpoint, endpoint, why);
         Problem { suspect_since: Some(observed_at.to_owned()), ..problem }

@@ -64,7 +64,7 @@ pub async fn run(program: &str, arguments: &[OsString]) -> ExitCode {
 }
 
 /// The same, wherever it is printed to. Gives the exit code.
-pub async fn run_into(program: &str, arguments: &[OsString], out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+async fn run_into(program: &str, arguments: &[OsString], out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let done = match Request::read(arguments) {
         Ok(Request::Show(options)) => show(&options, out, err).await,
         Ok(Request::Version) => print_version(out).map_err(Failure::Output),

@@ -8,10 +8,10 @@ use std::{
 };
 
 use danm_api::NetworkRef;
-use danm_ipam::{AllocationMap, Claim, Family, State};
+use danm_ipam::{AllocationMap, BitIndex, Claim, Family, State};
 use leak_judge::{
-    AddressBook, AddressSpace, Anomaly, Audit, Bits, Endpoint, Judgement, Moment, NetworkId, Reporter, Rules,
-    Slot, Source, Suspects, Verdict, World, anomalies, judge,
+    AddressBook, Anomaly, Audit, Bits, Endpoint, Judgement, Moment, NetworkId, NetworkLookup, Reporter,
+    Rules, Slot, Source, Suspects, Verdict, World, anomalies, judge,
 };
 
 /// How much of a cluster was to be seen.
@@ -21,6 +21,10 @@ pub struct Sight {
     pub pods_of: Option<String>,
     /// The only namespace whose endpoints were seen, if not those of all.
     pub endpoints_of: Option<String>,
+    /// The only namespace whose reservations were seen, if not those of all.
+    pub reservations_of: Option<String>,
+    /// The only namespace of whose networks all kinds were seen, if not of all. Says nothing of those without namespace.
+    pub networks_of: Option<String>,
 }
 
 /// One look.
@@ -32,18 +36,20 @@ pub struct Look<'a> {
     pub anomalies: Vec<Anomaly>,
     /// Those who look dead, by their places.
     suspects: BTreeMap<Slot, Judgement>,
-    flaws: BTreeMap<NetworkRef, Flaws>,
+    flaws: Flaws,
     audit: Audit,
     rules: Rules,
     sight: &'a Sight,
     now: Moment,
 }
 
-/// The addresses of a network that the audit told of.
+/// The addresses that the audit told of.
 #[derive(Debug, Default)]
 struct Flaws {
-    missing: BTreeSet<IpAddr>,
-    shared: BTreeSet<IpAddr>,
+    /// Those whose bit is missing in that array.
+    missing: BTreeMap<NetworkId, BTreeSet<IpAddr>>,
+    /// Those that are held twice, whichever the group of the network is.
+    shared: BTreeMap<NetworkRef, BTreeSet<IpAddr>>,
 }
 
 // === impl Sight ===
@@ -53,11 +59,26 @@ impl Sight {
         self.pods_of.as_deref().is_none_or(|seen| seen == namespace)
     }
 
-    /// Whether everybody was seen who may be on a network.
+    /// Whether everybody was seen who may hold an address of a network, or keep one.
     pub fn shows_all_of(&self, network: &NetworkRef) -> bool {
-        let is_inside = |seen: &str| network.kind.is_namespaced() && *network.namespace == *seen;
-        self.endpoints_of.as_deref().is_none_or(is_inside)
+        [&self.endpoints_of, &self.reservations_of].into_iter().all(|seen| covers(seen.as_deref(), network))
     }
+
+    /// Whether also the Pods of all of them were seen.
+    fn shows_lives_on(&self, network: &NetworkRef) -> bool {
+        self.shows_all_of(network) && covers(self.pods_of.as_deref(), network)
+    }
+
+    /// Whether a network would have been seen if it were there, as far as that is a matter of its namespace.
+    fn shows_network(&self, network: &NetworkRef) -> bool {
+        let seen = self.networks_of.as_deref();
+        !network.kind.is_namespaced() || seen.is_none_or(|seen| *network.namespace == *seen)
+    }
+}
+
+/// Whether everything about a network is in the namespace that was seen, if it was only one.
+fn covers(seen: Option<&str>, network: &NetworkRef) -> bool {
+    seen.is_none_or(|seen| network.kind.is_namespaced() && *network.namespace == *seen)
 }
 
 // === impl Look ===
@@ -97,13 +118,15 @@ impl<'a> Look<'a> {
         all.filter_map(|judgement| Some((self.world.endpoints().get(judgement.slot)?, judgement)))
     }
 
-    /// Whether an address of an endpoint is marked as taken on its network.
-    pub fn holds_something(&self, endpoint: &Endpoint) -> bool {
-        let Some(record) = self.world.networks().get(&endpoint.network_id()) else { return false };
-        endpoint.held().any(|address| match record.space(Family::of(address)) {
-            AddressSpace::Bits(bits) => bits.pool.bit_of(address).is_some_and(|bit| bits.alloc.is_set(bit)),
-            AddressSpace::None | AddressSpace::Broken { .. } => false,
-        })
+    /// The network object an endpoint names. What may be in a namespace that was not seen is not gone.
+    pub fn network_of(&self, endpoint: &Endpoint) -> NetworkLookup<'a> {
+        match self.world.network_of(endpoint) {
+            NetworkLookup::Gone if !self.sight.shows_network(&endpoint.network) => {
+                let namespace = &endpoint.network.namespace;
+                NetworkLookup::Unusable(format!("networks of namespace {namespace} cannot be read"))
+            }
+            found => found,
+        }
     }
 
     /// Why an endpoint looks dead, if it does: the reason of the Cleaner, and what was seen.
@@ -139,9 +162,11 @@ impl<'a> Look<'a> {
                 holder: *slot,
             })
         });
-        let kept = self.world.reservations().on(&id.network).filter_map(|address| pool.bit_of(address));
-        let mut map = AllocationMap::build(pool, &bits.alloc, claims.collect(), &kept.collect::<Vec<_>>());
-        if !self.sight.shows_all_of(&id.network) || !self.has_read_endpoints(id) {
+        // Whose the addresses are that are named by what cannot be understood cannot be told.
+        let kept = self.world.reservations().on(&id.network).chain(self.world.unread_addresses());
+        let kept: Vec<BitIndex> = kept.filter_map(|address| pool.bit_of(address)).collect();
+        let mut map = AllocationMap::build(pool, &bits.alloc, claims.collect(), &kept);
+        if !self.sight.shows_all_of(&id.network) || !self.has_read_claims(id) {
             // Whoever cannot be seen may hold them.
             let unclaimed =
                 map.runs.iter_mut().filter(|run| run.state == State::Leaked && run.holders.is_empty());
@@ -159,14 +184,14 @@ impl<'a> Look<'a> {
         (slots, is_set): (&[Slot], bool),
         is_audited: bool,
     ) -> Living {
-        let flaws = self.flaws.get(&id.network);
-        if is_audited && !is_set && !flaws.is_some_and(|flaws| flaws.missing.contains(&address)) {
+        let is_missing = || self.flaws.missing.get(id).is_some_and(|missing| missing.contains(&address));
+        if is_audited && !is_set && !is_missing() {
             return Living::None;
         }
         let mut living = (0..slots.len()).filter(|index| !self.suspects.contains_key(&slots[*index]));
         let Some(first) = living.next() else { return Living::None };
         let is_shared = if is_audited {
-            flaws.is_some_and(|flaws| flaws.shared.contains(&address))
+            self.flaws.shared.get(&id.network).is_some_and(|shared| shared.contains(&address))
         } else {
             slots.len() > 1 && self.are_of_several_pods(slots)
         };
@@ -182,11 +207,14 @@ impl<'a> Look<'a> {
     }
 
     fn is_audited(&self, id: &NetworkId) -> bool {
-        self.sight.pods_of.is_none() && AddressBook::of(self.world, id).is_some()
+        self.sight.shows_lives_on(&id.network) && AddressBook::of(self.world, id).is_some()
     }
 
-    fn has_read_endpoints(&self, id: &NetworkId) -> bool {
-        self.world.coverage().is_synced(Source::endpoints(id.group))
+    /// Whether everything was read that may hold or keep an address.
+    fn has_read_claims(&self, id: &NetworkId) -> bool {
+        let (coverage, reservations) = (self.world.coverage(), Source::reservations());
+        let has_reservations = !coverage.serves(reservations) || coverage.is_synced(reservations);
+        coverage.is_synced(Source::endpoints(id.group)) && has_reservations
     }
 }
 
@@ -209,16 +237,15 @@ impl Living {
     }
 }
 
-fn flaws(anomalies: &[Anomaly]) -> BTreeMap<NetworkRef, Flaws> {
-    let mut flaws: BTreeMap<NetworkRef, Flaws> = BTreeMap::new();
+fn flaws(anomalies: &[Anomaly]) -> Flaws {
+    let mut flaws = Flaws::default();
     for anomaly in anomalies {
-        let of_network = || anomaly.network().network.clone();
         match anomaly {
             Anomaly::MissingBit(it) => {
-                flaws.entry(of_network()).or_default().missing.insert(it.address);
+                flaws.missing.entry(it.network.clone()).or_default().insert(it.address);
             }
             Anomaly::DuplicateAddress(it) => {
-                flaws.entry(of_network()).or_default().shared.insert(it.address);
+                flaws.shared.entry(it.network.network.clone()).or_default().insert(it.address);
             }
             _ => {}
         }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use danm_ipam::{Family, State};
-use leak_judge::{AddressSpace, Endpoint, NetworkId, Slot};
+use leak_judge::{AddressSpace, Endpoint, NetworkId, NetworkLookup, Slot};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -128,10 +128,13 @@ fn place_beside(look: &Look<'_>, slot: Slot, endpoint: &Endpoint, address: Optio
     let id = endpoint.network_id();
     let mut evidence = look.evidence(slot);
     if let Some(address) = address {
-        evidence.push(match look.world.networks().get(&id).map(|record| record.contains(address)) {
-            None => format!("there is no {}", id.network),
-            Some(Some(false)) => format!("{address} is in no subnet of {}", id.network),
-            Some(_) => format!("{} has no bit for {address}", id.network),
+        evidence.push(match look.network_of(endpoint) {
+            NetworkLookup::Gone => format!("there is no {}", id.network),
+            NetworkLookup::Unusable(problem) => format!("{}: {problem}", id.network),
+            NetworkLookup::Found(record) if record.contains(address) == Some(false) => {
+                format!("{address} is in no subnet of {}", id.network)
+            }
+            NetworkLookup::Found(_) => format!("{} has no bit for {address}", id.network),
         });
     }
     Place {

@@ -1,5 +1,7 @@
 //! A part of a map: the runs within a subnet. The map stays that of the whole network; its counts are of the part.
 
+use std::collections::BTreeSet;
+
 use anyhow::ensure;
 use danm_ipam::{Family, State};
 use ipnet::IpNet;
@@ -9,7 +11,8 @@ use crate::document::{AllocationMap, Run};
 /// The parts of maps that are within a subnet, if one is named.
 pub fn part_of(maps: Vec<AllocationMap>, subnet: Option<IpNet>) -> anyhow::Result<Vec<AllocationMap>> {
     let Some(subnet) = subnet.map(|subnet| subnet.trunc()) else { return Ok(maps) };
-    let known: Vec<String> = maps.iter().map(|map| map.cidr.to_string()).collect();
+    let known: BTreeSet<IpNet> = maps.iter().map(|map| map.cidr).collect();
+    let known: Vec<String> = known.iter().map(IpNet::to_string).collect();
     let parts: Vec<AllocationMap> = maps.into_iter().filter_map(|map| part(map, subnet)).collect();
     ensure!(!parts.is_empty() || known.is_empty(), "--cidr {subnet} is no part of {}", known.join(" or "));
     Ok(parts)

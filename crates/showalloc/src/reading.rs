@@ -3,12 +3,15 @@
 //! Networks are read first; who is on them decides how much else has to be read. What may not be read in all namespaces
 //! is read in one, and what may not be read at all is told, once, in words.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use anyhow::{Context, bail, ensure};
 use cluster_feed::{Scope, Watches, sources};
-use danm_api::{ApiGroup, ApiType, DanmKind};
-use kube::Client;
+use danm_api::{ApiGroup, ApiType, DanmKind, Decoded, Network};
+use kube::{Api, Client, api::ListParams};
 use leak_judge::{Moment, Observation, Source, Suspects, World};
 use operator_runtime::{describe, served_kinds};
 
@@ -32,8 +35,11 @@ pub struct Wish {
 
 /// A cluster that is being read.
 pub struct Reading {
+    client: Client,
     world: World,
     watches: Watches,
+    /// What is watched, and how much of it.
+    scopes: BTreeMap<Source, Scope>,
     sight: Sight,
     suspects: Suspects,
     begun: Instant,
@@ -44,7 +50,9 @@ pub struct Reading {
     /// What cannot be read, and why.
     unread: BTreeMap<Source, String>,
     /// What was read of one namespace only.
-    narrowed: Vec<Source>,
+    narrowed: BTreeSet<Source>,
+    /// Whether watches were refused that go on asking.
+    is_disturbed: bool,
 }
 
 // === impl Reading ===
@@ -53,7 +61,7 @@ impl Reading {
     /// Reads a cluster.
     pub async fn begin(client: Client, wish: &Wish, fallback: &str) -> anyhow::Result<Self> {
         let served = served_kinds(&client).await.map_err(|error| {
-            anyhow::anyhow!("cannot ask the API server what it serves: {}", describe(&error))
+            anyhow::anyhow!("cannot ask the API server what it serves: {}", said(&describe(&error)))
         })?;
         ensure!(
             served.iter().any(|api| api.kind == DanmKind::DanmEp),
@@ -61,25 +69,35 @@ impl Reading {
             ApiGroup::DanmIo,
             ApiGroup::DanmK8sIo,
         );
+        ensure_selection(&client, &served, wish).await?;
         let all: Vec<Source> = sources(&served).collect();
         let mut reading = Self {
             world: World::expecting(all.iter().copied()),
-            watches: Watches::new(client),
+            watches: Watches::new(client.clone()),
+            client,
+            scopes: BTreeMap::new(),
             sight: Sight::default(),
             suspects: Suspects::default(),
             begun: Instant::now(),
             fallback: fallback.to_owned(),
             namespace: wish.namespace.clone(),
             unread: BTreeMap::new(),
-            narrowed: Vec::new(),
+            narrowed: BTreeSet::new(),
+            is_disturbed: false,
         };
         let (networks, others): (Vec<Source>, Vec<Source>) =
             all.into_iter().partition(|source| is_of_networks(*source));
         reading.read(&networks, &wish.scope_of_networks()).await?;
+        if !wish.is_about_everything {
+            reading.fail_without(&networks)?;
+        }
         let scope = reading.scope_of_others(wish);
         reading.note_scope(&scope);
         reading.read(&others, &scope).await?;
-        reading.fail_without_endpoints()?;
+        // Without endpoints there is nothing to show that would be true.
+        let endpoints: Vec<Source> = others.into_iter().filter(|source| is_of_endpoints(*source)).collect();
+        endpoints.iter().try_for_each(|source| reading.fail_without(&[*source]))?;
+        reading.quieten();
         Ok(reading)
     }
 
@@ -103,12 +121,19 @@ impl Reading {
         shown
     }
 
-    /// Waits for something to change.
-    pub async fn changed(&mut self) -> anyhow::Result<()> {
+    /// Waits for something to change. Gives what cannot be watched any more, if it is that: it may be listed anew after a
+    /// while, but until then it is not known.
+    pub async fn changed(&mut self) -> anyhow::Result<Option<String>> {
         let Some(observation) = self.watches.next().await else { bail!("nothing is being watched") };
+        let lost = match &observation {
+            Observation::Unavailable(source, reason) if !self.unread.contains_key(source) => {
+                Some(format!("{source}: {}", said(reason)))
+            }
+            _ => None,
+        };
         let now = self.now();
         self.world.observe(observation, now);
-        Ok(())
+        Ok(lost)
     }
 
     /// What this user may not see, in one sentence.
@@ -155,18 +180,25 @@ impl Reading {
 
     /// Reads some kinds; what cannot be read in all namespaces, in one.
     async fn read(&mut self, sources: &[Source], scope: &Scope) -> anyhow::Result<()> {
-        sources.iter().for_each(|source| self.watches.begin_within(*source, scope.clone()));
+        sources.iter().for_each(|source| self.watch(*source, scope.clone()));
         let mut open = sources.to_vec();
         while !open.is_empty() {
             let observation = self.watches.next().await.context("the watches ended")?;
             match &observation {
+                Observation::Unavailable(source, _)
+                    if !open.contains(source) && !self.unread.contains_key(source) =>
+                {
+                    // It was listed, which is enough to look at it once.
+                    self.is_disturbed = true;
+                    continue;
+                }
                 Observation::Unavailable(source, reason) if open.contains(source) => {
                     let is_narrowed = self.narrowed.contains(source);
                     if !is_narrowed && scope.namespace.is_none() && is_namespaced(*source) {
                         self.narrow(*source, scope);
                     } else {
-                        self.narrowed.retain(|narrowed| narrowed != source);
-                        self.unread.insert(*source, reason.clone());
+                        self.narrowed.remove(source);
+                        self.unread.insert(*source, said(reason).to_owned());
                         open.retain(|one| one != source);
                     }
                 }
@@ -182,27 +214,46 @@ impl Reading {
         Ok(())
     }
 
+    fn watch(&mut self, source: Source, scope: Scope) {
+        self.scopes.insert(source, scope.clone());
+        self.watches.begin_within(source, scope);
+    }
+
     fn narrow(&mut self, source: Source, scope: &Scope) {
-        self.narrowed.push(source);
+        self.narrowed.insert(source);
+        self.is_disturbed = true;
         let scope = Scope { namespace: Some(self.fallback.clone()), ..scope.clone() };
         self.note(source, &self.fallback.clone());
-        self.watches.begin_within(source, scope);
+        self.watch(source, scope);
+    }
+
+    /// A watch that is refused asks again and again. Where it was replaced by one of a namespace, or where only lists are
+    /// allowed, what it tells is not news; so all begin anew, each within what can be read.
+    fn quieten(&mut self) {
+        if self.is_disturbed {
+            self.watches = Watches::new(self.client.clone());
+            let scopes = self.scopes.iter();
+            scopes.for_each(|(source, scope)| self.watches.begin_within(*source, scope.clone()));
+        }
     }
 
     fn note_scope(&mut self, scope: &Scope) {
         if let Some(namespace) = &scope.namespace {
-            self.sight = Sight { pods_of: Some(namespace.clone()), endpoints_of: Some(namespace.clone()) };
+            [&mut self.sight.pods_of, &mut self.sight.endpoints_of, &mut self.sight.reservations_of]
+                .into_iter()
+                .for_each(|seen| *seen = Some(namespace.clone()));
         }
     }
 
     fn note(&mut self, source: Source, namespace: &str) {
-        match source {
-            Source::Pods => self.sight.pods_of = Some(namespace.to_owned()),
-            Source::Danm(ApiType { kind: DanmKind::DanmEp, .. }) => {
-                self.sight.endpoints_of = Some(namespace.to_owned());
-            }
-            _ => {}
-        }
+        let seen = match source {
+            Source::Pods => &mut self.sight.pods_of,
+            Source::Danm(ApiType { kind: DanmKind::DanmEp, .. }) => &mut self.sight.endpoints_of,
+            Source::Danm(ApiType { kind: DanmKind::ReservedIp, .. }) => &mut self.sight.reservations_of,
+            Source::Danm(ApiType { kind: DanmKind::Network(_), .. }) => &mut self.sight.networks_of,
+            Source::Danm(_) | Source::Nodes | Source::Namespaces => return,
+        };
+        *seen = Some(namespace.to_owned());
     }
 
     /// Everybody who may be on the networks that were found: those of one namespace only where all of these are of it.
@@ -212,13 +263,14 @@ impl Reading {
         if is_inside && !wish.is_about_everything { Scope::of_namespace(namespace) } else { Scope::default() }
     }
 
-    /// Without endpoints there is nothing to show that would be true.
-    fn fail_without_endpoints(&self) -> anyhow::Result<()> {
-        let is_of_endpoints =
-            |source: &Source| matches!(source, Source::Danm(ApiType { kind: DanmKind::DanmEp, .. }));
-        match self.unread.iter().find(|(source, _)| is_of_endpoints(source)) {
-            Some((source, reason)) => bail!("cannot read {source}: {reason}"),
-            None => Ok(()),
+    /// Fails where none of some sources could be read.
+    fn fail_without(&self, sources: &[Source]) -> anyhow::Result<()> {
+        let mut unread = sources.iter().map(|source| Some((source, self.unread.get(source)?)));
+        match unread.next() {
+            Some(Some((source, reason))) if unread.all(|one| one.is_some()) => {
+                bail!("cannot read {source}: {reason}")
+            }
+            _ => Ok(()),
         }
     }
 
@@ -238,6 +290,34 @@ impl Wish {
         };
         Scope { namespace: self.namespace.clone(), name, labels: self.labels.clone() }
     }
+}
+
+/// Fails for labels that are no selector. A watch would not know that asking again is of no use.
+async fn ensure_selection(client: &Client, served: &[ApiType], wish: &Wish) -> anyhow::Result<()> {
+    let Some(labels) = &wish.labels else { return Ok(()) };
+    let is_of_networks = |api: &&ApiType| matches!(api.kind, DanmKind::Network(_));
+    let Some(api) = served.iter().find(is_of_networks) else { return Ok(()) };
+    let networks: Api<Decoded<Network>> = match &wish.namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, api),
+        None => Api::all_with(client.clone(), api),
+    };
+    match networks.list_metadata(&ListParams::default().labels(labels).limit(1)).await {
+        Err(kube::Error::Api(status)) if status.code == 400 => {
+            bail!("{labels:?} is no label selector: {}", status.message)
+        }
+        // Whatever else is wrong is told by whoever reads them.
+        _ => Ok(()),
+    }
+}
+
+/// What a server said, without what kube puts around it.
+fn said(reason: &str) -> &str {
+    let text = reason.split_once(" (Status {").map_or(reason, |(text, _)| text);
+    text.strip_prefix("ApiError: ").unwrap_or(text)
+}
+
+fn is_of_endpoints(source: Source) -> bool {
+    matches!(source, Source::Danm(ApiType { kind: DanmKind::DanmEp, .. }))
 }
 
 fn is_of_networks(source: Source) -> bool {

@@ -15,6 +15,8 @@ pub enum Bench {
     Judge,
     /// Rate and latency of releases on the real API server, memory of the process
     Cleaner,
+    /// Listings, overviews and large networks
+    Showalloc,
 }
 
 /// Measures.
@@ -22,6 +24,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     let [package, name] = match bench {
         Bench::Judge => ["leak-judge", "judge"],
         Bench::Cleaner => ["cleaner", "cleaner"],
+        Bench::Showalloc => ["showalloc", "showalloc"],
     };
     let mut bench_of = cargo();
     if matches!(bench, Bench::Cleaner) {

@@ -40,10 +40,8 @@ pub fn run() -> Result<()> {
 }
 
 fn stale_files() -> Result<Problems> {
-    Ok(generate::stale()?
-        .into_iter()
-        .map(|(path, _)| format!("{}: run cargo xtask generate", path.display()))
-        .collect())
+    let differences = generate::differences()?;
+    Ok(differences.iter().map(|difference| format!("{difference}: run cargo xtask generate")).collect())
 }
 
 /// The crates of this workspace.

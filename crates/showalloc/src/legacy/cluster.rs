@@ -176,7 +176,7 @@ impl Cluster {
             self.list(of_one(), &read).await.map_err(here)?
         } else {
             match self.list(of_all(), &read).await {
-                Err(error) if is(&error, &[403]) && !namespace.is_empty() => {
+                Err(error) if is(&error, &[403]) && check_name(namespace).is_ok() => {
                     let seen = self.list(of_one(), &read).await.map_err(here)?;
                     sightings.limits.push(format!(
                         "note: only the DanmEps of namespace {namespace} can be listed ({}), so addresses of Pods of \
@@ -302,5 +302,50 @@ fn reason(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
         error => describe(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: Wanted<'_> = Wanted { kind: NetworkKind::ClusterNetwork, name: "core", namespace: "" };
+
+    fn there() -> Answer {
+        Answer::There(Box::default())
+    }
+
+    fn chosen(answers: [Answer; 2]) -> Result<(ApiGroup, Option<String>), String> {
+        let answers = ApiGroup::ALL.into_iter().zip(answers).collect();
+        choose(&WANTED, answers).map(|found| (found.group, found.note))
+    }
+
+    #[test]
+    fn the_group_that_has_a_network_is_taken_and_where_one_could_be_hidden_that_is_told() {
+        let absent = || Answer::NotThere("not found".to_owned());
+        let hidden = || Answer::Forbidden("no right to look".to_owned());
+        assert_eq!(chosen([there(), absent()]), Ok((ApiGroup::DanmK8sIo, None)));
+        assert_eq!(chosen([absent(), there()]), Ok((ApiGroup::DanmIo, None)));
+        assert_eq!(chosen([there(), hidden()]), Ok((ApiGroup::DanmK8sIo, None)));
+        let note = "note: this is ClusterNetwork `core` of danm.io; whether there is another one cannot be seen (no \
+                    right to look)";
+        assert_eq!(chosen([hidden(), there()]), Ok((ApiGroup::DanmIo, Some(note.to_owned()))));
+    }
+
+    #[test]
+    fn of_a_network_that_is_nowhere_to_be_seen_the_best_reason_is_told() {
+        let absent = |reason: &str| Answer::NotThere(reason.to_owned());
+        assert_eq!(chosen([absent("one"), absent("other")]), Err("one".to_owned()));
+        assert_eq!(chosen([absent("one"), Answer::Forbidden("hidden".to_owned())]), Err("hidden".to_owned()));
+    }
+
+    #[test]
+    fn names_are_no_paths() {
+        for name in ["", "a/b", "../danmeps", "..", ".", "a?watch=1", "a b", "a%2f", "ä"] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        for name in ["core", "net.example", "a-1", "Upper"] {
+            assert_eq!(check_name(name), Ok(()), "{name:?}");
+        }
     }
 }

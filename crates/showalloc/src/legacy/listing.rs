@@ -126,10 +126,7 @@ impl Listing {
 
     /// Number of addresses that endpoints hold though their bits are clear.
     pub fn unmarked(&self) -> usize {
-        let is_unmarked = |run: &&Run<Holder>| {
-            let is_for_endpoints = !matches!(run.state, State::NetworkAddress | State::Broadcast);
-            is_for_endpoints && !run.holders.is_empty() && !self.bits.is_set(run.first)
-        };
+        let is_unmarked = |run: &&Run<Holder>| !run.holders.is_empty() && !self.bits.is_set(run.first);
         self.map.runs.iter().filter(is_unmarked).count()
     }
 

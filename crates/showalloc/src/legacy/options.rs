@@ -137,7 +137,7 @@ mod tests {
 
     fn read(arguments: &str) -> Request {
         let arguments: Vec<OsString> = arguments.split_whitespace().map(OsString::from).collect();
-        Request::read(&arguments).expect(&format!("{arguments:?}"))
+        Request::read(&arguments).expect("sound flags")
     }
 
     fn options(arguments: &str) -> Options {

@@ -22,7 +22,7 @@ pub fn of(metadata: &Metadata) -> Result<Vec<Source>> {
     for package in members(metadata) {
         let folder =
             package.manifest_path.parent().map(|folder| folder.as_std_path().to_owned()).unwrap_or_default();
-        for part in ["src", "tests", "benches"] {
+        for part in ["src", "tests", "benches", "examples"] {
             collect(&folder.join(part), &mut sources)?;
         }
     }

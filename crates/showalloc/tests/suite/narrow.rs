@@ -1,0 +1,34 @@
+//! A terminal of 20 columns: whatever is shown to people fits into it.
+
+use testkit::Cluster;
+
+use crate::program::ask;
+
+pub mod tests {
+    in_town!(no_line_is_wider_than_the_terminal);
+}
+
+const COMMANDS: [&str; 9] = [
+    "networks -A",
+    "networks -n nowhere-to-be-found -l no=where",
+    "show -n ran internal",
+    "show -n ran internal backbone -a",
+    "show -n nowhere-to-be-found -l no=where",
+    "ip 10.0.0.6",
+    "ip 10.250.0.1",
+    "check -A",
+    "map internal backbone -n ran",
+];
+
+async fn no_line_is_wider_than_the_terminal(town: &Cluster) {
+    for command in COMMANDS {
+        for flags in ["", "-o wide --ascii", "--no-headers"] {
+            let shown = ask(town, &format!("{command} {flags} --width 20")).await.clean();
+            assert!(!shown.is_empty(), "{command} {flags}");
+            let wide = shown.lines().find(|line| line.chars().count() > 20);
+            assert_eq!(wide, None, "{command} {flags}");
+        }
+    }
+    let curve = ask(town, "map overlap -n ran --hilbert --width 20").await.clean();
+    assert!(curve.lines().all(|line| line.chars().count() <= 20), "{curve}");
+}
