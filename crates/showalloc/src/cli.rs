@@ -15,7 +15,7 @@ use crate::target::Target;
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Access")]
     pub(crate) connect: ConnectArgs,
     #[command(flatten)]
     pub(crate) access: AccessArgs,

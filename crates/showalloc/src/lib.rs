@@ -18,6 +18,7 @@
 pub mod checking;
 mod cli;
 mod command;
+pub mod completion;
 pub mod document;
 mod invocation;
 pub mod legacy;

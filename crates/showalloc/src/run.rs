@@ -10,9 +10,10 @@ use operator_runtime::connect_with;
 use crate::{
     cli::{Cli, Command, SelectionArgs},
     command::{check, ip, map, networks, show, top},
+    completion::completion,
     invocation::{Spelling, spelling},
     legacy,
-    output::note,
+    output::{note, print},
     reading::{Reading, Wish},
     target::Target,
 };
@@ -59,9 +60,7 @@ async fn command_of(cli: &Cli, name: &'static str) -> anyhow::Result<ExitCode> {
         Command::Map(args) => map::run(cli, args).await,
         Command::Top(args) => top::run(cli, args).await,
         Command::Completion { shell } => {
-            let mut command = Cli::command();
-            let name = if name == "showalloc" { "showalloc" } else { "kubectl-danm" };
-            clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
+            print(&completion(*shell, &name.replace(' ', "-")))?;
             Ok(ExitCode::SUCCESS)
         }
     }

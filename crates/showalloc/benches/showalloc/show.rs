@@ -22,7 +22,8 @@ const BARS: (f64, f64) = (30.0, 50.0);
 /// Measures both families.
 pub async fn measure() -> Vec<Figure> {
     let ipv4 = json!({"cidr": "10.0.0.0/9", "alloc": array()});
-    let ipv6 = json!({"net6": "2001:db8::/64", "alloc6": array(), "allocation_pool_v6": {"cidr": "2001:db8::/105"}});
+    let ipv6 =
+        json!({"net6": "2001:db8::/64", "alloc6": array(), "allocation_pool_v6": {"cidr": "2001:db8::/105"}});
     let of_ipv4 = |bit: u32| ("Address", format!("{}/9", std::net::Ipv4Addr::from((10 << 24) + bit)));
     let of_ipv6 = |bit: u32| {
         let base: u128 = 0x2001_0db8 << 96;

@@ -27,7 +27,7 @@ struct Document {
 
 fn main() -> Result<()> {
     let folder = env::args_os().nth(1).context("say into which folder")?;
-    let all = [manual::pages()?, completions::scripts()?, schemas::schemas()?, pictures::pictures()?];
+    let all = [manual::pages()?, completions::scripts(), schemas::schemas()?, pictures::pictures()?];
     for Document { path, text } in all.into_iter().flatten() {
         let path = Path::new(&folder).join(path);
         if let Some(folder) = path.parent() {

@@ -26,8 +26,12 @@ use crate::{
 /// The keys, in words.
 const KEYS: &str = "up/down select   s sort   enter closer   esc back   h curve   q quit";
 
-/// Columns of a bar with its number.
+/// From so many columns on there is room for everything.
+const WIDE: u16 = 80;
+
+/// Columns of a bar with its number, and of the number alone.
 const BAR: u16 = 19;
+const NUMBER: u16 = 7;
 
 /// Draws everything.
 pub fn draw(frame: &mut Frame<'_>, live: &Live, screen: &Screen) {
@@ -37,7 +41,7 @@ pub fn draw(frame: &mut Frame<'_>, live: &Live, screen: &Screen) {
         Layout::vertical([Constraint::Length(rows.min(most)), Constraint::Fill(1), Constraint::Length(1)])
             .areas(frame.area());
     draw_networks(frame, networks, live, screen);
-    let is_wide = picture.width >= 80;
+    let is_wide = picture.width >= WIDE;
     let halves = [Constraint::Length(if is_wide { 50 } else { picture.width }), Constraint::Fill(1)];
     let [map, changes] = Layout::horizontal(halves).areas(picture);
     draw_map(frame, map, live, screen);
@@ -49,51 +53,57 @@ pub fn draw(frame: &mut Frame<'_>, live: &Live, screen: &Screen) {
 }
 
 fn draw_networks(frame: &mut Frame<'_>, area: Rect, live: &Live, screen: &Screen) {
-    let header = Row::new(["NETWORK", "CIDR", "USED", "FREE", "LEAKED", "UTIL"]);
-    let rows = live.networks.iter().map(|one| row(one, screen));
-    let widths = [
-        Constraint::Fill(2),
-        Constraint::Fill(1),
-        Constraint::Length(8),
-        Constraint::Length(8),
-        Constraint::Length(6),
-        Constraint::Length(BAR),
-    ];
+    let is_wide = area.width >= WIDE;
+    let columns = columns(is_wide);
+    let rows = live.networks.iter().map(|one| row(one, is_wide, screen));
     let count = live.networks.len();
     let caption = format!(" {count} networks by {} ", live.order.name());
-    let table = Table::new(rows, widths)
-        .header(header.style(Style::new().add_modifier(Modifier::BOLD)))
-        .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED))
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    let header = Row::new(columns.iter().map(|(name, _)| *name)).style(bold);
+    let table = Table::new(rows, columns.iter().map(|(_, width)| *width))
+        .header(header)
+        .row_highlight_style(bold)
         .highlight_symbol("> ")
         .block(Block::new().title(caption));
     let mut state = TableState::default().with_selected((count > 0).then_some(live.selected));
     frame.render_stateful_widget(table, area, &mut state);
 }
 
-fn row(one: &NetworkOverview, screen: &Screen) -> Row<'static> {
+/// The columns of networks: where there is little room, those that tell most.
+fn columns(is_wide: bool) -> Vec<(&'static str, Constraint)> {
+    let name = ("NETWORK", Constraint::Fill(3));
+    let used = ("    USED", Constraint::Length(8));
+    let leaked = ("LEAKED", Constraint::Length(6));
+    if is_wide {
+        let cidr = ("CIDR", Constraint::Fill(2));
+        let free = ("    FREE", Constraint::Length(8));
+        vec![name, cidr, used, free, leaked, ("UTIL", Constraint::Length(BAR))]
+    } else {
+        vec![name, used, leaked, ("   UTIL", Constraint::Length(NUMBER))]
+    }
+}
+
+fn row(one: &NetworkOverview, is_wide: bool, screen: &Screen) -> Row<'static> {
     let name = Line::from(title(&one.network));
     let cells = match &one.overview {
         Overview::Addresses(addresses) => {
-            let leaked = if addresses.leaked > 0 { Ink::Leaked } else { Ink::Plain };
-            [
-                name,
-                addresses.cidr.to_string().into(),
-                format!("{:>8}", addresses.used).into(),
-                format!("{:>8}", addresses.free).into(),
-                Line::of(leaked, format!("{:>6}", addresses.leaked)),
-                bar::line(addresses.utilisation, usize::from(BAR), screen),
-            ]
+            let ink = if addresses.leaked > 0 { Ink::Leaked } else { Ink::Plain };
+            let used = format!("{:>8}", addresses.used).into();
+            let leaked = Line::of(ink, format!("{:>6}", addresses.leaked));
+            let bar = |columns: u16| bar::line(addresses.utilisation, usize::from(columns), screen);
+            if is_wide {
+                let free = format!("{:>8}", addresses.free).into();
+                vec![name, addresses.cidr.to_string().into(), used, free, leaked, bar(BAR)]
+            } else {
+                vec![name, used, leaked, bar(NUMBER)]
+            }
         }
         Overview::Unreadable { problem } => {
-            let problem = Line::of(Ink::Leaked, format!("unreadable: {problem}"));
-            [name, problem, Line::default(), Line::default(), Line::default(), Line::default()]
+            vec![name, Line::of(Ink::Leaked, format!("unreadable: {problem}"))]
         }
-        Overview::None => {
-            let none = Line::from("<none>");
-            [name, none, Line::default(), Line::default(), Line::default(), Line::default()]
-        }
+        Overview::None => vec![name, Line::from("<none>")],
     };
-    Row::new(cells.map(|cell| terminal(&cell, screen)))
+    Row::new(cells.iter().map(|cell| terminal(cell, screen)).collect::<Vec<_>>())
 }
 
 fn draw_map(frame: &mut Frame<'_>, area: Rect, live: &Live, screen: &Screen) {
