@@ -20,7 +20,6 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-
 /// How soon a new definition is noticed.
 const INTERVAL: Duration = Duration::from_secs(5);
 

@@ -11,11 +11,8 @@ use leak_judge::{Action, Source};
 use operator_runtime::{describe, served_kinds};
 
 use crate::{
-    Cleaner, Config, Input, Passage, Summary, SystemClock,
-    cleaner::Told,
-    config::ReportTarget,
-    kube_api_server::KubeApiServer,
-    report::Report,
+    Cleaner, Config, Input, Passage, Summary, SystemClock, cleaner::Told, config::ReportTarget,
+    kube_api_server::KubeApiServer, report::Report,
 };
 
 /// Makes one pass. An error is told in one sentence, and means that something was not read or not released.

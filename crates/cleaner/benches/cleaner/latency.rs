@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use danm_api::{ApiGroup, ApiType, Change, DanmKind, Network, NetworkKind};
 use futures::StreamExt;
-use kube::Api;
+use kube::{Api, runtime::watcher::Config};
 use operator_runtime::watch;
 use serde_json::Value;
 use testkit::{AllocBits, BitIndex, Cluster, objects};
@@ -105,7 +105,7 @@ fn start(cluster: &Cluster) -> Child {
 fn watch_networks(cluster: &Cluster) -> mpsc::UnboundedReceiver<(Freed, Instant)> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let kind = ApiType { group: GROUP, kind: DanmKind::Network(NetworkKind::DanmNet) };
-    let mut changes = Box::pin(watch::<Network>(Api::all_with(cluster.client(), &kind)));
+    let mut changes = Box::pin(watch::<Network>(Api::all_with(cluster.client(), &kind), Config::default()));
     tokio::spawn(async move {
         let mut known: HashMap<u32, AllocBits> = HashMap::new();
         while let Some(change) = changes.next().await {

@@ -9,7 +9,7 @@ use std::{
 use danm_api::{ApiGroup, ApiType, Change, DanmKind, Decoded, Network, NetworkKind};
 use futures::StreamExt;
 use http::Method;
-use kube::{Api, Client};
+use kube::{Api, Client, runtime::watcher::Config};
 use serde_json::{Value, json};
 use testkit::{AllocBits, BitIndex, Cluster, objects};
 use tokio::task::JoinHandle;
@@ -179,7 +179,8 @@ impl Witness {
 
 async fn watch(client: Client, witness: Arc<Mutex<Witness>>) {
     let api = ApiType { group: GROUP, kind: DanmKind::Network(NetworkKind::DanmNet) };
-    let mut changes = operator_runtime::watch::<Decoded<Network>>(Api::all_with(client, &api)).boxed();
+    let networks = Api::<Decoded<Network>>::all_with(client, &api);
+    let mut changes = operator_runtime::watch(networks, Config::default()).boxed();
     while let Some(change) = changes.next().await {
         let mut witness = witness.lock().expect("nobody panics with it");
         match change {
