@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::following::seconds_now;
+use super::following::{seconds_now, sentence};
 use crate::{
     cli::{Cli, Format, IpArgs, Subject},
     document::EndpointRow,
@@ -38,7 +38,10 @@ fn text(lookup: &AddressLookup, output: Output) -> anyhow::Result<String> {
         return Ok(document);
     }
     if lookup.items.is_empty() && output.is_for_people() {
-        return Ok(format!("{} is on no network, and no endpoint names it\n", lookup.subject));
+        return Ok(sentence(
+            format!("{} is on no network, and no endpoint names it", lookup.subject),
+            output,
+        ));
     }
     let lines = if output.format == Format::Name { names(lookup) } else { table(lookup, output) };
     Ok(lines_text(&lines, &output.screen))

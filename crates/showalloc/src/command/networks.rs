@@ -1,8 +1,11 @@
 //! `networks`: all networks in a table, and again what changes.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
-use super::{following::next_burst, selected};
+use super::{
+    following::{further, next_burst, sentence},
+    selected,
+};
 use crate::{
     cli::{Cli, Format, NetworksArgs, SortBy},
     look::Look,
@@ -21,18 +24,18 @@ pub(crate) async fn run(cli: &Cli, args: &NetworksArgs) -> anyhow::Result<ExitCo
     let mut reading = read(cli, &args.selection, &[]).await?;
     let look_at = |look: &Look<'_>| sorted(look, args);
     let mut before = reading.look_and_remember(look_at);
+    let mut header = None;
     let text = if before.is_empty() && output.is_for_people() {
-        format!("no networks {}\n", reading.place())
+        sentence(format!("no networks {}", reading.place()), output)
     } else {
-        text(&before, output)?
+        text(&before, &[], &mut header, output)?
     };
     let mut is_read = print(&text)?;
     while args.watch && is_read {
         next_burst(&mut reading).await?;
         let now = reading.look_and_remember(look_at);
-        let changed: Vec<NetworkOverview> = now.iter().filter(|one| !before.contains(one)).cloned().collect();
-        if !changed.is_empty() {
-            is_read = print(&self::text(&changed, Output { has_headers: false, ..output })?)?;
+        if now.iter().any(|one| !before.contains(one)) {
+            is_read = print(&further(self::text(&now, &before, &mut header, output)?, output))?;
         }
         before = now;
     }
@@ -59,16 +62,34 @@ const fn order(sort_by: SortBy) -> Order {
     }
 }
 
-fn text(networks: &[NetworkOverview], output: Output) -> anyhow::Result<String> {
-    if let Some(document) = output.document(&NetworkList::new(networks.to_vec()))? {
+/// Those of all networks that are not as they were before.
+fn text(
+    all: &[NetworkOverview],
+    before: &[NetworkOverview],
+    header: &mut Option<Line>,
+    output: Output,
+) -> anyhow::Result<String> {
+    let is_news = |one: &NetworkOverview| !before.contains(one);
+    let changed = || all.iter().filter(|one| is_news(one));
+    if let Some(document) = output.document(&NetworkList::new(changed().cloned().collect()))? {
         return Ok(document);
     }
     let lines = if output.format == Format::Name {
-        let mut names: Vec<Line> = networks.iter().map(|one| name(&one.network).into()).collect();
-        names.dedup();
-        names
+        names(changed())
     } else {
-        table(networks, output.is_wide(), output.has_headers, &output.screen)
+        let mut lines = table(all, output.is_wide(), true, &output.screen).into_iter();
+        let columns = lines.next().filter(|_| output.has_headers);
+        // Rows that come later stand in the same columns, as long as these stay where they are.
+        let is_told = columns == *header;
+        header.clone_from(&columns);
+        let rows = lines.zip(all).filter(|(_, one)| is_news(one)).map(|(line, _)| line);
+        columns.filter(|_| !is_told).into_iter().chain(rows).collect()
     };
     Ok(lines_text(&lines, &output.screen))
+}
+
+/// Each name once: a network has a line for each of its families.
+fn names<'a>(networks: impl Iterator<Item = &'a NetworkOverview>) -> Vec<Line> {
+    let mut told = BTreeSet::new();
+    networks.map(|one| name(&one.network)).filter(|name| told.insert(name.clone())).map(Line::from).collect()
 }

@@ -39,6 +39,11 @@ pub(crate) fn maps(
         if found.is_empty() {
             problems.push(format!("{} has no subnet: it has no addresses to show", id.network));
         }
+        let is_unwanted =
+            |one: &Result<AllocationMap, String>| one.as_ref().is_ok_and(|map| !family.wants(map.family));
+        if !targets.is_empty() && !found.is_empty() && found.iter().all(is_unwanted) {
+            problems.push(format!("{} has no addresses of that family", id.network));
+        }
         for one in found {
             match one {
                 Ok(map) if family.wants(map.family) => maps.push(map),

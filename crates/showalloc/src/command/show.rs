@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, process::ExitCode};
 
 use super::{
-    following::{next_burst, seconds_now},
+    following::{further, next_burst, seconds_now, sentence},
     selected::{ensure_all_are_there, ensure_something, maps},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         cells::cells,
         line::{Line, text as lines_text},
         order::Order,
-        show::{Detail, name, overview, runs, show, title},
+        show::{Detail, name, overview, runs, show},
         svg::svg,
     },
 };
@@ -33,7 +33,13 @@ pub(crate) async fn run(cli: &Cli, args: &ShowArgs) -> anyhow::Result<ExitCode> 
     let (maps, problems) = reading.look_and_remember(look_at)?;
     ensure_something(&maps, &problems, &args.targets)?;
     problems.iter().for_each(|problem| note(&format!("note: {problem}")));
-    let mut is_read = print(&text(&maps, args, output)?)?;
+    let is_nothing = maps.is_empty() && problems.is_empty() && output.is_for_people();
+    let text = if is_nothing {
+        sentence(format!("no addresses to show {}", reading.place()), output)
+    } else {
+        text(&maps, args, output)?
+    };
+    let mut is_read = print(&text)?;
     if !args.watch {
         return Ok(ExitCode::SUCCESS);
     }
@@ -41,7 +47,7 @@ pub(crate) async fn run(cli: &Cli, args: &ShowArgs) -> anyhow::Result<ExitCode> 
     while is_read {
         next_burst(&mut reading).await?;
         let (maps, _) = reading.look_and_remember(look_at)?;
-        is_read = print(&changes(&maps, &before, args, output)?)?;
+        is_read = print(&further(changes(&maps, &before, args, output)?, output))?;
         before = rows(&maps);
     }
     Ok(ExitCode::SUCCESS)
@@ -98,7 +104,7 @@ fn rows(maps: &[AllocationMap]) -> BTreeSet<String> {
 }
 
 fn row(map: &AllocationMap, run: &Run) -> String {
-    format!("{} {run:?}", title(&map.network))
+    format!("{:?} {run:?}", map.network)
 }
 
 /// What is not as it was: documents as a whole, for people the runs that changed.
@@ -111,13 +117,18 @@ fn changes(
     if rows(maps) == *before {
         return Ok(String::new());
     }
+    let is_news = |map: &AllocationMap, run: &Run| !before.contains(&row(map, run));
+    if output.format == Format::Name {
+        let changed = maps.iter().filter(|map| map.runs.iter().any(|run| is_news(map, run)));
+        return Ok(names(&changed.cloned().collect::<Vec<_>>()));
+    }
     if !output.is_for_people() {
         return text(maps, args, output);
     }
     let detail = Detail { has_headers: false, ..detail(args, output) };
     let mut lines = Vec::new();
     for map in maps {
-        let changed = map.runs.iter().filter(|run| !before.contains(&row(map, run)));
+        let changed = map.runs.iter().filter(|run| is_news(map, run));
         let changed: Vec<Run> = changed.cloned().collect();
         if !changed.is_empty() {
             lines.push(Line::default());

@@ -120,7 +120,7 @@ mod tests {
         let mut table = Table::new(&["A", "N", "B", "C"]).with_numbers(&[1]);
         table.push(["a", "", "", "c"]);
         table.push(["aa", "10", "b", ""]);
-        let expected = "A    N    B   C\na             c\naa   10   b\n";
+        let expected = "A     N   B   C\na             c\naa   10   b\n";
         assert_eq!(text(&table.lines(true, &screen(None)), &screen(None)), expected);
     }
 

@@ -4,7 +4,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 
 /// Tests that look at the [`town`] and change nothing: here they share one, which takes a second to make. Each is named
-/// before it begins.
+/// before it begins, and where it fails the line tells which it is.
 macro_rules! in_town {
     ($($test:ident),+ $(,)?) => {
         pub async fn all(cluster: &testkit::Cluster) {
@@ -32,6 +32,9 @@ mod show;
 mod snapshot;
 mod town;
 mod transcripts;
+mod verdicts;
+#[path = "../fixtures/xml.rs"]
+mod xml;
 
 use testkit::{Cluster, Server, Unavailable};
 
@@ -43,12 +46,15 @@ async fn cluster() -> Result<Cluster, Unavailable> {
 #[tokio::test]
 async fn whoever_only_looks_sees_the_same_as_on_the_server_in_memory() {
     let Some(cluster) = town::town().await else { return };
-    networks::tests::all(&cluster).await;
-    show::tests::all(&cluster).await;
-    ip::tests::all(&cluster).await;
-    check::tests::all(&cluster).await;
-    map::tests::all(&cluster).await;
-    narrow::tests::all(&cluster).await;
-    pipes::tests::all(&cluster).await;
-    refusals::tests::all(&cluster).await;
+    // The server is far away, as it is in life: most of the time is spent waiting.
+    tokio::join!(
+        networks::tests::all(&cluster),
+        show::tests::all(&cluster),
+        ip::tests::all(&cluster),
+        check::tests::all(&cluster),
+        map::tests::all(&cluster),
+        narrow::tests::all(&cluster),
+        pipes::tests::all(&cluster),
+        refusals::tests::all(&cluster),
+    );
 }

@@ -13,12 +13,9 @@ use tokio::{
 
 use crate::{
     pipes::ends_quietly,
-    program::{asking, json},
+    program::{PATIENCE, asking, json},
     town::{endpoint, network, pod},
 };
-
-/// How long anything may take that takes no time worth mentioning.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A program that goes on. It is killed when this is dropped.
 pub struct Follower {
@@ -36,8 +33,13 @@ impl Follower {
 
     /// Its next line.
     pub async fn line(&mut self) -> String {
-        let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time").expect("text");
-        line.expect("it goes on")
+        self.line_within(PATIENCE).await.expect("a line in time")
+    }
+
+    /// Its next line, if it says one so soon.
+    pub async fn line_within(&mut self, duration: Duration) -> Option<String> {
+        let line = timeout(duration, self.lines.next_line()).await.ok()?;
+        Some(line.expect("text").expect("it goes on"))
     }
 
     /// So many of its next lines.
@@ -56,11 +58,6 @@ impl Follower {
             text += &(self.line().await + "\n");
         }
         text
-    }
-
-    /// Whether it says nothing for as long.
-    pub async fn is_silent_for(&mut self, duration: Duration) -> bool {
-        timeout(duration, self.lines.next_line()).await.is_err()
     }
 
     /// Stops to read, and gives the process.

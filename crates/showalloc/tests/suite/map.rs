@@ -3,7 +3,7 @@
 use testkit::Cluster;
 
 use crate::{
-    program::{ask, json},
+    program::{Run, ask, ask_all},
     snapshot::compare,
 };
 
@@ -38,11 +38,11 @@ async fn a_part_is_a_picture_of_its_own(town: &Cluster) {
 
 async fn documents_and_names_are_those_of_show(town: &Cluster) {
     for network in ["backbone", "internal -n ran", "backbone -4", "overlap -n ran --cidr 10.0.0.4/30"] {
-        let of_map = json(&ask(town, &format!("map {network} -o json")).await.clean());
-        let of_show = json(&ask(town, &format!("show {network} -o json")).await.clean());
-        assert_eq!(of_map, of_show, "{network}");
-        let of_map = ask(town, &format!("map {network} -o name")).await.clean();
-        assert_eq!(of_map, ask(town, &format!("show {network} -o name")).await.clean(), "{network}");
+        for format in ["json", "name"] {
+            let commands = ["map", "show"].map(|command| format!("{command} {network} -o {format}"));
+            let shown: Vec<String> = ask_all(town, &commands).await.into_iter().map(Run::clean).collect();
+            assert_eq!(shown[0], shown[1], "{network} as {format}");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use testkit::Cluster;
 
-use crate::program::ask;
+use crate::program::{ask, ask_all};
 
 pub mod tests {
     in_town!(no_line_is_wider_than_the_terminal);
@@ -21,12 +21,13 @@ const COMMANDS: [&str; 9] = [
 ];
 
 async fn no_line_is_wider_than_the_terminal(town: &Cluster) {
-    for command in COMMANDS {
-        for flags in ["", "-o wide --ascii", "--no-headers"] {
-            let shown = ask(town, &format!("{command} {flags} --width 20")).await.clean();
-            assert!(!shown.is_empty(), "{command} {flags}");
+    for flags in ["", "-o wide --ascii", "--no-headers"] {
+        let commands = COMMANDS.map(|command| format!("{command} {flags} --width 20"));
+        for (command, run) in commands.iter().zip(ask_all(town, &commands).await) {
+            let shown = run.clean();
+            assert!(!shown.is_empty(), "{command}");
             let wide = shown.lines().find(|line| line.chars().count() > 20);
-            assert_eq!(wide, None, "{command} {flags}");
+            assert_eq!(wide, None, "{command}");
         }
     }
     let curve = ask(town, "map overlap -n ran --hilbert --width 20").await.clean();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testkit::Cluster;
 
 use crate::{
-    program::{Run, ask, json},
+    program::{Run, ask, ask_all, json},
     snapshot::{compare, steady_json},
 };
 
@@ -131,8 +131,9 @@ async fn yaml_says_what_json_says(town: &Cluster) {
         "show dn/overlap -n ran",
         "map backbone",
     ] {
-        let yaml = ask(town, &format!("{command} -o yaml")).await.clean();
-        let json = ask(town, &format!("{command} -o json")).await.clean();
+        let commands = ["yaml", "json"].map(|format| format!("{command} -o {format}"));
+        let shown: Vec<String> = ask_all(town, &commands).await.into_iter().map(Run::clean).collect();
+        let [yaml, json] = <[String; 2]>::try_from(shown).expect("two");
         let yaml: Value = serde_saphyr::from_str(&crate::snapshot::steady(&yaml)).expect("YAML");
         assert_eq!(yaml, steady_json(&json), "{command}");
     }
@@ -142,17 +143,18 @@ async fn yaml_says_what_json_says(town: &Cluster) {
 #[tokio::test]
 async fn where_there_is_nothing_a_sentence_says_so_and_a_document_is_empty() {
     let Ok(cluster) = crate::cluster().await else { return };
-    for (arguments, expected) in [
+    let cases = [
         ("networks", "no networks in namespace default\n"),
         ("networks -A", "no networks in any namespace\n"),
         ("show -n ran", "no addresses to show in namespace ran\n"),
         ("ip 10.0.0.1", "10.0.0.1 is on no network, and no endpoint names it\n"),
         ("ip ran/web-0", "ran/web-0 is on no network, and no endpoint names it\n"),
-    ] {
-        assert_eq!(ask(&cluster, arguments).await.clean(), expected, "{arguments}");
-        assert_eq!(ask(&cluster, &format!("{arguments} -o name")).await.clean(), "", "{arguments}");
-        let document = json(&ask(&cluster, &format!("{arguments} -o json")).await.clean());
-        assert_eq!(document["items"], json!([]), "{arguments}");
+    ];
+    for (arguments, expected) in cases {
+        let commands = ["table", "name", "json"].map(|format| format!("{arguments} -o {format}"));
+        let shown: Vec<String> = ask_all(&cluster, &commands).await.into_iter().map(Run::clean).collect();
+        assert_eq!((&*shown[0], &*shown[1]), (expected, ""), "{arguments}");
+        assert_eq!(json(&shown[2])["items"], json!([]), "{arguments}");
     }
 }
 

@@ -1,7 +1,5 @@
 //! Readers that go away, as `head` does: a quiet end, and no failure.
 
-use std::time::Duration;
-
 use danm_api::NetworkKind;
 use testkit::{AllocBits, BitIndex, Cluster, objects::with};
 use tokio::{
@@ -11,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    program::{asking, program},
+    program::{PATIENCE, asking, program},
     town::network,
 };
 
@@ -84,6 +82,6 @@ pub async fn ends_quietly(mut child: Child, what: &str) {
     let mut err = String::new();
     let reading = child.stderr.take().expect("it is piped").read_to_string(&mut err).await;
     reading.expect("text");
-    let status = timeout(Duration::from_secs(20), child.wait()).await.expect("it ends").expect("it ran");
+    let status = timeout(PATIENCE, child.wait()).await.expect("it ends").expect("it ran");
     assert_eq!((status.code(), &*err), (Some(0), ""), "{what}");
 }

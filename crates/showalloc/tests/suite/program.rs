@@ -4,12 +4,20 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     sync::OnceLock,
+    time::Duration,
 };
 
+use futures::{StreamExt, stream};
 use serde_json::Value;
 use tempfile::TempDir;
 use testkit::Cluster;
-use tokio::process::Command;
+use tokio::{process::Command, time::timeout};
+
+/// How long anything may take that takes no time worth mentioning.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Programs that run at the same time.
+const AT_ONCE: usize = 6;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -49,9 +57,10 @@ pub fn command(program: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end, which comes.
 pub async fn run(mut command: Command) -> Run {
-    let output = command.output().await.expect("the program was built");
+    let output = timeout(PATIENCE, command.output()).await.unwrap_or_else(|_| panic!("{command:?} goes on"));
+    let output = output.expect("the program was built");
     Run {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).expect("text"),
@@ -62,6 +71,12 @@ pub async fn run(mut command: Command) -> Run {
 /// Asks a cluster, with these arguments besides the way to it.
 pub async fn ask(cluster: &Cluster, arguments: &str) -> Run {
     run(asking(cluster, arguments)).await
+}
+
+/// Asks a cluster several things at once: most of the time is spent waiting.
+pub async fn ask_all(cluster: &Cluster, commands: &[impl AsRef<str>]) -> Vec<Run> {
+    let runs = stream::iter(commands).map(|command| ask(cluster, command.as_ref()));
+    runs.buffered(AT_ONCE).collect().await
 }
 
 /// The command that asks it.

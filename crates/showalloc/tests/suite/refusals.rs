@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use testkit::{Cluster, objects::with};
 
 use crate::{
-    program::{Run, ask, program, run},
+    program::{ask, ask_all, program, run},
     town::{endpoint, network},
 };
 
@@ -45,8 +45,9 @@ async fn what_is_not_there_is_told_in_a_sentence(town: &Cluster) {
         ),
         ("top", "top needs a terminal; `networks -w` follows changes without one".to_owned()),
     ];
-    for (arguments, expected) in cases {
-        assert_eq!(ask(town, arguments).await.error(), expected, "{arguments}");
+    let commands = cases.each_ref().map(|(arguments, _)| *arguments);
+    for ((arguments, expected), run) in cases.iter().zip(ask_all(town, &commands).await) {
+        assert_eq!(run.error(), *expected, "{arguments}");
     }
 }
 
@@ -66,8 +67,9 @@ async fn what_is_no_part_of_a_network_is_told_with_what_it_is(town: &Cluster) {
              2001:db8::/120",
         ),
     ];
-    for (arguments, expected) in cases {
-        assert_eq!(ask(town, arguments).await.error(), expected, "{arguments}");
+    let commands = cases.each_ref().map(|(arguments, _)| *arguments);
+    for ((arguments, expected), run) in cases.iter().zip(ask_all(town, &commands).await) {
+        assert_eq!(run.error(), *expected, "{arguments}");
     }
 }
 
@@ -154,8 +156,8 @@ async fn a_server_that_does_not_answer_is_waited_for_as_long_as_was_said() {
 async fn a_cluster_without_danm_is_told() {
     let Ok(cluster) = crate::cluster().await else { return };
     cluster.uninstall().await;
-    for command in ["networks", "show", "show dn/internal", "check -A", "ip 10.0.0.1", "map internal"] {
-        let run = ask(&cluster, command).await;
+    let commands = ["networks", "show", "show dn/internal", "check -A", "ip 10.0.0.1", "map internal"];
+    for (command, run) in commands.iter().zip(ask_all(&cluster, &commands).await) {
         let expected = "the API server serves DanmEps neither in danm.io nor in danm.k8s.io: DANM is not installed here, \
                         or this is another cluster";
         assert_eq!(run.error(), expected, "{command}");
@@ -194,9 +196,9 @@ async fn what_cannot_be_understood_is_told_by_name_and_holds_up_nobody() {
         ("short", "DanmNet ran/short: IPv4: the bit array has 2 bytes, its subnet of 256 addresses needs 32"),
         ("long", "DanmNet ran/long: IPv4: the bit array has 48 bytes, its subnet of 256 addresses needs 32"),
     ];
-    for (name, expected) in cases {
-        for command in ["show", "map"] {
-            let run = ask(&cluster, &format!("{command} {name} -n ran")).await;
+    for command in ["show", "map"] {
+        let commands = cases.map(|(name, _)| format!("{command} {name} -n ran"));
+        for ((_, expected), run) in cases.iter().zip(ask_all(&cluster, &commands).await) {
             assert!(run.error().starts_with(expected), "{command}: {run:#?}");
         }
     }
@@ -213,11 +215,4 @@ fn file(text: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().expect("a file");
     file.write_all(text.as_bytes()).expect("written");
     file
-}
-
-/// The error of a run that was refused something by the server.
-pub fn forbidden(run: &Run) -> &str {
-    let error = run.error();
-    assert!(error.contains("forbidden") && !error.contains("Status {"), "{error}");
-    error
 }

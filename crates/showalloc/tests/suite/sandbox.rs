@@ -17,9 +17,9 @@ macro_rules! in_town {
 }
 
 mod check;
-// mod faults;
+mod faults;
 mod following;
-// mod hostile;
+mod hostile;
 mod ip;
 mod map;
 mod narrow;
@@ -30,6 +30,9 @@ mod refusals;
 mod show;
 mod snapshot;
 mod town;
+mod verdicts;
+#[path = "../fixtures/xml.rs"]
+mod xml;
 
 use testkit::{Cluster, Server, Unavailable};
 

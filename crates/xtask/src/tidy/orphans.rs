@@ -27,13 +27,23 @@ fn visit(file: &Path, folder: &Path, seen: &mut HashSet<PathBuf>) -> Result<()> 
     if !seen.insert(file.to_owned()) {
         return Ok(());
     }
-    for name in fs::read_to_string(file)?.lines().filter_map(module) {
-        let path = folder.join(format!("{name}.rs"));
-        if path.is_file() {
-            visit(&path, &folder.join(name), seen)?;
+    let text = fs::read_to_string(file)?;
+    let mut elsewhere = None;
+    for line in text.lines() {
+        if let Some(name) = module(line) {
+            let path = elsewhere.take().unwrap_or_else(|| folder.join(format!("{name}.rs")));
+            if path.is_file() {
+                visit(&path, &path.with_extension(""), seen)?;
+            }
         }
+        elsewhere = place(line).and_then(|place| file.with_file_name(place).canonicalize().ok());
     }
     Ok(())
+}
+
+/// The path in a line such as `#[path = "../fixtures/name.rs"]`, which two test binaries that share a module need.
+fn place(line: &str) -> Option<&str> {
+    line.trim().strip_prefix("#[path = \"")?.strip_suffix("\"]")
 }
 
 /// The name in a line such as `pub(crate) mod name;`.
@@ -47,6 +57,12 @@ fn module(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_module_may_be_elsewhere() {
+        assert_eq!(place("#[path = \"../fixtures/maps.rs\"]"), Some("../fixtures/maps.rs"));
+        assert_eq!(place("mod maps;"), None);
+    }
 
     #[test]
     fn modules_are_told_from_other_lines() {
