@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use danm_ipam::{Family, State};
-use ratatui::{Terminal, backend::TestBackend};
+use ratatui::{Terminal, backend::TestBackend, buffer::Cell};
 use showalloc::{
     document::{API_VERSION, AddressRange, AllocationMap, EndpointRow, NetworkName, Run},
     live::{Live, Wanted},
@@ -76,7 +76,7 @@ fn drawn(live: &Live, (width, height): (u16, u16), screen: &Screen) -> String {
     terminal.draw(|frame| draw(frame, live, screen)).expect("drawn");
     let buffer = terminal.backend().buffer().clone();
     let lines = buffer.content().chunks(usize::from(width));
-    lines.map(|line| line.iter().map(|cell| cell.symbol()).collect::<String>() + "\n").collect()
+    lines.map(|line| line.iter().map(Cell::symbol).collect::<String>() + "\n").collect()
 }
 
 #[test]
