@@ -1,15 +1,35 @@
 //! `kubectl danm`: the real kubectl of the control plane, which finds the plugin in its PATH.
 
+use std::{path::PathBuf, sync::OnceLock};
+
 use futures::future::join_all;
+use tempfile::TempDir;
 use testkit::{Cluster, ControlPlane};
 use tokio::process::Command;
 
 use crate::{
     check::rows,
-    program::{Run, ask, command, folder_of_plugin, json, plugin, run},
+    program::{Run, ask, command, json, run},
     snapshot::steady,
     town::town,
 };
+
+/// The program under the name by which kubectl finds it.
+fn plugin(arguments: &[&str]) -> Command {
+    command(&folder_of_plugin().join("kubectl-danm"), arguments)
+}
+
+/// A folder in which there is the plugin and nothing else.
+fn folder_of_plugin() -> PathBuf {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plugin = folder.path().join("kubectl-danm");
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_showalloc"), plugin).expect("a link");
+        folder
+    });
+    folder.path().to_owned()
+}
 
 /// kubectl as somebody calls it whose kubeconfig is in the environment.
 fn kubectl(cluster: &Cluster, arguments: &str) -> Command {

@@ -1,15 +1,9 @@
 //! Runs `showalloc` as people and scripts do, under either of its names, and reads what it says.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use futures::{StreamExt, stream};
 use serde_json::Value;
-use tempfile::TempDir;
 use testkit::Cluster;
 use tokio::{process::Command, time::timeout};
 
@@ -30,23 +24,6 @@ pub struct Run {
 /// The program with these arguments.
 pub fn program(arguments: &[&str]) -> Command {
     command(Path::new(env!("CARGO_BIN_EXE_showalloc")), arguments)
-}
-
-/// The same under the name by which kubectl finds it.
-pub fn plugin(arguments: &[&str]) -> Command {
-    command(&folder_of_plugin().join("kubectl-danm"), arguments)
-}
-
-/// A folder in which there is the plugin and nothing else.
-pub fn folder_of_plugin() -> PathBuf {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let plugin = folder.path().join("kubectl-danm");
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_showalloc"), plugin).expect("a link");
-        folder
-    });
-    folder.path().to_owned()
 }
 
 /// A command that knows nothing of whoever runs the tests: no terminal, no locale, no kubeconfig.
