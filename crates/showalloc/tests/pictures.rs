@@ -3,17 +3,18 @@
 
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::RangeInclusive,
-    time::{Duration, Instant},
-};
+#[path = "fixtures/map_builder.rs"]
+mod map_builder;
+#[path = "fixtures/xml.rs"]
+mod xml;
 
-use danm_ipam::{Family, State};
+use std::time::{Duration, Instant};
+
+use danm_ipam::State;
 use insta::assert_snapshot;
-use ipnet::IpNet;
+use map_builder::MapBuilder;
 use showalloc::{
-    document::{API_VERSION, AddressRange, AllocationMap, EndpointRow, NetworkName, Run, address_after},
+    document::AllocationMap,
     view::{
         cells::{Cells, cells},
         grid::grid,
@@ -23,91 +24,13 @@ use showalloc::{
         svg::svg,
     },
 };
+use xml::assert_well_formed;
 
 const TERMINAL: Screen = Screen { width: Some(80), is_ascii: false, is_coloured: false };
 const FILE: Screen = Screen { width: None, ..TERMINAL };
 const ORDERS: [Order; 2] = [Order::Rows, Order::Hilbert];
 
 // === Maps ===
-
-/// A map of a network's addresses. What is not put is free.
-struct MapBuilder {
-    network: NetworkName,
-    cidr: IpNet,
-    runs: BTreeMap<u64, (u64, State, Vec<EndpointRow>)>,
-}
-
-impl MapBuilder {
-    fn new(kind: &str, namespace: &str, name: &str, cidr: &str) -> Self {
-        let [kind, namespace, name] = [kind, namespace, name].map(str::to_owned);
-        let network = NetworkName { group: "danm.io".to_owned(), kind, namespace, name };
-        Self { network, cidr: cidr.parse().expect("a subnet"), runs: BTreeMap::new() }
-    }
-
-    /// With both ends reserved as DANM does it.
-    fn with_ends(self) -> Self {
-        let last = self.size() - 1;
-        let end = if matches!(self.cidr, IpNet::V4(_)) { State::Broadcast } else { State::OutsidePool };
-        self.put(last..=last, end).put(0..=0, State::NetworkAddress)
-    }
-
-    fn put(mut self, range: RangeInclusive<u64>, state: State) -> Self {
-        self.runs.insert(*range.start(), (*range.end(), state, Vec::new()));
-        self
-    }
-
-    /// An address that is held by Pods, one of each of these names.
-    fn held(mut self, offset: u64, state: State, pods: &[&str]) -> Self {
-        let row = |pod: &&str| EndpointRow {
-            namespace: "ran".to_owned(),
-            name: format!("{pod}-eth1"),
-            uid: String::new(),
-            pod: (*pod).to_owned(),
-            interface: "eth1".to_owned(),
-            host: "node-3".to_owned(),
-            created: 0,
-        };
-        self.runs.insert(offset, (offset, state, pods.iter().map(row).collect()));
-        self
-    }
-
-    fn size(&self) -> u64 {
-        1 << (self.cidr.max_prefix_len() - self.cidr.prefix_len())
-    }
-
-    fn build(self) -> AllocationMap {
-        let size = self.size();
-        let at = |offset| address_after(self.cidr.network(), offset);
-        let mut runs = Vec::new();
-        let mut push = |start, end, state, endpoints| {
-            let count = end - start + 1;
-            runs.push(Run { start: at(start), end: at(end), count, state, endpoints, problem: None });
-        };
-        let mut next = 0;
-        for (start, (end, state, endpoints)) in self.runs {
-            if next < start {
-                push(next, start - 1, State::Free, Vec::new());
-            }
-            push(start, end, state, endpoints);
-            next = end + 1;
-        }
-        if next < size {
-            push(next, size - 1, State::Free, Vec::new());
-        }
-        let count = |state| runs.iter().filter(|run| run.state == state).map(|run| run.count).sum();
-        AllocationMap {
-            api_version: API_VERSION,
-            kind: "AllocationMap",
-            network: self.network,
-            family: Family::of(self.cidr.addr()),
-            cidr: self.cidr,
-            pool: AddressRange { start: at(0), end: at(size - 1) },
-            size,
-            counts: State::ALL.into_iter().map(|state| (state, count(state))).collect(),
-            runs,
-        }
-    }
-}
 
 /// Every state that addresses of that family can be in.
 fn every_state(cidr: &str) -> AllocationMap {
@@ -344,47 +267,4 @@ fn whatever_tenants_write_the_picture_is_well_formed_and_runs_nothing() {
             assert!(file.chars().all(|character| !character.is_control() || character == '\n'));
         }
     }
-}
-
-/// Fails unless every element is ours and ended, and every reference is one of the five that XML knows by itself.
-fn assert_well_formed(file: &str) {
-    let ours = BTreeSet::from(["svg", "title", "desc", "rect", "g", "text"]);
-    let mut open = Vec::new();
-    let mut rest = file.trim_end();
-    while let Some((text, from_tag)) = rest.split_once('<') {
-        assert_text(text);
-        let (tag, after) = from_tag.split_once('>').expect("a tag ends");
-        if let Some(name) = tag.strip_prefix('/') {
-            assert_eq!(open.pop(), Some(name));
-        } else {
-            let element = tag.strip_suffix('/').unwrap_or(tag);
-            let (name, attributes) = element.split_once(' ').unwrap_or((element, ""));
-            assert!(ours.contains(name), "<{name}>");
-            let pieces: Vec<&str> = attributes.split('"').collect();
-            assert!(pieces.len() % 2 == 1, "quotes come in pairs: {tag}");
-            pieces.iter().for_each(|piece| assert_text(piece));
-            let names = pieces.iter().step_by(2).map(|piece| piece.trim().trim_end_matches('='));
-            assert!(
-                names.clone().all(|name| name.chars().all(|c| c.is_ascii_alphabetic() || c == '-')),
-                "{tag}"
-            );
-            assert!(names.clone().all(|name| !name.starts_with("on")), "{tag}");
-            if !tag.ends_with('/') {
-                open.push(name);
-            }
-        }
-        rest = after;
-        assert!(!open.is_empty() || rest.is_empty(), "one element holds all others");
-    }
-    assert!(open.is_empty() && rest.is_empty());
-}
-
-fn assert_text(text: &str) {
-    assert!(!text.contains('>'), "{text}");
-    for reference in text.split('&').skip(1) {
-        let known = ["amp;", "lt;", "gt;", "quot;", "#39;"];
-        assert!(known.iter().any(|name| reference.starts_with(name)), "&{reference}");
-    }
-    let is_known = |character: char| matches!(character, '\n' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    assert!(text.chars().all(is_known), "{text:?}");
 }

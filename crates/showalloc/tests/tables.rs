@@ -3,19 +3,22 @@
 
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
-#[path = "fixtures/maps.rs"]
-mod maps;
+#[path = "fixtures/map_builder.rs"]
+mod map_builder;
 
 use danm_ipam::State;
 use insta::assert_snapshot;
-use showalloc::view::{
-    line::{Line, text},
-    overview,
-    screen::Screen,
-    show::{Detail, show},
+use map_builder::{MapBuilder, NOW, network};
+use showalloc::{
+    document::AllocationMap,
+    overview::{Addresses, NetworkOverview, Overview},
+    view::{
+        self,
+        line::{Line, text},
+        screen::Screen,
+        show::{Detail, show},
+    },
 };
-
-use maps::{MapBuilder, NOW, every_state, overviews};
 
 const FAMILIES: [(&str, &str); 2] = [("ipv4", "10.100.100.0/24"), ("ipv6", "2001:db8:100::a00/120")];
 const CHARACTERS: [(&str, bool); 2] = [("ascii", true), ("utf8", false)];
@@ -23,6 +26,51 @@ const DETAIL: Detail = Detail { is_every_address: false, is_wide: false, has_hea
 
 fn screen(width: usize, is_ascii: bool) -> Screen {
     Screen { width: Some(width), is_ascii, is_coloured: false }
+}
+
+/// Every state that addresses of a family can be in.
+fn every_state(cidr: &str) -> AllocationMap {
+    let map = MapBuilder::new("DanmNet", "ran", "internal", cidr).with_ends();
+    let map = map.put(1..=1, State::Gateway).put(2..=9, State::OutsidePool);
+    let map = (10..=12).fold(map, |map, offset| map.held(offset, State::Allocated, &["cu-0"]));
+    let map =
+        map.held(21, State::Leaked, &["du-gone"]).put(40..=42, State::Leaked).put(50..=50, State::Allocated);
+    map.held(30, State::Conflict, &["du-0", "du-1"]).held(31, State::MissingBit, &["du-2"]).build()
+}
+
+/// Networks in short: with every problem and with none, full and empty, without addresses and unreadable.
+fn overviews() -> Vec<NetworkOverview> {
+    let full = MapBuilder::new("ClusterNetwork", "", "full", "10.2.0.0/24").with_ends();
+    let maps = [
+        every_state("10.100.100.0/24"),
+        every_state("2001:db8:100::a00/120"),
+        full.put(1..=254, State::Allocated).build(),
+        MapBuilder::new("TenantNetwork", "tenant-with-a-long-name", "empty", "10.3.0.0/16")
+            .with_ends()
+            .build(),
+    ];
+    let others = [
+        ("layer-2", Overview::None),
+        ("broken", Overview::Unreadable { problem: "IPv4: the bit array is missing".to_owned() }),
+    ];
+    let others = others
+        .into_iter()
+        .map(|(name, overview)| NetworkOverview { network: network("DanmNet", "ran", name), overview });
+    maps.iter().map(in_short).chain(others).collect()
+}
+
+fn in_short(map: &AllocationMap) -> NetworkOverview {
+    let addresses = Addresses {
+        family: map.family,
+        cidr: map.cidr,
+        size: map.size,
+        used: map.taken(),
+        free: map.count(State::Free),
+        leaked: map.count(State::Leaked),
+        utilisation: map.utilisation(),
+        counts: map.counts.clone(),
+    };
+    NetworkOverview { network: map.network.clone(), overview: Overview::Addresses(addresses) }
 }
 
 #[test]
@@ -45,11 +93,11 @@ fn all_networks_are_told_in_both_character_sets_at_every_width() {
         for width in [20, 80, 120, 200] {
             let screen = screen(width, is_ascii);
             let name = format!("networks_in_{characters}_at_{width}_columns");
-            assert_snapshot!(name, text(&overview::table(&overviews(), false, true, &screen), &screen));
+            assert_snapshot!(name, text(&view::overview::table(&overviews(), false, true, &screen), &screen));
         }
     }
     let file = Screen { width: None, is_ascii: false, is_coloured: false };
-    assert_snapshot!("networks_wide", text(&overview::table(&overviews(), true, true, &file), &file));
+    assert_snapshot!("networks_wide", text(&view::overview::table(&overviews(), true, true, &file), &file));
 }
 
 #[test]
@@ -102,7 +150,7 @@ fn no_line_is_wider_than_the_screen() {
                 }
             }
             for is_wide in [true, false] {
-                let lines = overview::table(&overviews(), is_wide, true, &screen);
+                let lines = view::overview::table(&overviews(), is_wide, true, &screen);
                 assert!(fits(&lines, width), "networks at {width}");
                 assert_eq!(lines.len(), overviews().len() + 1, "every network keeps its row at {width}");
             }

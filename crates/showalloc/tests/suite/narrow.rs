@@ -21,7 +21,7 @@ const COMMANDS: [&str; 9] = [
 ];
 
 async fn no_line_is_wider_than_the_terminal(town: &Cluster) {
-    for flags in ["", "-o wide --ascii", "--no-headers"] {
+    for flags in ["", "-o wide --ascii --no-headers"] {
         let commands = COMMANDS.map(|command| format!("{command} {flags} --width 20"));
         for (command, run) in commands.iter().zip(ask_all(town, &commands).await) {
             let shown = run.clean();

@@ -47,7 +47,7 @@ async fn kubectl_danm(cluster: &Cluster, arguments: &str) -> Run {
 async fn kubectl_runs_the_plugin_as_if_it_were_its_own() {
     let Some(cluster) = town().await else { return };
     for arguments in ["networks -A", "show internal -n ran", "ip 10.0.0.5", "map backbone", "check -A"] {
-        let contexts = ["", " --context test", " --context=test --user=admin --cluster=test"];
+        let contexts = ["", " --context test --user=admin --cluster=test"];
         let commands = contexts.map(|context| format!("{arguments}{context}"));
         let runs = join_all(commands.iter().map(|command| kubectl_danm(&cluster, command))).await;
         let own = steady(&ask(&cluster, arguments).await.clean());
