@@ -60,6 +60,8 @@ pub struct Reading {
 impl Reading {
     /// Reads a cluster.
     pub async fn begin(client: Client, wish: &Wish, fallback: &str) -> anyhow::Result<Self> {
+        // It becomes part of paths.
+        ensure!(is_label(fallback), "{fallback:?} is no name of a namespace");
         let served = served_kinds(&client).await.map_err(|error| {
             anyhow::anyhow!("cannot ask the API server what it serves: {}", said(&describe(&error)))
         })?;
@@ -308,6 +310,11 @@ async fn ensure_selection(client: &Client, served: &[ApiType], wish: &Wish) -> a
         // Whatever else is wrong is told by whoever reads them.
         _ => Ok(()),
     }
+}
+
+fn is_label(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
 /// What a server said, without what kube puts around it.

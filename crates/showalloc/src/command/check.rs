@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// From everything to what is wrong, and where.
+const LAYOUTS: [&[usize]; 3] = [&[0, 1, 2, 3, 4, 5, 6, 7], &[0, 1, 2, 3, 4, 5, 7], &[0, 1, 2, 7]];
+
 /// The code for problems that were found.
 const FOUND: u8 = 1;
 
@@ -69,7 +72,7 @@ fn counts(report: &CheckReport, output: Output) -> Vec<Line> {
 
 fn problems(report: &CheckReport, output: Output) -> Vec<Line> {
     let headers = ["PROBLEM", "NETWORK", "ADDRESS", "COUNT", "POD", "ENDPOINT", "SUSPECT SINCE", "WHY"];
-    let mut table = Table::new(&headers).with_numbers(&[3]);
+    let mut table = Table::new(&headers).with_numbers(&[3]).with_layouts(&LAYOUTS);
     report.problems.iter().for_each(|problem| table.push(row(problem, output.is_wide())));
     table.lines(output.has_headers, &output.screen)
 }

@@ -18,6 +18,10 @@ use crate::{
     },
 };
 
+/// From everything to what the address is, and whose.
+const LAYOUTS: [&[usize]; 3] =
+    [&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[0, 1, 2, 3, 4, 5, 9, 10], &[0, 1, 4, 5, 10]];
+
 pub(crate) async fn run(cli: &Cli, args: &IpArgs) -> anyhow::Result<ExitCode> {
     let output = Output::new(&args.output).without_pictures()?;
     let mut reading = read_everything(cli).await?;
@@ -69,7 +73,7 @@ fn table(lookup: &AddressLookup, output: Output) -> Vec<Line> {
         "ENDPOINT",
         "SEEN",
     ];
-    let mut table = Table::new(&headers);
+    let mut table = Table::new(&headers).with_layouts(&LAYOUTS);
     lookup.items.iter().for_each(|place| table.push(row(place, output.is_wide())));
     table.lines(output.has_headers, &output.screen)
 }

@@ -28,6 +28,10 @@ pub struct Detail {
 /// Columns of the bar with its number.
 const BAR: usize = 24;
 
+/// From everything to who holds what, and what is wrong with it.
+const LAYOUTS: [&[usize]; 4] =
+    [&[0, 1, 2, 3, 4, 5, 6, 7], &[0, 1, 2, 4, 6, 7], &[0, 1, 2, 6, 7], &[0, 1, 2, 7]];
+
 /// The whole.
 pub fn show(map: &AllocationMap, detail: Detail, screen: &Screen) -> Vec<Line> {
     let mut lines = overview(map, screen);
@@ -61,7 +65,8 @@ pub fn name(network: &NetworkName) -> String {
 
 /// Rows for runs.
 pub fn runs(runs: &[Run], detail: Detail, screen: &Screen) -> Vec<Line> {
-    let mut table = Table::new(&["ADDRESS", "STATE", "POD", "INTERFACE", "HOST", "AGE", "ENDPOINT", "NOTE"]);
+    let headers = ["ADDRESS", "STATE", "POD", "INTERFACE", "HOST", "AGE", "ENDPOINT", "NOTE"];
+    let mut table = Table::new(&headers).with_layouts(&LAYOUTS);
     for run in runs {
         if detail.is_every_address {
             addresses(run).for_each(|run| add(&mut table, &run, detail, screen));

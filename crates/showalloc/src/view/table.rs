@@ -1,5 +1,5 @@
-//! Tables as kubectl draws them: columns as wide as what is in them, no borders. A line that would not fit the screen is
-//! cut, so that every row stays one line.
+//! Tables as kubectl draws them: columns as wide as what is in them, no borders. Where a screen is too narrow for all of
+//! them, those are shown that tell most; what does not fit even so is cut, so that every row stays one line.
 
 use super::{line::Line, palette::Ink, screen::Screen};
 
@@ -9,23 +9,35 @@ pub struct Table {
     headers: Vec<&'static str>,
     rows: Vec<Vec<Line>>,
     numbers: Vec<usize>,
+    layouts: Vec<Vec<usize>>,
 }
 
 /// Between two columns.
 const GAP: usize = 3;
+
+/// The last column is for words, which may be cut; so much of them has to be seen.
+const WORDS: usize = 24;
 
 // === impl Table ===
 
 impl Table {
     /// A table with these columns.
     pub fn new(headers: &[&'static str]) -> Self {
-        Self { headers: headers.to_vec(), rows: Vec::new(), numbers: Vec::new() }
+        let layouts = vec![(0..headers.len()).collect()];
+        Self { headers: headers.to_vec(), rows: Vec::new(), numbers: Vec::new(), layouts }
     }
 
     /// These columns hold numbers, and are aligned to the right.
     #[must_use]
     pub fn with_numbers(mut self, columns: &[usize]) -> Self {
         self.numbers = columns.to_vec();
+        self
+    }
+
+    /// The columns that are shown, and their order: the first that fits the screen, or else the last.
+    #[must_use]
+    pub fn with_layouts(mut self, layouts: &[&[usize]]) -> Self {
+        self.layouts = layouts.iter().map(|layout| layout.to_vec()).collect();
         self
     }
 
@@ -36,21 +48,36 @@ impl Table {
 
     /// Its lines. Columns in which nothing is are left out.
     pub fn lines(&self, has_headers: bool, screen: &Screen) -> Vec<Line> {
-        let is_used = |column: &usize| self.rows.iter().any(|row| cell(row, *column).is_some());
-        let used: Vec<usize> = (0..self.headers.len()).filter(is_used).collect();
         let header: Vec<Line> = self.headers.iter().map(|name| Line::of(Ink::Plain, name)).collect();
         let rows: Vec<&Vec<Line>> = has_headers.then_some(&header).into_iter().chain(&self.rows).collect();
-        let width_of =
-            |column: &usize| rows.iter().filter_map(|row| cell(row, *column)).map(Line::width).max();
-        let columns: Vec<Column> = used
-            .iter()
-            .map(|column| Column {
-                index: *column,
-                width: width_of(column).unwrap_or_default(),
-                is_number: self.numbers.contains(column),
-            })
-            .collect();
+        let mut layouts = self.layouts.iter().map(|layout| self.columns(layout, &rows)).peekable();
+        let mut columns = Vec::new();
+        while let Some(layout) = layouts.next() {
+            if layouts.peek().is_none() || self.fits(&layout, screen) {
+                columns = layout;
+                break;
+            }
+        }
         rows.iter().map(|row| line(row, &columns).cut(screen)).collect()
+    }
+
+    /// The columns of a layout in which something is.
+    fn columns(&self, layout: &[usize], rows: &[&Vec<Line>]) -> Vec<Column> {
+        let is_used = |column: &&usize| self.rows.iter().any(|row| cell(row, **column).is_some());
+        let column = |index: &usize| Column {
+            index: *index,
+            width: rows.iter().filter_map(|row| cell(row, *index)).map(Line::width).max().unwrap_or_default(),
+            is_number: self.numbers.contains(index),
+        };
+        layout.iter().filter(is_used).map(column).collect()
+    }
+
+    fn fits(&self, columns: &[Column], screen: &Screen) -> bool {
+        let needed = columns.iter().map(|column| {
+            let are_words = column.index + 1 == self.headers.len();
+            GAP + if are_words { column.width.min(WORDS) } else { column.width }
+        });
+        screen.width.is_none_or(|width| needed.sum::<usize>() <= width + GAP)
     }
 }
 
@@ -122,6 +149,15 @@ mod tests {
         table.push(["aa", "10", "b", ""]);
         let expected = "A     N   B   C\na             c\naa   10   b\n";
         assert_eq!(text(&table.lines(true, &screen(None)), &screen(None)), expected);
+    }
+
+    #[test]
+    fn on_a_narrow_screen_those_columns_are_shown_that_tell_most() {
+        let table = || table().with_layouts(&[&[0, 1, 2, 3], &[1, 0]]);
+        let lines = |width| text(&table().lines(true, &screen(Some(width))), &screen(Some(width)));
+        assert!(lines(37).contains("WHY"));
+        assert_eq!(lines(15), "SIZE   NAME\n 256   a\n   8   longer\n");
+        assert_eq!(lines(9), "SIZE   N~\n 256   a\n   8   l~\n", "the last is cut");
     }
 
     #[test]

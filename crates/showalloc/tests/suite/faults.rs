@@ -32,7 +32,7 @@ async fn town() -> Cluster {
     town::town().await.expect("it is in this process")
 }
 
-/// The reference's own manifest grants get and list only. That was taken for cluster of which nothing can be judged.
+/// The reference's own manifest grants get and list only. That was taken for a cluster of which nothing can be judged.
 #[tokio::test]
 async fn whoever_may_list_but_not_watch_sees_everything() {
     let cluster = town().await;

@@ -21,6 +21,7 @@ pub mod tests {
         what_is_not_there_is_told_in_a_sentence,
         what_is_no_part_of_a_network_is_told_with_what_it_is,
         a_selector_that_is_none_is_told_at_once,
+        a_namespace_that_cannot_be_one_is_told_and_not_asked_for,
         there_is_no_picture_of_a_table,
     );
 }
@@ -80,6 +81,14 @@ async fn a_selector_that_is_none_is_told_at_once(town: &Cluster) {
         assert!(run.error().starts_with("\"===\" is no label selector: "), "{run:#?}");
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+/// It became part of the path of a request, query and all.
+async fn a_namespace_that_cannot_be_one_is_told_and_not_asked_for(town: &Cluster) {
+    for namespace in ["Ran", "ran/../core", "ran?limit=1", ""] {
+        let run = ask(town, &format!("networks --namespace={namespace}")).await;
+        assert_eq!(run.error(), format!("{namespace:?} is no name of a namespace"));
+    }
 }
 
 async fn there_is_no_picture_of_a_table(town: &Cluster) {
@@ -208,7 +217,7 @@ async fn what_cannot_be_understood_is_told_by_name_and_holds_up_nobody() {
     let counts = ["unreadable-array", "unreadable-endpoint"].map(|class| report["counts"][class].as_u64());
     assert_eq!(counts, [Some(6), Some(2)], "{report:#}");
     let overview = ask(&cluster, "networks -A --no-headers").await.clean();
-    assert_eq!(overview.lines().filter(|row| row.contains(" unreadable: ")).count(), 6, "{overview}");
+    assert_eq!(overview.lines().filter(|row| row.contains(" unreadable ")).count(), 6, "{overview}");
 }
 
 fn file(text: &str) -> NamedTempFile {
