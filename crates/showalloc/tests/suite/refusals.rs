@@ -3,6 +3,7 @@
 
 use std::{
     io::Write,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -124,15 +125,10 @@ async fn wrong_usage_is_told_with_what_is_right() {
 
 #[tokio::test]
 async fn a_way_to_a_server_that_there_is_not_is_told_at_once() {
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
-    let config = |server: &str| {
-        format!(
-            "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c}}}}], \
-             clusters: [{{name: c, cluster: {{server: '{server}'}}}}]}}"
-        )
-    };
-    let closed = file(&config(&format!("http://127.0.0.1:{port}")));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let closed = listener.local_addr().expect("bound");
+    drop(listener);
+    let closed = kubeconfig(closed);
     let garbage = file("clusters: [this is no kubeconfig");
     let [closed, garbage] = [&closed, &garbage].map(|file| file.path().to_str().expect("text"));
     let cases: [(&[&str], &[&str]); 6] = [
@@ -154,11 +150,13 @@ async fn a_way_to_a_server_that_there_is_not_is_told_at_once() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_waited_for_as_long_as_was_said() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let server = format!("http://{}", silent.local_addr().expect("bound"));
+    let file = kubeconfig(silent.local_addr().expect("bound"));
+    let path = file.path().to_str().expect("text");
     let begun = Instant::now();
-    let run = run(program(&["networks", "--server", &server, "--request-timeout", "300ms"])).await;
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    assert!(!run.error().is_empty(), "{run:#?}");
+    let run = run(program(&["networks", "--kubeconfig", path, "--request-timeout", "700ms"])).await;
+    assert!(run.error().starts_with("the cluster could not be read within 700ms"), "{run:#?}");
+    let waited = Duration::from_millis(700)..Duration::from_secs(5);
+    assert!(waited.contains(&begun.elapsed()), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -218,6 +216,14 @@ async fn what_cannot_be_understood_is_told_by_name_and_holds_up_nobody() {
     assert_eq!(counts, [Some(6), Some(2)], "{report:#}");
     let overview = ask(&cluster, "networks -A --no-headers").await.clean();
     assert_eq!(overview.lines().filter(|row| row.contains(" unreadable ")).count(), 6, "{overview}");
+}
+
+/// A way to a server at an address, whatever is there.
+fn kubeconfig(server: SocketAddr) -> NamedTempFile {
+    file(&format!(
+        "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c}}}}], \
+         clusters: [{{name: c, cluster: {{server: 'http://{server}'}}}}]}}"
+    ))
 }
 
 fn file(text: &str) -> NamedTempFile {
