@@ -30,7 +30,7 @@ async fn answer(kubeconfig: &Path, question: &[&str]) -> anyhow::Result<String> 
     let colour = if has_colour() { "always" } else { "never" };
     let answer = Command::new(program(NAME)?)
         .args(question)
-        .args(["--width", "100", "--color", colour])
+        .args(["--width", "110", "--color", colour])
         .arg("--kubeconfig")
         .arg(kubeconfig)
         .stdin(Stdio::null())
