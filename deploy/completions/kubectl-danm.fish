@@ -33,7 +33,7 @@ complete -c kubectl-danm -n "__fish_kubectl_danm_needs_command" -l as-group -d '
 complete -c kubectl-danm -n "__fish_kubectl_danm_needs_command" -s s -l server -d 'Address of the API server' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_needs_command" -l token -d 'Bearer token' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_needs_command" -l tls-server-name -d 'Name that the server\'s certificate has to be for' -r
-complete -c kubectl-danm -n "__fish_kubectl_danm_needs_command" -l request-timeout -d 'Give up if the cluster has not been read by then' -r
+complete -c kubectl-danm -n "__fish_kubectl_danm_needs_command" -l request-timeout -d 'Give up if the cluster has not been read by then; 0 for never' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_needs_command" -l insecure-skip-tls-verify -d 'Do not look at the server\'s certificate'
 complete -c kubectl-danm -n "__fish_kubectl_danm_needs_command" -s h -l help -d 'Print help'
 complete -c kubectl-danm -n "__fish_kubectl_danm_needs_command" -s V -l version -d 'Print version'
@@ -66,7 +66,7 @@ complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand show" -l as-gr
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand show" -s s -l server -d 'Address of the API server' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand show" -l token -d 'Bearer token' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand show" -l tls-server-name -d 'Name that the server\'s certificate has to be for' -r
-complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand show" -l request-timeout -d 'Give up if the cluster has not been read by then' -r
+complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand show" -l request-timeout -d 'Give up if the cluster has not been read by then; 0 for never' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand show" -s a -l all -d 'Give every address a line of its own, free ones too'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand show" -s 4 -l ipv4 -d 'Only IPv4'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand show" -s 6 -l ipv6 -d 'Only IPv6'
@@ -103,7 +103,7 @@ complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand networks" -l a
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand networks" -s s -l server -d 'Address of the API server' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand networks" -l token -d 'Bearer token' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand networks" -l tls-server-name -d 'Name that the server\'s certificate has to be for' -r
-complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand networks" -l request-timeout -d 'Give up if the cluster has not been read by then' -r
+complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand networks" -l request-timeout -d 'Give up if the cluster has not been read by then; 0 for never' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand networks" -s w -l watch -d 'Go on, and show again what changes'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand networks" -s 4 -l ipv4 -d 'Only IPv4'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand networks" -s 6 -l ipv6 -d 'Only IPv6'
@@ -131,7 +131,7 @@ complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand ip" -l as-grou
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand ip" -s s -l server -d 'Address of the API server' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand ip" -l token -d 'Bearer token' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand ip" -l tls-server-name -d 'Name that the server\'s certificate has to be for' -r
-complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand ip" -l request-timeout -d 'Give up if the cluster has not been read by then' -r
+complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand ip" -l request-timeout -d 'Give up if the cluster has not been read by then; 0 for never' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand ip" -l no-headers -d 'Leave the line with the names of the columns out'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand ip" -l ascii -d 'Use ASCII only'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand ip" -l insecure-skip-tls-verify -d 'Do not look at the server\'s certificate'
@@ -157,7 +157,7 @@ complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand check" -l as-g
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand check" -s s -l server -d 'Address of the API server' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand check" -l token -d 'Bearer token' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand check" -l tls-server-name -d 'Name that the server\'s certificate has to be for' -r
-complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand check" -l request-timeout -d 'Give up if the cluster has not been read by then' -r
+complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand check" -l request-timeout -d 'Give up if the cluster has not been read by then; 0 for never' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand check" -l exit-code -d 'Exit with 1 if something was found'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand check" -s A -l all-namespaces -d 'All namespaces'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand check" -l no-headers -d 'Leave the line with the names of the columns out'
@@ -186,7 +186,7 @@ complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand map" -l as-gro
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand map" -s s -l server -d 'Address of the API server' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand map" -l token -d 'Bearer token' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand map" -l tls-server-name -d 'Name that the server\'s certificate has to be for' -r
-complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand map" -l request-timeout -d 'Give up if the cluster has not been read by then' -r
+complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand map" -l request-timeout -d 'Give up if the cluster has not been read by then; 0 for never' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand map" -l hilbert -d 'Draw along a Hilbert curve: every aligned subnet is one compact shape'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand map" -s 4 -l ipv4 -d 'Only IPv4'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand map" -s 6 -l ipv6 -d 'Only IPv6'
@@ -210,7 +210,7 @@ complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand top" -l as-gro
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand top" -s s -l server -d 'Address of the API server' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand top" -l token -d 'Bearer token' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand top" -l tls-server-name -d 'Name that the server\'s certificate has to be for' -r
-complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand top" -l request-timeout -d 'Give up if the cluster has not been read by then' -r
+complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand top" -l request-timeout -d 'Give up if the cluster has not been read by then; 0 for never' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand top" -s A -l all-namespaces -d 'All namespaces'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand top" -l ascii -d 'Use ASCII only'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand top" -l insecure-skip-tls-verify -d 'Do not look at the server\'s certificate'
@@ -224,6 +224,6 @@ complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand completion" -l
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand completion" -s s -l server -d 'Address of the API server' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand completion" -l token -d 'Bearer token' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand completion" -l tls-server-name -d 'Name that the server\'s certificate has to be for' -r
-complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand completion" -l request-timeout -d 'Give up if the cluster has not been read by then' -r
+complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand completion" -l request-timeout -d 'Give up if the cluster has not been read by then; 0 for never' -r
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand completion" -l insecure-skip-tls-verify -d 'Do not look at the server\'s certificate'
 complete -c kubectl-danm -n "__fish_kubectl_danm_using_subcommand completion" -s h -l help -d 'Print help'

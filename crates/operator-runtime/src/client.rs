@@ -124,6 +124,11 @@ fn client(mut config: Config) -> Result<Client, ConnectError> {
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
     let server = config.cluster_url.to_string();
+    // kube takes for granted that both are there.
+    if config.cluster_url.scheme().is_none() || config.cluster_url.authority().is_none() {
+        let reason = "expected http:// or https:// and a host".to_owned();
+        return Err(ConnectError::Server { url: server, reason });
+    }
     Client::try_from(config).map_err(|error| ConnectError::Client { server, reason: describe(&error) })
 }
 

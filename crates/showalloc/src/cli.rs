@@ -216,8 +216,8 @@ pub(crate) struct AccessArgs {
     /// Do not look at the server's certificate
     #[arg(long, global = true)]
     pub insecure_skip_tls_verify: bool,
-    /// Give up if the cluster has not been read by then
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, global = true)]
+    /// Give up if the cluster has not been read by then; 0 for never
+    #[arg(long, value_name = "DURATION", value_parser = parse_timeout, global = true)]
     pub request_timeout: Option<Duration>,
 }
 
@@ -299,6 +299,11 @@ impl AccessArgs {
             impersonate_groups: self.as_group.clone(),
         }
     }
+}
+
+/// As kubectl takes it: zero needs no unit.
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { parse_duration(text) }
 }
 
 fn parse_subject(text: &str) -> Result<Subject, String> {

@@ -84,9 +84,11 @@ pub(crate) async fn read(
 }
 
 /// A reading of everything.
-pub(crate) async fn read_everything(cli: &Cli) -> anyhow::Result<Reading> {
+///
+/// Whoever may not see all of it sees the namespace that is meant, if one is.
+pub(crate) async fn read_everything(cli: &Cli, meant: Option<&str>) -> anyhow::Result<Reading> {
     let client = connect_with(&cli.connect, &cli.access.overrides()).await?;
-    let fallback = client.default_namespace().to_owned();
+    let fallback = meant.unwrap_or_else(|| client.default_namespace()).to_owned();
     let wish = Wish { is_about_everything: true, ..Wish::default() };
     begin(cli, client, &wish, &fallback).await
 }

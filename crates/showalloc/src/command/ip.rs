@@ -24,7 +24,11 @@ const LAYOUTS: [&[usize]; 3] =
 
 pub(crate) async fn run(cli: &Cli, args: &IpArgs) -> anyhow::Result<ExitCode> {
     let output = Output::new(&args.output).without_pictures()?;
-    let mut reading = read_everything(cli).await?;
+    let meant = match &args.subject {
+        Subject::Pod { namespace, .. } => Some(namespace.as_str()),
+        Subject::Address(_) => None,
+    };
+    let mut reading = read_everything(cli, meant).await?;
     let lookup = reading.look_and_remember(|look| found(look, &args.subject));
     print(&text(&lookup, output)?)?;
     Ok(ExitCode::SUCCESS)

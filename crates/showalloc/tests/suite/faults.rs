@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use danm_api::NetworkKind;
 use sandbox::{Effect, Fault, FaultId, Match};
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{Cluster, objects};
 
 use crate::{
@@ -113,15 +113,25 @@ async fn a_network_that_may_not_be_seen_is_not_called_missing() {
     forbid(&cluster, everywhere(&["danmnets"]));
     let report = json(&ask(&cluster, "check -A -o json").await.out);
     assert_eq!(report["counts"]["missing-network"], 0, "{report:#}");
+    let found = json(&ask(&cluster, "ip 10.7.0.5 -o json").await.out);
+    assert_eq!(last_evidence(&found), ["DanmNet ran/nowhere: networks of namespace ran cannot be read"]);
+}
+
+/// Whoever asks for a Pod and may see its namespace only was shown that of the context, in which it is not.
+#[tokio::test]
+async fn a_pod_is_looked_for_in_its_own_namespace() {
+    let cluster = town().await;
+    forbid(&cluster, everywhere(&["danmnets", "danmeps", "pods"]));
     let found = json(&ask(&cluster, "ip ran/web-5 -o json").await.out);
-    let evidence: Vec<&str> = found["items"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|place| place["evidence"].as_array()?.last()?.as_str())
-        .collect();
-    let unseen = |name: &str| format!("DanmNet ran/{name}: networks of namespace ran cannot be read");
-    assert_eq!(evidence, [unseen("nowhere"), unseen("overlap")]);
+    let seen = last_evidence(&found);
+    assert!(seen.contains(&"there is no DanmNet ran/nowhere"), "{found:#}");
+    assert_eq!(seen.len(), 2, "{found:#}");
+}
+
+/// What was seen last of each place of a look-up.
+fn last_evidence(found: &Value) -> Vec<&str> {
+    let items = found["items"].as_array().into_iter().flatten();
+    items.filter_map(|place| place["evidence"].as_array()?.last()?.as_str()).collect()
 }
 
 #[tokio::test]

@@ -131,13 +131,16 @@ async fn a_way_to_a_server_that_there_is_not_is_told_at_once() {
     let closed = kubeconfig(closed);
     let garbage = file("clusters: [this is no kubeconfig");
     let [closed, garbage] = [&closed, &garbage].map(|file| file.path().to_str().expect("text"));
-    let cases: [(&[&str], &[&str]); 6] = [
+    let cases: [(&[&str], &[&str]); 8] = [
         (&["networks", "--kubeconfig", closed], &["cannot ask the API server", "refused"]),
         (&["ip", "ran/web-0", "--kubeconfig", closed], &["cannot ask the API server", "refused"]),
         (&["networks", "--kubeconfig", "/no/such/file"], &["cannot use kubeconfig /no/such/file"]),
         (&["check", "--kubeconfig", garbage], &["cannot use kubeconfig", garbage]),
         (&["show", "--kubeconfig", closed, "--context", "nowhere"], &["cannot use kubeconfig", "nowhere"]),
         (&["networks"], &["found no way to an API server", "--kubeconfig"]),
+        // A URL without scheme or host made the client panic.
+        (&["networks", "--kubeconfig", closed, "--server", "nonsense"], &["\"nonsense", "http://"]),
+        (&["networks", "--kubeconfig", closed, "--server", "/only/a/path"], &["/only/a/path", "http://"]),
     ];
     for (arguments, words) in cases {
         let begun = Instant::now();
