@@ -31,12 +31,18 @@ const ADMIN: &str = "admin";
 /// The users that may do nothing until a test gives them rights.
 const USERS: [&str; 1] = ["cleaner"];
 
-/// A running control plane. It ends with this value, or with the process.
+/// A shell that removes its argument as soon as its standard input is closed, and tries until those who still
+/// write there have ended.
+const SWEEP: &str = "trap '' HUP INT TERM; cat; until rm -rf \"$0\"; do sleep 0.1; done";
+
+/// A running control plane. It ends with this value, or with the process, and leaves nothing behind.
 #[derive(Debug)]
 pub struct ControlPlane {
+    processes: Vec<Process>,
     folder: TempDir,
     server: String,
-    processes: Vec<Process>,
+    /// Removes the folder where no destructor does: of a value in a `static`, of a process that was killed.
+    _sweeper: ChildStdin,
 }
 
 /// Why there is no control plane.
@@ -103,13 +109,15 @@ impl ControlPlane {
     }
 
     fn run(binaries: &Path) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        let folder = tempfile::Builder::new().prefix("danm-control-plane-").tempdir()?;
+        let sweeper = sweeper(folder.path())?;
         let [client, peer, secure] = free_ports()?;
         let server = format!("https://127.0.0.1:{secure}");
         write_users(folder.path(), &server)?;
         let etcd = Process::spawn(etcd(folder.path(), client, peer)?)?;
         let api_server = Process::spawn(api_server(folder.path(), client, secure)?)?;
-        let mut plane = Self { folder, server, processes: vec![etcd, api_server] };
+        let processes = vec![etcd, api_server];
+        let mut plane = Self { processes, folder, server, _sweeper: sweeper };
         plane.wait(binaries)?;
         Ok(plane)
     }
@@ -164,6 +172,14 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts a process that outlives this one and removes the folder then.
+fn sweeper(folder: &Path) -> Result<ChildStdin> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", SWEEP]).arg(folder).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = shell.spawn().context("cannot start sh")?;
+    child.stdin.take().context("its standard input is piped")
 }
 
 /// The folder of the binaries: what `xtask` says, or where it links its cache to.
@@ -250,4 +266,23 @@ fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
         *port = listener.local_addr()?.port();
     }
     Ok(ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_behind_where_no_destructor_runs() {
+        let folder = tempfile::tempdir().expect("a folder").keep();
+        fs::write(folder.join("file"), "").expect("written");
+
+        drop(sweeper(&folder).expect("there is sh"));
+
+        let deadline = Instant::now() + START;
+        while folder.exists() {
+            assert!(Instant::now() < deadline, "{} is still there", folder.display());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
 }

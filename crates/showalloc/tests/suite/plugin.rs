@@ -1,9 +1,14 @@
 //! `kubectl danm`: the real kubectl of the control plane, which finds the plugin in its PATH.
 
-use std::{path::PathBuf, sync::OnceLock};
+use std::{
+    fs,
+    io::ErrorKind,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
 use futures::future::join_all;
-use tempfile::TempDir;
 use testkit::{Cluster, ControlPlane};
 use tokio::process::Command;
 
@@ -21,14 +26,16 @@ fn plugin(arguments: &[&str]) -> Command {
 
 /// A folder in which there is the plugin and nothing else.
 fn folder_of_plugin() -> PathBuf {
-    static FOLDER: OnceLock<TempDir> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let plugin = folder.path().join("kubectl-danm");
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_showalloc"), plugin).expect("a link");
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin");
+        fs::create_dir_all(&folder).expect("a folder");
+        let plugin = folder.join("kubectl-danm");
+        if let Err(error) = symlink(env!("CARGO_BIN_EXE_showalloc"), plugin) {
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
+        }
         folder
     });
-    folder.path().to_owned()
+    FOLDER.clone()
 }
 
 /// kubectl as somebody calls it whose kubeconfig is in the environment.
