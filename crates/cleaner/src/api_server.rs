@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, future::Future};
 
-use danm_api::{ApiGroup, DanmEp, Decoded, Network, Node, Pod};
+use danm_api::{ApiGroup, Decoded, EndpointView, Network, Node, Pod};
 use futures::stream::LocalBoxStream;
 use leak_judge::{EndpointId, NetworkId, NetworkWrite, Uid, Version};
 use thiserror::Error;
@@ -15,7 +15,10 @@ pub trait ApiServer {
     fn endpoints(&self, group: ApiGroup) -> LocalBoxStream<'static, Result<EndpointsPage, ApiError>>;
 
     /// An endpoint.
-    fn endpoint(&self, id: &EndpointId) -> impl Future<Output = Result<Option<Decoded<DanmEp>>, ApiError>>;
+    fn endpoint(
+        &self,
+        id: &EndpointId,
+    ) -> impl Future<Output = Result<Option<Decoded<EndpointView>>, ApiError>>;
 
     /// The Pods of a namespace, metadata only.
     fn pods(&self, namespace: &str) -> impl Future<Output = Result<Vec<Pod>, ApiError>>;
@@ -74,7 +77,7 @@ pub struct StoredBoots {
 #[derive(Clone, Debug)]
 pub struct EndpointsPage {
     /// Some endpoints.
-    pub endpoints: Vec<Decoded<DanmEp>>,
+    pub endpoints: Vec<Decoded<EndpointView>>,
     /// Whether the list is complete with them.
     pub is_last: bool,
 }

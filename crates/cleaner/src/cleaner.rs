@@ -228,6 +228,7 @@ where
 
     /// Takes in what arrives next, with everything that is there by then; or waits until a moment.
     async fn wait(&mut self, until: Option<Moment>, tell: &mut impl FnMut(Told)) -> Result<(), CleanerError> {
+        #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
         enum Next {
             Input(Option<Input>),
             News(Option<News>),
@@ -284,7 +285,7 @@ where
     fn hear(&mut self, news: News, tell: &mut impl FnMut(Told)) {
         let now = self.clock.now();
         match news {
-            News::Endpoints(group, seen, began) => self.state.read_endpoints(group, seen, began, now),
+            News::Endpoints(group, seen, began) => self.state.read_endpoints(group, *seen, began, now),
             News::Unread(group, error) => self.state.unread_endpoints(group, error, now),
             News::Answered(answers) => self.state.answered(answers, now),
             News::Written(written) => {

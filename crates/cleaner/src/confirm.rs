@@ -249,7 +249,7 @@ fn read_endpoints(
         Ok(EndpointsPage { endpoints, is_last }) => {
             let read = Observation::Endpoints(group, Change::Read(endpoints));
             let all = is_last.then_some(Observation::EndpointsRead(group, began));
-            [Some(read), all].map(|seen| seen.map(|seen| News::Endpoints(group, seen, began)))
+            [Some(read), all].map(|seen| seen.map(|seen| News::Endpoints(group, Box::new(seen), began)))
         }
         Err(error) => [Some(News::Unread(group, error)), None],
     };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use danm_api::{ApiGroup, ApiType, DanmEp, DanmKind, Decoded, Network, Node, Pod};
+use danm_api::{ApiGroup, ApiType, DanmKind, Decoded, EndpointView, Network, Node, Pod};
 use futures::{
     StreamExt,
     stream::{self, LocalBoxStream},
@@ -88,7 +88,7 @@ impl KubeApiServer {
 
 impl ApiServer for KubeApiServer {
     fn endpoints(&self, group: ApiGroup) -> LocalBoxStream<'static, Result<EndpointsPage, ApiError>> {
-        let api: Api<Decoded<DanmEp>> = self.danm(ApiType { group, kind: DanmKind::DanmEp }, "");
+        let api: Api<Decoded<EndpointView>> = self.danm(ApiType { group, kind: DanmKind::DanmEp }, "");
         let channel = self.channel.clone();
         // No page names a resourceVersion: the first is read from the data store, the others continue it.
         let pages = stream::try_unfold(Some(ListParams::default().limit(PAGE)), move |params| {
@@ -106,8 +106,8 @@ impl ApiServer for KubeApiServer {
         pages.boxed_local()
     }
 
-    async fn endpoint(&self, id: &EndpointId) -> Result<Option<Decoded<DanmEp>>, ApiError> {
-        let api: Api<Decoded<DanmEp>> =
+    async fn endpoint(&self, id: &EndpointId) -> Result<Option<Decoded<EndpointView>>, ApiError> {
+        let api: Api<Decoded<EndpointView>> =
             self.danm(ApiType { group: id.group, kind: DanmKind::DanmEp }, &id.namespace);
         let name = id.name.to_string();
         self.channel.request(format!("get {id}"), || api.get_opt(&name)).await
@@ -158,7 +158,7 @@ impl ApiServer for KubeApiServer {
         uid: &Uid,
         version: Version,
     ) -> Result<Deletion, ApiError> {
-        let api: Api<Decoded<DanmEp>> =
+        let api: Api<Decoded<EndpointView>> =
             self.danm(ApiType { group: id.group, kind: DanmKind::DanmEp }, &id.namespace);
         let preconditions =
             Preconditions { uid: Some(uid.to_string()), resource_version: Some(version.0.to_string()) };

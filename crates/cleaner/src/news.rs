@@ -11,7 +11,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum News {
     /// Endpoints of a group were read, by a list that began at a moment: some of them, or that these were all.
-    Endpoints(ApiGroup, Observation, Moment),
+    Endpoints(ApiGroup, Box<Observation>, Moment),
     /// The endpoints of a group could not be read.
     Unread(ApiGroup, ApiError),
     /// Questions were asked and answered.

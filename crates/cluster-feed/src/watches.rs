@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use danm_api::{
-    ApiGroup, ApiType, Change, DanmEp, DanmKind, Decoded, Namespace, Network, Node, Pod, ReservedIp,
+    ApiGroup, ApiType, Change, DanmKind, Decoded, EndpointView, Namespace, Network, Node, Pod, ReservedIp,
 };
 use futures::{
     Stream, StreamExt,
@@ -156,7 +156,7 @@ fn stream_of(client: Client, source: Source, scope: &Scope) -> BoxStream<'static
             }
             DanmKind::TenantConfig => stream::empty().boxed(),
             DanmKind::DanmEp => {
-                let changes = watch::<Decoded<DanmEp>>(scope.dynamic_api(client, &api), selection);
+                let changes = watch::<Decoded<EndpointView>>(scope.dynamic_api(client, &api), selection);
                 observe(source, changes, move |change| Observation::Endpoints(api.group, change))
             }
         },

@@ -96,9 +96,10 @@ impl ApiType {
     }
 }
 
-/// Makes a type a [`kube_core::Resource`] whose group and kind are chosen at run time.
+/// Makes a type a [`kube_core::Resource`] whose group and kind are chosen at run time, and whose metadata is in the member
+/// that is named.
 macro_rules! resource {
-    ($type:ty) => {
+    ($type:ty, $($metadata:ident).+) => {
         impl kube_core::Resource for $type {
             type DynamicType = $crate::ApiType;
             type Scope = kube_core::DynamicResourceScope;
@@ -120,11 +121,11 @@ macro_rules! resource {
             }
 
             fn meta(&self) -> &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
-                &self.metadata.known
+                &self.$($metadata).+
             }
 
             fn meta_mut(&mut self) -> &mut k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
-                &mut self.metadata.known
+                &mut self.$($metadata).+
             }
         }
     };

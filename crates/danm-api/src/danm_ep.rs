@@ -101,4 +101,4 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D) -> Result<
     T::deserialize(member).map(Some)
 }
 
-resource!(DanmEp);
+resource!(DanmEp, metadata.known);

@@ -159,4 +159,4 @@ pub struct AllocationPoolV6 {
     pub rest: Rest,
 }
 
-resource!(Network);
+resource!(Network, metadata.known);

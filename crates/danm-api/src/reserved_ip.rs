@@ -67,4 +67,4 @@ pub struct ReservedAddress {
     pub rest: Rest,
 }
 
-resource!(ReservedIp);
+resource!(ReservedIp, metadata.known);

@@ -52,4 +52,4 @@ pub struct HostDevice {
     pub rest: Rest,
 }
 
-resource!(TenantConfig);
+resource!(TenantConfig, metadata.known);

@@ -1,6 +1,8 @@
 //! Reading an object and writing it back loses nothing, in any dialect.
 
-use danm_api::{DanmEp, Decoded, Network, ReservedIp, TenantConfig};
+use danm_api::{
+    DanmEp, Decoded, EndpointView, EndpointViewSpec, InterfaceView, Network, ReservedIp, TenantConfig,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use testkit::{objects::with, samples};
@@ -97,4 +99,41 @@ fn a_malformed_object_keeps_its_name_and_tells_what_is_wrong() {
     }
     let nameless = json!({"metadata": {"name": 5}});
     assert!(matches!(serde_json::from_value::<Decoded<DanmEp>>(nameless), Ok(Decoded::Unreadable(_))));
+}
+
+#[test]
+fn what_is_read_of_an_endpoint_is_what_is_in_it() {
+    for sample in samples::of_kinds(&["DanmEp"]) {
+        let whole: DanmEp = serde_json::from_value(sample.clone()).unwrap();
+        let view: EndpointView = serde_json::from_value(sample).unwrap();
+        let interface = whole.spec.interface.map(|interface| InterfaceView {
+            name: interface.name,
+            address: interface.address,
+            address_ipv6: interface.address_ipv6,
+        });
+        let spec = EndpointViewSpec {
+            network_name: whole.spec.network_name,
+            network_type: whole.spec.network_type,
+            interface,
+            host: whole.spec.host,
+            pod: whole.spec.pod,
+            pod_uid: whole.spec.pod_uid,
+            cid: whole.spec.cid,
+            api_type: whole.spec.api_type,
+        };
+        assert_eq!(view, EndpointView { metadata: whole.metadata.known, spec });
+    }
+}
+
+#[test]
+fn a_list_is_not_taken_for_the_object_whose_place_it_is_in() {
+    let endpoint = samples::of_kinds(&["DanmEp"])[0].clone();
+    let read = |pointer: &str, value: Value| {
+        serde_json::from_value::<Decoded<EndpointView>>(with(endpoint.clone(), pointer, value)).unwrap()
+    };
+    for (pointer, fields) in [("/spec", json!(["management"])), ("/spec/Interface", json!(["eth0"]))] {
+        let Decoded::Unreadable(unreadable) = read(pointer, fields) else { panic!("{pointer} was read") };
+        assert!(unreadable.problem.contains("expected an object"), "{}", unreadable.problem);
+    }
+    assert!(matches!(read("/spec/Interface", json!(null)), Decoded::Readable(_)));
 }

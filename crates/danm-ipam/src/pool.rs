@@ -257,15 +257,14 @@ fn bound(
 
 fn bit_of(subnet: IpNet, address: IpAddr) -> Option<BitIndex> {
     let distance = match (subnet.network(), address) {
-        (IpAddr::V4(base), IpAddr::V4(address)) if subnet.contains(&IpAddr::V4(address)) => {
-            u128::from(u32::from(address) - u32::from(base))
-        }
-        (IpAddr::V6(base), IpAddr::V6(address)) if subnet.contains(&IpAddr::V6(address)) => {
-            u128::from(address) - u128::from(base)
-        }
+        (IpAddr::V4(base), IpAddr::V4(address)) => u32::from(address).checked_sub(base.into())?.into(),
+        (IpAddr::V6(base), IpAddr::V6(address)) => u128::from(address).checked_sub(base.into())?,
         _ => return None,
     };
-    u32::try_from(distance).ok().map(BitIndex)
+    let host_bits = u32::from(subnet.max_prefix_len() - subnet.prefix_len());
+    // Every address is within a subnet of all 2^128.
+    let is_within = distance.checked_shr(host_bits).unwrap_or_default() == 0;
+    u32::try_from(distance).ok().filter(|_| is_within).map(BitIndex)
 }
 
 #[cfg(test)]

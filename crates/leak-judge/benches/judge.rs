@@ -21,7 +21,7 @@ use leak_judge::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use testkit::objects;
+use testkit::{cpu_time, objects};
 
 const GROUP: ApiGroup = ApiGroup::DanmIo;
 const PODS: usize = 150_000;
@@ -276,11 +276,11 @@ fn read<T: DeserializeOwned>(object: Value) -> T {
 fn median<T>(mut call: impl FnMut() -> T) -> f64 {
     let mut times: Vec<f64> = (0..RUNS)
         .map(|_| {
-            let (before, mut calls) = (cpu_nanoseconds(), 0.0);
+            let (before, mut calls) = (cpu_time(), 0.0);
             loop {
                 black_box(call());
                 calls += 1.0;
-                let spent = (cpu_nanoseconds() - before) as f64 / 1e6;
+                let spent = cpu_time().saturating_sub(before).as_secs_f64() * 1e3;
                 if spent > SHOWS_MS {
                     return spent / calls;
                 }
@@ -289,12 +289,6 @@ fn median<T>(mut call: impl FnMut() -> T) -> f64 {
         .collect();
     times.sort_by(f64::total_cmp);
     times[RUNS / 2]
-}
-
-/// CPU time of this thread, from its start. Unlike the wall clock it does not count what others do meanwhile.
-fn cpu_nanoseconds() -> u64 {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel with schedstat");
-    stat.split(' ').next().and_then(|field| field.parse().ok()).expect("nanoseconds on a CPU come first")
 }
 
 /// Resident memory of this process in bytes.

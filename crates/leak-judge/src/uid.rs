@@ -1,13 +1,16 @@
 //! Identifiers in little memory. Nearly all are UUIDs, of which an index holds a million.
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    hash::{Hash, Hasher},
+};
 
 /// A uid, or a name that is a UUID like those of endpoints: 24 bytes, without further memory if it is a
 /// UUID in its usual spelling. Any other text is kept as it is.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uid(Repr);
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Repr {
     Uuid([u8; 16]),
     Text(Box<str>),
@@ -15,6 +18,9 @@ enum Repr {
 
 /// The positions of the dashes in the 36 characters of a UUID.
 const DASHES: [usize; 4] = [8, 13, 18, 23];
+
+/// The positions at which each byte of a UUID has its first digit.
+const DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 impl Uid {
     /// Whether it is the empty text.
@@ -26,6 +32,15 @@ impl Uid {
 impl From<&str> for Uid {
     fn from(text: &str) -> Self {
         Self(uuid_bytes(text).map_or_else(|| Repr::Text(text.into()), Repr::Uuid))
+    }
+}
+
+impl Hash for Repr {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Uuid(bytes) => state.write_u128(u128::from_ne_bytes(*bytes)),
+            Self::Text(text) => text.hash(state),
+        }
     }
 }
 
@@ -55,21 +70,30 @@ fn uuid_bytes(text: &str) -> Option<[u8; 16]> {
     if DASHES.iter().any(|&dash| text[dash] != b'-') {
         return None;
     }
-    let mut digits = (0..36).filter(|index| !DASHES.contains(index)).map(|index| nibble(text[index]));
     let mut bytes = [0; 16];
-    for byte in &mut bytes {
-        *byte = digits.next()?? << 4 | digits.next()??;
+    let mut wrong = 0;
+    for (byte, at) in bytes.iter_mut().zip(DIGITS) {
+        let [high, low] = [NIBBLES[usize::from(text[at])], NIBBLES[usize::from(text[at + 1])]];
+        wrong |= high | low;
+        *byte = high << 4 | low & 0x0f;
     }
-    Some(bytes)
+    (wrong < NO_DIGIT).then_some(bytes)
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+/// What stands for a character that is no digit: a bit that no digit has.
+const NO_DIGIT: u8 = 0x80;
+
+/// The values of all characters as digits. An index of a large cluster reads millions of them.
+const NIBBLES: [u8; 256] = {
+    let digits = *b"0123456789abcdef";
+    let mut nibbles = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        nibbles[digits[value as usize] as usize] = value;
+        value += 1;
     }
-}
+    nibbles
+};
 
 #[cfg(test)]
 mod tests {

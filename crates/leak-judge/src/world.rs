@@ -16,6 +16,7 @@ mod nodes;
 mod pods;
 mod pulses;
 mod reservations;
+mod slot_index;
 mod slots;
 mod source;
 mod tombstones;
@@ -29,10 +30,11 @@ use std::{
 };
 
 use danm_api::{
-    ApiGroup, Change, DanmEp, DanmKind, Decoded, Namespace, Network, NetworkKind, NetworkRef, Node, Pod,
-    ReservedIp, Unreadable,
+    ApiGroup, Change, DanmKind, Decoded, EndpointView, Namespace, Network, NetworkKind, NetworkRef, Node,
+    Pod, ReservedIp, Unreadable,
 };
 use danm_ipam::{BitIndex, Family};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::Resource;
 
 pub use boots::{BootAge, Boots};
@@ -72,7 +74,7 @@ pub enum Observation {
     /// What was stored about the boots of Nodes that have been listed.
     BootsStored(BTreeMap<String, String>),
     /// Endpoints of a group.
-    Endpoints(ApiGroup, Change<Decoded<DanmEp>>),
+    Endpoints(ApiGroup, Change<Decoded<EndpointView>>),
     /// Networks of a group and kind.
     Networks(ApiGroup, NetworkKind, Change<Decoded<Network>>),
     /// Reservations, which one group has.
@@ -281,7 +283,7 @@ impl World {
     }
 
     /// An endpoint that is not understood and has this address somewhere in it.
-    pub fn unread_claim(&self, address: IpAddr) -> Option<&ObjectRef> {
+    pub fn unread_claim(&self, address: IpAddr) -> Option<&EndpointId> {
         self.unread.of(address)
     }
 
@@ -379,15 +381,16 @@ impl World {
             .collect()
     }
 
-    fn observe_endpoints(&mut self, group: ApiGroup, change: Change<Decoded<DanmEp>>, now: Moment) {
+    fn observe_endpoints(&mut self, group: ApiGroup, change: Change<Decoded<EndpointView>>, now: Moment) {
         match change {
             Change::Apply(object) => self.apply_endpoint(group, &object, now, Seen::Told),
             Change::Listed(object) => self.apply_endpoint(group, &object, now, Seen::Listed),
             Change::Delete(object) => {
                 let uid = Uid::from(object.meta().uid.as_deref().unwrap_or_default());
-                let object = self.object_ref(group, DanmKind::DanmEp, &object);
-                self.unpark(&object);
-                self.news.endpoints.extend(self.endpoints.delete(&EndpointId::from(&object), &uid, now));
+                let id = self.endpoint_id(group, &object);
+                self.unread.replace(&id, Vec::new());
+                self.mended(&ObjectRef::from(&id));
+                self.news.endpoints.extend(self.endpoints.delete(&id, &uid, now));
             }
             Change::Read(some) => {
                 some.into_iter().for_each(|object| self.apply_endpoint(group, &object, now, Seen::Found))
@@ -399,7 +402,7 @@ impl World {
             Change::ListEnds => {
                 self.forget_parked(group, DanmKind::DanmEp);
                 for id in self.endpoints.end_list(group) {
-                    self.unread.replace(&ObjectRef::from(&id), Vec::new());
+                    self.unread.replace(&id, Vec::new());
                 }
             }
             Change::Reset(all) => {
@@ -410,27 +413,31 @@ impl World {
         }
     }
 
-    fn apply_endpoint(&mut self, group: ApiGroup, object: &Decoded<DanmEp>, now: Moment, seen: Seen) {
-        let id = self.object_ref(group, DanmKind::DanmEp, object);
-        if seen != Seen::Listed && self.endpoints.outlives(&EndpointId::from(&id), object.meta()) {
+    fn apply_endpoint(&mut self, group: ApiGroup, object: &Decoded<EndpointView>, now: Moment, seen: Seen) {
+        let id = self.endpoint_id(group, object);
+        if seen != Seen::Listed && self.endpoints.outlives(&id, object.meta()) {
             return;
         }
         let endpoint = match object {
-            Decoded::Readable(object) => Endpoint::read(group, object, &mut self.names),
+            Decoded::Readable(object) => Endpoint::read(id.clone(), object, &mut self.names),
             Decoded::Unreadable(object) => Err(problem_of(object)),
         };
         let is_understood = endpoint.as_ref().is_ok_and(|endpoint| endpoint.problem.is_none());
         self.unread.replace(&id, if is_understood { Vec::new() } else { addresses_in(object) });
-        // Nobody saw what happened to it while it could not be read.
-        let seen = if seen == Seen::Told && self.parked.contains_key(&id) { Seen::Found } else { seen };
+        // Nearly always nothing is parked, and a list asks for each of its endpoints.
+        let is_parked = !self.parked.is_empty() && self.parked.contains_key(&ObjectRef::from(&id));
         match endpoint {
             Ok(endpoint) => {
-                self.parked.remove(&id);
+                // Nobody saw what happened to it while it could not be read.
+                let seen = if seen == Seen::Told && is_parked { Seen::Found } else { seen };
+                if is_parked {
+                    self.mended(&ObjectRef::from(&id));
+                }
                 self.news.endpoints.extend(self.endpoints.apply(endpoint, now, seen));
             }
             Err(parked) => {
-                self.news.endpoints.extend(self.endpoints.remove(&EndpointId::from(&id)));
-                self.park(id, parked);
+                self.news.endpoints.extend(self.endpoints.remove(&id));
+                self.park(ObjectRef::from(&id), parked);
             }
         }
     }
@@ -447,7 +454,7 @@ impl World {
             Change::Listed(object) => self.apply_network(group, kind, object, (true, now)),
             Change::Delete(object) => {
                 let object = self.object_ref(group, DanmKind::Network(kind), &object);
-                self.parked.remove(&object);
+                self.mended(&object);
                 self.networks.remove(&network_id(&object, kind));
             }
             Change::Read(some) => {
@@ -479,7 +486,7 @@ impl World {
         let object_ref = self.object_ref(group, DanmKind::Network(kind), &object);
         let id = network_id(&object_ref, kind);
         let record = match object {
-            Decoded::Readable(object) => NetworkRecord::read(object, now),
+            Decoded::Readable(object) => NetworkRecord::read(*object, now),
             Decoded::Unreadable(object) => Err(problem_of(&object)),
         };
         match record {
@@ -490,7 +497,7 @@ impl World {
                         self.park(object_ref, parked);
                     }
                     None => {
-                        self.parked.remove(&object_ref);
+                        self.mended(&object_ref);
                     }
                 }
                 self.networks.apply(id, record, is_listed, now);
@@ -508,7 +515,7 @@ impl World {
             Change::Apply(object) | Change::Listed(object) => self.apply_reservation(object),
             Change::Delete(object) => {
                 let object = self.object_ref(group, DanmKind::ReservedIp, &object);
-                self.parked.remove(&object);
+                self.mended(&object);
                 self.reservations.remove(&object);
             }
             Change::Read(some) => some.into_iter().for_each(|object| self.apply_reservation(object)),
@@ -536,7 +543,7 @@ impl World {
         };
         match applied {
             Ok(()) => {
-                self.parked.remove(&id);
+                self.mended(&id);
             }
             Err(parked) => {
                 self.reservations.remove(&id);
@@ -553,9 +560,10 @@ impl World {
         }
     }
 
-    fn unpark(&mut self, object: &ObjectRef) {
+    /// An object is gone, or can be used again.
+    fn mended(&mut self, object: &ObjectRef) {
         self.parked.remove(object);
-        self.unread.replace(object, Vec::new());
+        self.stale_parked.remove(object);
     }
 
     /// While a kind is listed anew, what was parked stays so: a network that is malformed is not one that is gone.
@@ -569,8 +577,19 @@ impl World {
         let forgotten: Vec<ObjectRef> =
             self.stale_parked.iter().filter(|object| is_kind(object)).cloned().collect();
         for object in forgotten {
-            self.stale_parked.remove(&object);
-            self.unpark(&object);
+            self.mended(&object);
+            if kind == DanmKind::DanmEp {
+                self.unread.replace(&EndpointId::from(&object), Vec::new());
+            }
+        }
+    }
+
+    fn endpoint_id(&mut self, group: ApiGroup, object: &impl Resource) -> EndpointId {
+        let ObjectMeta { namespace, name, .. } = object.meta();
+        EndpointId {
+            group,
+            namespace: self.names.get(namespace.as_deref().unwrap_or_default()),
+            name: name.as_deref().unwrap_or_default().into(),
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use cleaner::{ApiError, ApiServer, Clock, Deletion, EndpointsPage, Failure as Reason, Input, StoredBoots};
-use danm_api::{ApiGroup, DanmEp, Decoded, Network, Node, Pod};
+use danm_api::{ApiGroup, Decoded, EndpointView, Network, Node, Pod};
 use futures::{
     Stream, StreamExt,
     stream::{self, LocalBoxStream},
@@ -111,7 +111,7 @@ impl ApiServer for Connection {
         stream::once(page).boxed_local()
     }
 
-    async fn endpoint(&self, id: &EndpointId) -> Result<Option<Decoded<DanmEp>>, ApiError> {
+    async fn endpoint(&self, id: &EndpointId) -> Result<Option<Decoded<EndpointView>>, ApiError> {
         let Some(key) = store::number_of(&id.name.to_string()) else { return Ok(None) };
         let answer = self.ask("read an endpoint", Request::Endpoint(EndpointKey(key))).await?;
         let Answer::Endpoints(endpoints) = answer else { return Ok(None) };

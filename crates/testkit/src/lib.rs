@@ -11,6 +11,7 @@
 
 mod cluster;
 mod control_plane;
+mod cpu_time;
 mod gate;
 pub mod manifests;
 pub mod objects;
@@ -20,4 +21,5 @@ pub use danm_ipam::{AllocBits, BitIndex};
 
 pub use cluster::{Cluster, Server, collection_of};
 pub use control_plane::{ControlPlane, Process, Unavailable};
+pub use cpu_time::cpu_time;
 pub use gate::Gate;

@@ -30,7 +30,10 @@ impl Claims {
     pub(super) fn add(&mut self, endpoint: &Endpoint, slot: Slot) {
         for address in endpoint.held() {
             let addresses = self.networks.entry(endpoint.network.clone()).or_default();
-            addresses.entry(address).and_modify(|claimants| claimants.add(slot)).or_insert(Slots::One(slot));
+            addresses
+                .entry(address)
+                .and_modify(|claimants| claimants.add(slot))
+                .or_insert_with(|| Slots::of(slot));
         }
     }
 

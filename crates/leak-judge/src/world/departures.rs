@@ -34,7 +34,10 @@ impl Departures {
 
     /// It is there all the same.
     pub(super) fn forget(&mut self, uid: &Uid) {
-        self.by_uid.remove(uid);
+        // Every Pod that is listed is asked for.
+        if !self.by_uid.is_empty() {
+            self.by_uid.remove(uid);
+        }
     }
 
     pub(super) fn of(&self, uid: &Uid) -> Option<Departure> {

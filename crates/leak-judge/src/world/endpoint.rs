@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use danm_api::{ApiGroup, DanmEp, DanmKind, NetworkKind, NetworkRef};
+use danm_api::{ApiGroup, DanmKind, EndpointView, NetworkKind, NetworkRef};
 use danm_ipam::parse_interface_address;
 
 use super::{ObjectRef, Parked, Version, networks::NetworkId};
@@ -75,7 +75,7 @@ pub struct Endpoint {
 impl Endpoint {
     /// Reads an endpoint. One whose network cannot be told is useless; one with an unreadable address still
     /// claims its other address.
-    pub(super) fn read(group: ApiGroup, object: &DanmEp, names: &mut Interner) -> Result<Self, Parked> {
+    pub(super) fn read(id: EndpointId, object: &EndpointView, names: &mut Interner) -> Result<Self, Parked> {
         let metadata = &object.metadata;
         let uid = metadata.uid.as_deref().unwrap_or_default();
         let parked = |problem: String| Parked { uid: uid.to_owned(), problem };
@@ -83,11 +83,10 @@ impl Endpoint {
         let kind: NetworkKind =
             text(spec.api_type.as_ref()).parse().map_err(|error| parked(format!("spec.apiType {error}")))?;
         let version = Version::read(metadata.resource_version.as_deref()).map_err(parked)?;
-        let namespace = names.get(metadata.namespace.as_deref().unwrap_or_default());
-        let network = NetworkRef::new(kind, &namespace, &names.get(&spec.network_name));
+        let network = NetworkRef::new(kind, &id.namespace, &names.get(&spec.network_name));
         let (addresses, problem) = addresses(object);
         Ok(Self {
-            id: EndpointId { group, namespace, name: metadata.name.as_deref().unwrap_or_default().into() },
+            id,
             uid: uid.into(),
             version,
             first_version: version,
@@ -172,7 +171,7 @@ impl fmt::Display for EndpointId {
     }
 }
 
-fn pod_uid(object: &DanmEp) -> Uid {
+fn pod_uid(object: &EndpointView) -> Uid {
     if lacks(Mutant::NameForUid) {
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
         return format!("{namespace}/{}", text(object.spec.pod.as_ref())).as_str().into();
@@ -184,7 +183,7 @@ fn text(field: Option<&String>) -> &str {
     field.map_or("", String::as_str)
 }
 
-fn addresses(object: &DanmEp) -> ([Option<IpAddr>; 2], Option<Box<str>>) {
+fn addresses(object: &EndpointView) -> ([Option<IpAddr>; 2], Option<Box<str>>) {
     let Some(interface) = &object.spec.interface else { return ([None, None], None) };
     let fields = [("Address", &interface.address), ("AddressIPv6", &interface.address_ipv6)];
     let mut problem = None;

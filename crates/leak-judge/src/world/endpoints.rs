@@ -6,12 +6,14 @@ use danm_api::ApiGroup;
 use hashbrown::{HashMap, HashSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Claims, Endpoint, EndpointId, Version, slots::Slots, tombstones::Tombstones};
+use super::{
+    Claims, Endpoint, EndpointId, Version, slot_index::SlotIndex, slots::Slots, tombstones::Tombstones,
+};
 use crate::{Moment, Uid};
 
 /// The place of an endpoint in the index, until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Slot(u32);
+pub struct Slot(pub(super) u32);
 
 impl Slot {
     pub(crate) const fn index(self) -> usize {
@@ -24,8 +26,8 @@ impl Slot {
 pub struct Endpoints {
     slots: Vec<Option<Endpoint>>,
     free: Vec<Slot>,
-    by_id: HashMap<EndpointId, Slot>,
-    uids: HashSet<Uid>,
+    by_id: SlotIndex,
+    by_uid: SlotIndex,
     by_pod: HashMap<Uid, Slots>,
     /// The hosts they name, and how many do.
     hosts: HashMap<Arc<str>, usize>,
@@ -60,17 +62,18 @@ impl Endpoints {
 
     /// The endpoint of this name.
     pub fn find(&self, id: &EndpointId) -> Option<&Endpoint> {
-        self.get(*self.by_id.get(id)?)
+        self.get(self.slot_of(id)?)
     }
 
     /// Whether an endpoint has this uid.
     pub fn has_uid(&self, uid: &Uid) -> bool {
-        self.uids.contains(uid)
+        let has_it = |slot| self.get(slot).is_some_and(|endpoint| endpoint.uid == *uid);
+        self.by_uid.find(uid, has_it).is_some()
     }
 
     /// The slot of the endpoint of this name.
     pub fn slot_of(&self, id: &EndpointId) -> Option<Slot> {
-        self.by_id.get(id).copied()
+        self.by_id.find(id, |slot| self.get(slot).is_some_and(|endpoint| endpoint.id == *id))
     }
 
     /// All of them with their slots, in the order of these.
@@ -88,7 +91,7 @@ impl Endpoints {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
+        self.len() == 0
     }
 
     /// The endpoints that name a Pod by this uid.
@@ -141,7 +144,7 @@ impl Endpoints {
         } else if self.gone.holds(&endpoint.uid) {
             return None;
         }
-        let Some(&slot) = self.by_id.get(&endpoint.id) else { return self.insert(endpoint) };
+        let Some(slot) = self.slot_of(&endpoint.id) else { return self.insert(endpoint) };
         self.is_seen(endpoint.id.group, slot);
         let before = self.slots.get_mut(slot.index()).and_then(Option::as_mut)?;
         if before.uid == endpoint.uid {
@@ -153,8 +156,10 @@ impl Endpoints {
             endpoint.first_version = before.first_version;
             endpoint.was_listed = before.was_listed;
         }
-        self.uids.remove(&before.uid);
-        self.uids.insert(endpoint.uid.clone());
+        if before.uid != endpoint.uid {
+            self.by_uid.remove(&before.uid, slot);
+            self.by_uid.insert(&endpoint.uid, slot);
+        }
         if before.pod_uid != endpoint.pod_uid {
             remove_from(&mut self.by_pod, &before.pod_uid, slot);
             add_to(&mut self.by_pod, &endpoint.pod_uid, slot);
@@ -181,9 +186,10 @@ impl Endpoints {
     /// Takes an endpoint out. Gives those that claim an address that it claimed.
     pub(super) fn remove(&mut self, id: &EndpointId) -> Vec<Slot> {
         let mut rivals = Vec::new();
-        let Some(slot) = self.by_id.remove(id) else { return rivals };
+        let Some(slot) = self.slot_of(id) else { return rivals };
         if let Some(endpoint) = self.slots.get_mut(slot.index()).and_then(Option::take) {
-            self.uids.remove(&endpoint.uid);
+            self.by_id.remove(id, slot);
+            self.by_uid.remove(&endpoint.uid, slot);
             self.followed.remove(&slot);
             remove_from(&mut self.by_pod, &endpoint.pod_uid, slot);
             forget_host(&mut self.hosts, &endpoint.host);
@@ -219,7 +225,6 @@ impl Endpoints {
     }
 
     fn insert(&mut self, endpoint: Endpoint) -> Option<Slot> {
-        let id = endpoint.id.clone();
         let slot = if let Some(slot) = self.free.pop() {
             slot
         } else {
@@ -229,12 +234,12 @@ impl Endpoints {
             Slot(slot)
         };
         self.claims.add(&endpoint, slot);
-        self.uids.insert(endpoint.uid.clone());
+        self.by_id.insert(&endpoint.id, slot);
+        self.by_uid.insert(&endpoint.uid, slot);
         add_to(&mut self.by_pod, &endpoint.pod_uid, slot);
         note_host(&mut self.hosts, &endpoint.host);
-        self.is_seen(id.group, slot);
+        self.is_seen(endpoint.id.group, slot);
         *self.slots.get_mut(slot.index())? = Some(endpoint);
-        self.by_id.insert(id, slot);
         self.note_succession(slot);
         Some(slot)
     }
@@ -246,8 +251,8 @@ impl Endpoints {
         if relatives.len() > RELATIVES {
             return;
         }
-        let followed: Vec<Slot> = relatives
-            .iter()
+        let others = relatives.iter().filter(|&&other| other != slot);
+        let followed: Vec<Slot> = others
             .flat_map(|&other| [(slot, other), (other, slot)])
             .filter(|(elder, heir)| match (self.get(*elder), self.get(*heir)) {
                 (Some(elder), Some(heir)) => elder.is_followed_by(heir),
@@ -281,7 +286,7 @@ fn forget_host(hosts: &mut HashMap<Arc<str>, usize>, host: &Arc<str>) {
 /// Endpoints without the uid of a Pod belong to none.
 fn add_to(by_pod: &mut HashMap<Uid, Slots>, pod: &Uid, slot: Slot) {
     if !pod.is_empty() {
-        by_pod.entry(pod.clone()).and_modify(|slots| slots.add(slot)).or_insert(Slots::One(slot));
+        by_pod.entry(pod.clone()).and_modify(|slots| slots.add(slot)).or_insert_with(|| Slots::of(slot));
     }
 }
 

@@ -67,10 +67,12 @@ impl Pods {
     /// Takes in a change. Gives the uids that came, went or got further by it.
     pub(super) fn observe(&mut self, change: Change<Pod>, names: &mut Interner, now: Moment) -> Vec<Uid> {
         match change {
-            Change::Apply(pod) => self.apply_newer(&pod, names, now),
-            Change::Listed(pod) => self.list(&pod, names, now),
+            Change::Apply(pod) => self.apply_newer(&pod, names, now).into_iter().flatten().collect(),
+            Change::Listed(pod) => self.list(&pod, names, now).into_iter().flatten().collect(),
             Change::Delete(pod) => self.delete(&pod, now).into_iter().collect(),
-            Change::Read(some) => some.iter().flat_map(|pod| self.apply_newer(pod, names, now)).collect(),
+            Change::Read(some) => {
+                some.iter().flat_map(|pod| self.apply_newer(pod, names, now)).flatten().collect()
+            }
             Change::ListBegins => {
                 self.stale = self.lives.keys().cloned().collect();
                 Vec::new()
@@ -78,7 +80,8 @@ impl Pods {
             Change::ListEnds => self.end_list(now),
             Change::Reset(all) => {
                 self.stale = self.lives.keys().cloned().collect();
-                let mut turned: Vec<Uid> = all.iter().flat_map(|pod| self.list(pod, names, now)).collect();
+                let listed = all.iter().flat_map(|pod| self.list(pod, names, now));
+                let mut turned: Vec<Uid> = listed.flatten().collect();
                 turned.extend(self.end_list(now));
                 turned
             }
@@ -134,42 +137,45 @@ impl Pods {
     }
 
     /// A list is right, also where versions go back: a data store was restored.
-    fn list(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> Vec<Uid> {
-        self.gone.rises(&uid(pod));
-        self.stale.remove(&uid(pod));
-        self.apply(pod, names, now)
+    fn list(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> [Option<Uid>; 2] {
+        let uid = uid(pod);
+        self.gone.rises(&uid);
+        self.stale.remove(&uid);
+        self.apply(pod, uid, names, now)
     }
 
     /// A read and an event may each be older than what the other has shown already.
-    fn apply_newer(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> Vec<Uid> {
+    fn apply_newer(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> [Option<Uid>; 2] {
         let (namespace, name) = identity(pod);
+        let uid = uid(pod);
         let known = self.get(namespace, name).is_some_and(|record| record.version > version(pod));
-        if known || self.gone.holds(&uid(pod)) { Vec::new() } else { self.apply(pod, names, now) }
+        if known || self.gone.holds(&uid) { [None, None] } else { self.apply(pod, uid, names, now) }
     }
 
     /// Gives its uid if it is new or has got further, and that of the Pod that had the name before.
-    fn apply(&mut self, pod: &Pod, names: &mut Interner, now: Moment) -> Vec<Uid> {
+    fn apply(&mut self, pod: &Pod, uid: Uid, names: &mut Interner, now: Moment) -> [Option<Uid>; 2] {
         let (namespace, name) = identity(pod);
-        let record = PodRecord {
-            uid: uid(pod),
-            version: version(pod),
-            node: names.get(pod.spec.node_name.as_deref().unwrap_or_default()),
-            is_mirror: pod.is_mirror(),
-            stops_within: pod.stops_within(),
-        };
-        self.departures.forget(&record.uid);
         let life = life(pod);
-        if record.is_mirror {
+        let is_mirror = pod.is_mirror();
+        self.departures.forget(&uid);
+        if is_mirror {
             self.mirrored.insert(names.get(namespace));
         }
-        let is_news = self.lives.insert(record.uid.clone(), life) != Some(life);
+        let is_news = self.lives.insert(uid.clone(), life) != Some(life);
+        let record = PodRecord {
+            uid: uid.clone(),
+            version: version(pod),
+            node: names.get(pod.spec.node_name.as_deref().unwrap_or_default()),
+            is_mirror,
+            stops_within: pod.stops_within(),
+        };
         let before = self.namespaces.entry(names.get(namespace)).or_default().insert(name.into(), record);
-        let before = before.filter(|before| before.uid != uid(pod));
+        let before = before.filter(|before| before.uid != uid);
         if let Some(before) = &before {
             self.lives.remove(&before.uid);
             self.departures.note(&before.uid, before.stops_within, now);
         }
-        is_news.then(|| uid(pod)).into_iter().chain(before.map(|before| before.uid)).collect()
+        [is_news.then_some(uid), before.map(|before| before.uid)]
     }
 
     /// A late delete of an earlier Pod must not take away its successor of the same name.

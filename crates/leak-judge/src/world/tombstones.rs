@@ -36,6 +36,9 @@ impl Tombstones {
 
     /// A list is newer than whatever was seen before.
     pub(super) fn rises(&mut self, uid: &Uid) {
-        self.uids.remove(uid);
+        // A list asks for each of its objects, and the first list of all for none that was ever there.
+        if !self.uids.is_empty() {
+            self.uids.remove(uid);
+        }
     }
 }

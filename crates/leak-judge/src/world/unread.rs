@@ -3,23 +3,23 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use danm_api::{DanmEp, Decoded};
+use danm_api::{Decoded, EndpointView};
 use danm_ipam::parse_interface_address;
 use hashbrown::HashMap;
 use serde_json::Value;
 
-use super::ObjectRef;
+use super::EndpointId;
 
 /// All of them.
 #[derive(Debug, Default)]
 pub struct UnreadAddresses {
-    by_object: BTreeMap<ObjectRef, Vec<IpAddr>>,
-    by_address: HashMap<IpAddr, Vec<ObjectRef>>,
+    by_endpoint: BTreeMap<EndpointId, Vec<IpAddr>>,
+    by_address: HashMap<IpAddr, Vec<EndpointId>>,
 }
 
 impl UnreadAddresses {
-    /// An object that has an address in it.
-    pub(super) fn of(&self, address: IpAddr) -> Option<&ObjectRef> {
+    /// An endpoint that has an address in it.
+    pub(super) fn of(&self, address: IpAddr) -> Option<&EndpointId> {
         self.by_address.get(&address)?.first()
     }
 
@@ -28,12 +28,12 @@ impl UnreadAddresses {
         self.by_address.keys().copied()
     }
 
-    /// What is in an object now; nothing, if it is understood or gone.
-    pub(super) fn replace(&mut self, object: &ObjectRef, addresses: Vec<IpAddr>) {
-        for address in self.by_object.remove(object).unwrap_or_default() {
-            if let Some(objects) = self.by_address.get_mut(&address) {
-                objects.retain(|other| other != object);
-                if objects.is_empty() {
+    /// What is in an endpoint now; nothing, if it is understood or gone.
+    pub(super) fn replace(&mut self, endpoint: &EndpointId, addresses: Vec<IpAddr>) {
+        for address in self.by_endpoint.remove(endpoint).unwrap_or_default() {
+            if let Some(endpoints) = self.by_address.get_mut(&address) {
+                endpoints.retain(|other| other != endpoint);
+                if endpoints.is_empty() {
                     self.by_address.remove(&address);
                 }
             }
@@ -41,14 +41,14 @@ impl UnreadAddresses {
         if !addresses.is_empty() {
             addresses
                 .iter()
-                .for_each(|address| self.by_address.entry(*address).or_default().push(object.clone()));
-            self.by_object.insert(object.clone(), addresses);
+                .for_each(|address| self.by_address.entry(*address).or_default().push(endpoint.clone()));
+            self.by_endpoint.insert(endpoint.clone(), addresses);
         }
     }
 }
 
 /// Whatever looks like an address in an endpoint, in whatever field it is.
-pub(super) fn addresses_in(object: &Decoded<DanmEp>) -> Vec<IpAddr> {
+pub(super) fn addresses_in(object: &Decoded<EndpointView>) -> Vec<IpAddr> {
     let texts: Vec<String> = match object {
         Decoded::Readable(endpoint) => {
             let interface = endpoint.spec.interface.iter();

@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, ops::Range, time::Duration};
 
-use danm_api::{Change, DanmEp, Decoded, Pod};
+use danm_api::{Change, Decoded, EndpointView, Pod};
 use kube_core::Resource;
 use leak_judge::{Lookout, Observation, Uid};
 use testkit::objects::with;
@@ -18,7 +18,7 @@ const CHURN: u32 = 1_000;
 /// Objects as they come, all after one pattern: a hundred thousand of them are not made from JSON.
 struct Patterns {
     pod: Pod,
-    endpoint: DanmEp,
+    endpoint: EndpointView,
 }
 
 impl Patterns {
@@ -30,7 +30,7 @@ impl Patterns {
     }
 
     /// An endpoint with an address of the network 10.0.0.0/9.
-    fn endpoint(&self, number: u32) -> Decoded<DanmEp> {
+    fn endpoint(&self, number: u32) -> Decoded<EndpointView> {
         let mut endpoint = self.endpoint.clone();
         endpoint.meta_mut().name = Some(format!("ep-{number}"));
         endpoint.meta_mut().uid = Some(uid("eeeeeeee", number));
@@ -39,7 +39,7 @@ impl Patterns {
         if let Some(interface) = &mut endpoint.spec.interface {
             interface.address = Some(format!("{}/9", Ipv4Addr::from_bits(0x0a00_0001 + number)));
         }
-        Decoded::Readable(endpoint)
+        Decoded::Readable(Box::new(endpoint))
     }
 
     fn come(&self, cluster: &mut Cluster, numbers: Range<u32>) {

@@ -226,6 +226,19 @@ fn an_address_somewhere_in_a_malformed_endpoint_is_not_given_away() {
     round.releases("other", &[("10.0.0.6", Free)]);
 }
 
+/// It was unreadable before, and the end of a list forgets whatever was unreadable and is not any more.
+#[test]
+fn an_address_in_a_malformed_endpoint_is_still_known_after_a_list_in_which_it_is_malformed_otherwise() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("dead", "gone", "10.0.0.5/24"));
+    cluster.apply(with(ep("odd", "living", "10.0.0.5/24"), "/spec/apiType", "Clusternetwork"));
+    let otherwise = with(ep("odd", "living", ""), "/spec/Interface/Address", "10.0.0.5 /24");
+    cluster.list(vec![ep("dead", "gone", "10.0.0.5/24"), otherwise]);
+    cluster.apply(pod("living"));
+    cluster.settle().spares("dead", Verdict::Dangling, Reason::UnreadableEndpoint);
+}
+
 /// Not so fast as the bit of nobody: whoever may write an endpoint could free any address with it.
 #[test]
 fn an_endpoint_that_comes_long_after_the_bit_did_not_set_it() {

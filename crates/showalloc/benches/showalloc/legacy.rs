@@ -2,19 +2,21 @@
 //! address, and beside that of half as many addresses and endpoints. Both ways print the same bytes.
 
 use std::{
-    fs,
     hint::black_box,
     io::{self, BufWriter, Write},
 };
 
-use danm_api::{ApiGroup, DanmEp, Decoded, NetworkKind, NetworkOptions};
+use danm_api::{ApiGroup, Decoded, EndpointView, NetworkKind, NetworkOptions};
 use danm_ipam::{AllocBits, BitIndex, Family, Pool};
 use serde_json::{Value, json};
 use showalloc::legacy::{
     holders::{Sighting, Subject},
     listing::{Listing, View, addresses},
 };
-use testkit::objects::{self, with};
+use testkit::{
+    cpu_time,
+    objects::{self, with},
+};
 
 use crate::{Figure, median};
 
@@ -33,7 +35,7 @@ const TWICE: f64 = 3.0;
 /// A network, and those on it.
 struct Scene {
     options: NetworkOptions,
-    endpoints: Vec<Decoded<DanmEp>>,
+    endpoints: Vec<Decoded<EndpointView>>,
 }
 
 /// Measures.
@@ -126,13 +128,13 @@ impl Scene {
     }
 }
 
-fn is_at(endpoint: &Decoded<DanmEp>, address: &str) -> bool {
+fn is_at(endpoint: &Decoded<EndpointView>, address: &str) -> bool {
     let Decoded::Readable(endpoint) = endpoint else { return false };
     let text = endpoint.spec.interface.as_ref().and_then(|interface| interface.address.as_deref());
     text.and_then(|text| text.split('/').next()) == Some(address)
 }
 
-fn pod(endpoint: &Decoded<DanmEp>) -> &str {
+fn pod(endpoint: &Decoded<EndpointView>) -> &str {
     let Decoded::Readable(endpoint) = endpoint else { return "" };
     endpoint.spec.pod.as_deref().unwrap_or_default()
 }
@@ -160,22 +162,15 @@ fn sink() -> BufWriter<io::Sink> {
 
 /// The CPU time of a call in milliseconds. The kernel's account has the grain of a tick, so that a short call is repeated
 /// until it shows.
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn cost(mut call: impl FnMut()) -> f64 {
-    let (before, mut calls) = (cpu_nanoseconds(), 0.0);
+    let (before, mut calls) = (cpu_time(), 0.0);
     loop {
         call();
         black_box(());
         calls += 1.0;
-        let spent = (cpu_nanoseconds() - before) as f64 / 1e6;
+        let spent = cpu_time().saturating_sub(before).as_secs_f64() * 1e3;
         if spent > SHOWS_MS {
             return spent / calls;
         }
     }
-}
-
-/// CPU time of this thread, from its start. Unlike the wall clock it does not count what others do meanwhile.
-pub fn cpu_nanoseconds() -> u64 {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel with schedstat");
-    stat.split(' ').next().and_then(|field| field.parse().ok()).expect("nanoseconds on a CPU come first")
 }

@@ -3,7 +3,7 @@
 
 use std::{fs, hint::black_box};
 
-use danm_api::{ApiGroup, Change, DanmEp, Decoded, NetworkKind};
+use danm_api::{ApiGroup, Change, Decoded, EndpointView, NetworkKind};
 use danm_ipam::{AllocBits, BitIndex};
 use leak_judge::{Moment, Observation, Source, Suspects, World};
 use sandbox::{Options, Sandbox};
@@ -14,12 +14,13 @@ use showalloc::{
     overview::{NetworkOverview, Order, overviews, sort},
     view::{self, screen::Screen},
 };
-use testkit::objects::{self, with};
+use testkit::{
+    cpu_time,
+    objects::{self, with},
+};
 
 use crate::{
-    Figure,
-    legacy::cpu_nanoseconds,
-    median,
+    Figure, median,
     process::{Cost, cost},
 };
 
@@ -31,6 +32,8 @@ const ENDPOINTS: usize = 100_000;
 const ENDPOINTS_PER_POD: usize = 2;
 const PODS: usize = ENDPOINTS / ENDPOINTS_PER_POD;
 const RUNS: usize = 5;
+/// How many objects the API server sends at a time.
+const PAGE: usize = 500;
 /// CPU time in milliseconds.
 const BAR: f64 = 300.0;
 
@@ -38,9 +41,8 @@ const BAR: f64 = 300.0;
 pub async fn measure() -> Vec<Figure> {
     let (mut indexed, mut drawn, mut parsed) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        let observations = observations();
-        let mut world = World::default();
-        indexed.push(milliseconds(|| world = index(observations)));
+        let (world, cost) = index();
+        indexed.push(cost);
         drawn.push(milliseconds(|| assert_eq!(table(&world).len(), NETWORKS + 1)));
         parsed.push(milliseconds(parse_endpoints));
     }
@@ -65,28 +67,41 @@ pub async fn measure() -> Vec<Figure> {
     ]
 }
 
-/// Everything that is seen of the cluster, as its watches would tell it.
-fn observations() -> Vec<Observation> {
-    fn all<T: DeserializeOwned>(count: usize, object: &dyn Fn(usize) -> Value) -> Change<T> {
-        let objects = (0..count).map(object);
-        Change::Reset(objects.map(|object| serde_json::from_value(object).expect("readable")).collect())
-    }
-    vec![
-        Observation::Nodes(all(NODES, &node)),
-        Observation::Namespaces(all(0, &node)),
-        Observation::Networks(GROUP, NetworkKind::DanmNet, all(NETWORKS, &network)),
-        Observation::Endpoints(GROUP, all(ENDPOINTS, &endpoint)),
-        Observation::Pods(all(PODS, &pod)),
-    ]
-}
-
-/// What the program makes of it.
-fn index(observations: Vec<Observation>) -> World {
+/// What the program makes of the cluster, and what that costs. As its watches tell it: in pages, of which one is in
+/// memory at a time.
+fn index() -> (World, f64) {
     let networks = Source::networks(GROUP, NetworkKind::DanmNet);
     let core = [Source::Pods, Source::Nodes, Source::Namespaces];
     let mut world = World::expecting(core.into_iter().chain([Source::endpoints(GROUP), networks]));
-    observations.into_iter().for_each(|observation| world.observe(observation, Moment::START));
-    world
+    let mut cost = list(&mut world, NODES, &node, Observation::Nodes);
+    cost += list(&mut world, 0, &node, Observation::Namespaces);
+    cost += list(&mut world, NETWORKS, &network, |change| {
+        Observation::Networks(GROUP, NetworkKind::DanmNet, change)
+    });
+    cost += list(&mut world, ENDPOINTS, &endpoint, |change| Observation::Endpoints(GROUP, change));
+    cost += list(&mut world, PODS, &pod, Observation::Pods);
+    (world, cost)
+}
+
+/// Lists one kind. Gives what it costs to take it in, without what it costs to make it.
+fn list<T: DeserializeOwned>(
+    world: &mut World,
+    count: usize,
+    object: &dyn Fn(usize) -> Value,
+    observation: impl Fn(Change<T>) -> Observation,
+) -> f64 {
+    let mut observe = |changes: Vec<Change<T>>| {
+        milliseconds(|| {
+            changes.into_iter().for_each(|change| world.observe(observation(change), Moment::START));
+        })
+    };
+    let texts: Vec<String> = (0..count).map(|number| object(number).to_string()).collect();
+    let mut cost = observe(vec![Change::ListBegins]);
+    for page in texts.chunks(PAGE) {
+        let read = |text: &String| Change::Listed(serde_json::from_str(text).expect("readable"));
+        cost += observe(page.iter().map(read).collect());
+    }
+    cost + observe(vec![Change::ListEnds])
 }
 
 /// What it prints of that.
@@ -121,15 +136,14 @@ async fn program() -> Cost {
 fn parse_endpoints() {
     let text = endpoint(1).to_string();
     for _ in 0..ENDPOINTS {
-        black_box(serde_json::from_str::<Decoded<DanmEp>>(black_box(&text)).expect("readable"));
+        black_box(serde_json::from_str::<Decoded<EndpointView>>(black_box(&text)).expect("readable"));
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn milliseconds(work: impl FnOnce()) -> f64 {
-    let before = cpu_nanoseconds();
+    let before = cpu_time();
     work();
-    (cpu_nanoseconds() - before) as f64 / 1e6
+    cpu_time().saturating_sub(before).as_secs_f64() * 1e3
 }
 
 fn node(number: usize) -> Value {

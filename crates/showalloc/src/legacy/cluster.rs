@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use danm_api::{ApiGroup, ApiType, DanmEp, DanmKind, Decoded, Network, NetworkKind, NetworkOptions};
+use danm_api::{ApiGroup, ApiType, DanmKind, Decoded, EndpointView, Network, NetworkKind, NetworkOptions};
 use kube::{Api, Client, api::ListParams};
 use operator_runtime::{ConnectArgs, ConnectError, Throttle, connect, describe, served_kinds};
 
@@ -100,7 +100,7 @@ impl Cluster {
         &self,
         wanted: &Wanted<'_>,
         group: ApiGroup,
-        read: impl Fn(&Decoded<DanmEp>) -> Option<T>,
+        read: impl Fn(&Decoded<EndpointView>) -> Option<T>,
     ) -> Result<Sightings<T>, String> {
         let mut sightings = Sightings { all: Vec::new(), limits: Vec::new() };
         let others = ApiGroup::ALL.into_iter().filter(|other| *other != group);
@@ -150,7 +150,7 @@ impl Cluster {
             Api::all_with(self.client.clone(), &api)
         };
         match self.patiently(async || api.get(wanted.name).await).await {
-            Ok(Decoded::Readable(network)) => Ok(Answer::There(Box::new(network))),
+            Ok(Decoded::Readable(network)) => Ok(Answer::There(network)),
             Ok(Decoded::Unreadable(network)) => Err(format!("it cannot be read ({})", network.problem)),
             Err(error) if is(&error, &[404]) => Ok(Answer::NotThere(reason(&error))),
             Err(error) if is(&error, &[403]) => Ok(Answer::Forbidden(reason(&error))),
@@ -164,7 +164,7 @@ impl Cluster {
         &self,
         group: ApiGroup,
         wanted: &Wanted<'_>,
-        read: impl Fn(&Decoded<DanmEp>) -> Option<T>,
+        read: impl Fn(&Decoded<EndpointView>) -> Option<T>,
         sightings: &mut Sightings<T>,
     ) -> Result<(), (String, kube::Error)> {
         let namespace = wanted.namespace;
@@ -195,8 +195,8 @@ impl Cluster {
     /// Reads a list page by page. Of each page only what is made of it stays.
     async fn list<T>(
         &self,
-        api: Api<Decoded<DanmEp>>,
-        read: impl Fn(&Decoded<DanmEp>) -> Option<T>,
+        api: Api<Decoded<EndpointView>>,
+        read: impl Fn(&Decoded<EndpointView>) -> Option<T>,
     ) -> Result<Vec<T>, kube::Error> {
         let (mut seen, mut begun) = (Vec::new(), 1);
         let first = ListParams::default().limit(PAGE);

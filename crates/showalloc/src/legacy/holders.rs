@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use danm_api::{DanmEp, Decoded, NetworkKind};
+use danm_api::{Decoded, EndpointView, NetworkKind};
 use danm_ipam::{Claim, Family, Pool, parse_interface_address};
 
 /// The network whose endpoints are looked for, and from where it is looked at.
@@ -39,7 +39,7 @@ pub enum Sighting {
 
 impl Subject<'_> {
     /// What an endpoint says of an address in the pool, if it is on the network.
-    pub fn sighting(&self, pool: &Pool, endpoint: &Decoded<DanmEp>) -> Option<Sighting> {
+    pub fn sighting(&self, pool: &Pool, endpoint: &Decoded<EndpointView>) -> Option<Sighting> {
         let endpoint = match endpoint {
             Decoded::Readable(endpoint) => endpoint,
             Decoded::Unreadable(endpoint) => {
@@ -65,7 +65,7 @@ impl Subject<'_> {
     }
 
     /// Whether an endpoint is on the network. The group plays no part.
-    fn has(&self, endpoint: &DanmEp) -> bool {
+    fn has(&self, endpoint: &EndpointView) -> bool {
         let spec = &endpoint.spec;
         let kind = spec.api_type.as_deref().unwrap_or_default().parse::<NetworkKind>();
         spec.network_name == self.name
@@ -73,7 +73,7 @@ impl Subject<'_> {
             && (!self.kind.is_namespaced() || namespace_of(endpoint) == self.namespace)
     }
 
-    fn holder(&self, endpoint: &DanmEp) -> Holder {
+    fn holder(&self, endpoint: &EndpointView) -> Holder {
         let namespace = namespace_of(endpoint);
         let is_told = !self.namespace.is_empty() && namespace != self.namespace;
         Holder {
@@ -97,11 +97,11 @@ fn unreadable((namespace, name): (Option<&str>, Option<&str>), problem: &str) ->
     Sighting::Unreadable(format!("{namespace}/{name} ({problem})"))
 }
 
-fn namespace_of(endpoint: &DanmEp) -> &str {
+fn namespace_of(endpoint: &EndpointView) -> &str {
     endpoint.metadata.namespace.as_deref().unwrap_or_default()
 }
 
-fn address_text(endpoint: &DanmEp, family: Family) -> &str {
+fn address_text(endpoint: &EndpointView, family: Family) -> &str {
     let Some(interface) = &endpoint.spec.interface else { return "" };
     let text = match family {
         Family::Ipv4 => &interface.address,

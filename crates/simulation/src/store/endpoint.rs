@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use danm_api::{DanmEp, DanmEpSpec, Decoded, Interface, Unreadable};
+use danm_api::{Decoded, EndpointView, EndpointViewSpec, InterfaceView, Unreadable};
 use danm_ipam::BitIndex;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, serde_json::Value};
 
@@ -110,7 +110,7 @@ impl Endpoint {
     }
 
     /// As the API shows it.
-    pub fn render(&self, spec: &NetworkSpec) -> Decoded<DanmEp> {
+    pub fn render(&self, spec: &NetworkSpec) -> Decoded<EndpointView> {
         let name = self.key.name();
         let metadata = ObjectMeta {
             name: Some(name.clone()),
@@ -122,7 +122,7 @@ impl Endpoint {
             ..ObjectMeta::default()
         };
         if self.garble == Some(Garble::Whole) {
-            return Decoded::Unreadable(self.unreadable(spec, metadata));
+            return Decoded::Unreadable(Box::new(self.unreadable(spec, metadata)));
         }
         let text = |family: usize, prefix: u8| {
             let bit = self.bits[family]?;
@@ -134,27 +134,23 @@ impl Endpoint {
             (None, true) => Some("192.168.7.7/32".to_owned()),
             (None, false) => text(0, 28),
         };
-        let interface = Interface {
+        let interface = InterfaceView {
             name: Some("eth0".to_owned()),
             address: Some(address.unwrap_or_default()),
             address_ipv6: Some(text(1, 64).unwrap_or_default()),
-            ..Interface::default()
         };
-        Decoded::Readable(DanmEp {
-            metadata: metadata.into(),
-            spec: DanmEpSpec {
+        Decoded::Readable(Box::new(EndpointView {
+            metadata,
+            spec: EndpointViewSpec {
                 network_name: spec.name.clone(),
                 network_type: Some((if self.is_calico { "calico" } else { "ipvlan" }).to_owned()),
-                endpoint_id: Some(name),
                 interface: Some(interface),
                 host: Some(self.host.to_string()),
                 pod: Some(self.pod_name.to_string()),
                 pod_uid: Some(if self.has_pod_uid { self.pod.uid() } else { String::new() }),
                 cid: Some(self.sandbox.0.to_string()),
                 api_type: Some(spec.kind.name().to_owned()),
-                ..DanmEpSpec::default()
             },
-            ..DanmEp::default()
-        })
+        }))
     }
 }

@@ -139,7 +139,7 @@ impl Network {
         };
         if self.is_spoilt {
             let problem = "spec.Options.mtu is no number".to_owned();
-            return Decoded::Unreadable(Unreadable { metadata, problem, object: Value::default() });
+            return Decoded::Unreadable(Box::new(Unreadable { metadata, problem, object: Value::default() }));
         }
         let mut options = spec.options.clone();
         options.alloc = self.bits[0].as_ref().map(AllocBits::encode);
@@ -147,7 +147,7 @@ impl Network {
         if let (Some(pool), Some(bit)) = (&mut options.allocation_pool, self.last[0]) {
             pool.last_ip = spec.address(0, bit).map(|address| format!("{address}/28"));
         }
-        Decoded::Readable(danm_api::Network {
+        Decoded::Readable(Box::new(danm_api::Network {
             metadata: metadata.into(),
             spec: Spec {
                 network_id: spec.name.clone(),
@@ -156,7 +156,7 @@ impl Network {
                 ..Spec::default()
             },
             ..danm_api::Network::default()
-        })
+        }))
     }
 }
 
