@@ -1,0 +1,85 @@
+//! Whose an address is: its container's, somebody else's by now, nobody's any more, or of holders that are no Pods.
+
+#![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
+
+use calico_ipam::{Block, Claimant, Ownership, ownership};
+use serde_json::{Value, json};
+
+const CONTAINER: &str = "4f5d";
+
+/// Whose 10.0.0.1 is, of which a block says this.
+fn of(attribute: &Value) -> Ownership {
+    of_container(attribute, CONTAINER)
+}
+
+fn of_container(attribute: &Value, container: &str) -> Ownership {
+    let block = json!({
+        "cidr": "10.0.0.0/31", "allocations": [null, 0], "unallocated": [0], "attributes": [attribute],
+    });
+    let block = Block::read(&block.to_string()).expect("a block");
+    let claimant = Claimant { container, namespace: "ran", pod: "du-0", nodes: &["node-a", "host-a"] };
+    ownership(&block, "10.0.0.1".parse().expect("an address"), claimant)
+}
+
+fn held_by(handle: &str) -> Value {
+    json!({"handle_id": handle, "secondary": {"namespace": "ran", "pod": "du-0", "node": "node-a"}})
+}
+
+/// It may be given to another Pod between the judgement and the release.
+#[test]
+fn an_address_is_its_container_s_and_after_that_whoever_has_it() {
+    assert!(matches!(of(&held_by("k8s-pod-network.4f5d")), Ownership::Claimants(_)));
+    assert!(matches!(of(&held_by("net.with.dots.4f5d\r\n")), Ownership::Claimants(_)));
+    for other in ["k8s-pod-network.9999", "k8s-pod-network.94f5d", "4f5d", ".4f5d", "k8s-pod-network.4F5D"] {
+        assert!(matches!(of(&held_by(other)), Ownership::Others(_)), "{other}");
+    }
+    let unnamed = of_container(&held_by("k8s-pod-network."), "");
+    assert!(matches!(unnamed, Ownership::Others(_)), "an endpoint without a container has no handle");
+}
+
+#[test]
+fn without_a_handle_pod_namespace_and_node_have_to_agree() {
+    let of_pod = |namespace: &str, pod: &str, node: &str| {
+        of(&json!({"secondary": {"namespace": namespace, "pod": pod, "node": node}}))
+    };
+    assert!(matches!(of_pod("ran", "du-0", "node-a"), Ownership::Claimants(_)));
+    assert!(matches!(of_pod("ran", "du-0", "host-a"), Ownership::Claimants(_)));
+    for (namespace, pod, node) in
+        [("core", "du-0", "node-a"), ("ran", "du-1", "node-a"), ("ran", "du-0", "b")]
+    {
+        assert!(matches!(of_pod(namespace, pod, node), Ownership::Others(_)), "{namespace}/{pod} on {node}");
+    }
+    assert!(matches!(of(&json!({})), Ownership::Others(_)));
+    assert!(matches!(of(&json!({"handle_id": null, "secondary": null})), Ownership::Others(_)));
+}
+
+#[test]
+fn what_is_no_pods_is_refused_whatever_else_agrees() {
+    let kinds = [
+        "windows-reserved-ipam-handle",
+        "Windows-Reserved-IPAM-Handle",
+        "ipip-tunnel-addr-x.4f5d",
+        "vxlan-tunnel-addr-x.4f5d",
+        "vxlan-v6-tunnel-addr-x.4f5d",
+        "wireguard-tunnel-addr-x.4f5d",
+        "wireguard-v6-tunnel-addr-x.4f5d",
+        "lb-x.4f5d",
+        "k8s-pod-network.vmi.ran.4f5d",
+    ];
+    for handle in kinds {
+        assert!(matches!(of(&held_by(handle)), Ownership::Others(_)), "{handle}");
+    }
+    let mut moved = held_by("k8s-pod-network.4f5d");
+    moved["alternateOwnerAttrs"] = json!({"pod": "virt-launcher-2"});
+    assert!(matches!(of(&moved), Ownership::Others(_)));
+}
+
+#[test]
+fn what_was_given_back_is_nobodys() {
+    assert!(matches!(of(&json!({"releasedAt": "2026-11-23T22:17:16Z"})), Ownership::Nobodys(_)));
+    let block = r#"{"cidr":"10.0.0.0/31","allocations":[null,null],"unallocated":[1,0],"attributes":[]}"#;
+    let block = Block::read(block).expect("a block");
+    let claimant = Claimant { container: CONTAINER, namespace: "ran", pod: "du-0", nodes: &[] };
+    let whose = ownership(&block, "10.0.0.0".parse().expect("an address"), claimant);
+    assert!(matches!(whose, Ownership::Nobodys(_)));
+}
