@@ -50,8 +50,7 @@ impl Block {
     /// # Errors
     /// If it is not understood, or if its arrays disagree: then it is not known which addresses are free.
     pub fn read(text: &str) -> Result<Self, BlockError> {
-        let members: Members =
-            serde_json::from_str(text).map_err(|error| BlockError::Unreadable(error.to_string()))?;
+        let members = Members::read(text)?;
         let attributes: Vec<Box<RawValue>> = members.require("attributes")?;
         let block = Self {
             cidr: members.require("cidr")?,

@@ -17,8 +17,7 @@ impl IpamConfig {
     /// # Errors
     /// If it is not understood: then it is not known how long addresses cool down.
     pub fn read(text: &str) -> Result<Self, BlockError> {
-        let members: Members =
-            serde_json::from_str(text).map_err(|error| BlockError::Unreadable(error.to_string()))?;
+        let members = Members::read(text)?;
         let seconds: Option<u32> = members.get("ipCooldownSeconds")?;
         Ok(Self { cooldown: SignedDuration::from_secs(seconds.unwrap_or_default().into()) })
     }

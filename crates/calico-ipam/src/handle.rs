@@ -31,8 +31,7 @@ impl Handle {
     /// # Errors
     /// If it is not understood.
     pub fn read(text: &str) -> Result<Self, BlockError> {
-        let members: Members =
-            serde_json::from_str(text).map_err(|error| BlockError::Unreadable(error.to_string()))?;
+        let members = Members::read(text)?;
         Ok(Self {
             blocks: members.get("block")?.unwrap_or_default(),
             is_deleted: members.get("deleted")?.unwrap_or_default(),

@@ -29,7 +29,7 @@ pub use handle::{Handle, HandleChange};
 pub use handle_id::HandleId;
 pub use location::Location;
 pub use members::{MemberError, Members};
-pub use ownership::{Claimant, Ownership, ownership};
+pub use ownership::{Claim, Ownership, ownership};
 pub use plan::{
     BlockPlan, Change, HandlePlan, Known, ReleasePlan, Write, plan_release, plan_release_of_handle,
 };

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::BlockError;
+
 /// The members of an object by their names.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(transparent)]
@@ -22,21 +24,35 @@ pub struct MemberError {
 }
 
 impl Members {
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// If the text is none.
+    pub fn read(text: &str) -> Result<Self, BlockError> {
+        serde_json::from_str(text).map_err(|error| BlockError::Unreadable(error.to_string()))
+    }
+
     /// A member; `None` if it is absent or null.
-    pub(crate) fn get<T: DeserializeOwned>(&self, member: &'static str) -> Result<Option<T>, MemberError> {
+    ///
+    /// # Errors
+    /// If it is not what it should be.
+    pub fn get<T: DeserializeOwned>(&self, member: &'static str) -> Result<Option<T>, MemberError> {
         let Some(text) = self.0.get(member) else { return Ok(None) };
         serde_json::from_str(text.get()).map_err(|error| MemberError { member, problem: error.to_string() })
     }
 
     /// A member that has to be there.
-    pub(crate) fn require<T: DeserializeOwned>(&self, member: &'static str) -> Result<T, MemberError> {
+    ///
+    /// # Errors
+    /// If it is not, or is not what it should be.
+    pub fn require<T: DeserializeOwned>(&self, member: &'static str) -> Result<T, MemberError> {
         let missing = || MemberError { member, problem: "it is missing".to_owned() };
         self.get(member)?.ok_or_else(missing)
     }
 
     /// Sets a member. What cannot be written as JSON is left as it was, and there is nothing of that kind here: all keys
     /// are texts, all numbers whole.
-    pub(crate) fn set<T: Serialize + ?Sized>(&mut self, member: &str, value: &T) {
+    pub fn set<T: Serialize + ?Sized>(&mut self, member: &str, value: &T) {
         if let Ok(text) = to_raw_value(value) {
             self.0.insert(member.to_owned(), text);
         }

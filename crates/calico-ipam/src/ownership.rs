@@ -2,35 +2,37 @@
 
 use std::net::IpAddr;
 
-use crate::{Attribute, Block};
+use crate::{Attribute, Block, Wanted};
 
-/// Whoever had the address, as its endpoint says.
-#[derive(Clone, Copy, Debug)]
-pub struct Claimant<'a> {
-    /// The id of the sandbox container that the address was given to; empty if the endpoint does not say it.
-    pub container: &'a str,
+/// An address, and whoever had it as the endpoint says that is to be released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The address.
+    pub address: IpAddr,
+    /// The id of the sandbox container that it was given to; empty if the endpoint does not say it.
+    pub container: String,
     /// The namespace of its Pod.
-    pub namespace: &'a str,
+    pub namespace: String,
     /// The name of its Pod.
-    pub pod: &'a str,
+    pub pod: String,
     /// The names of its node: that of the Node object and that of the host.
-    pub nodes: &'a [&'a str],
+    pub nodes: Vec<String>,
 }
 
 /// Whose an address is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// The claimant's, for this reason.
-    Claimants(String),
+    /// The claimant's: it may be given back like this, and for this reason.
+    Claimants(Wanted, String),
     /// Nobody's: it was given back already.
     Nobodys(String),
     /// Somebody else's, or that cannot be excluded.
     Others(String),
 }
 
-/// Whose an address of a block is.
-pub fn ownership(block: &Block, address: IpAddr, claimant: Claimant<'_>) -> Ownership {
-    let Some(holder) = block.holder(address) else {
+/// Whose an address of a block is. It has to be asked again whenever the block has changed.
+pub fn ownership(block: &Block, claim: &Claim) -> Ownership {
+    let Some(holder) = block.holder(claim.address) else {
         return Ownership::Nobodys("it is free".to_owned());
     };
     if let Some(at) = holder.released_at {
@@ -39,35 +41,36 @@ pub fn ownership(block: &Block, address: IpAddr, claimant: Claimant<'_>) -> Owne
     if holder.has_alternate_owner {
         return Ownership::Others("a virtual machine is being moved with it".to_owned());
     }
-    if holder.handle.is_empty() { by_attributes(holder, claimant) } else { by_handle(holder, claimant) }
+    let proof =
+        if holder.handle.is_empty() { by_attributes(holder, claim) } else { by_handle(holder, claim) };
+    match proof {
+        Ok(reason) => {
+            let handle = Some(holder.handle.clone()).filter(|handle| !handle.is_empty());
+            let sequence_number = Some(block.sequence_number_of(claim.address));
+            Ownership::Claimants(Wanted { address: claim.address, handle, sequence_number }, reason)
+        }
+        Err(reason) => Ownership::Others(reason),
+    }
 }
 
-fn by_handle(holder: &Attribute, claimant: Claimant<'_>) -> Ownership {
+fn by_handle(holder: &Attribute, claim: &Claim) -> Result<String, String> {
     let handle = &holder.handle;
     match handle.kind_of_holder() {
-        Some(kind) => Ownership::Others(format!("{kind} (handle {handle})")),
-        None if handle.is_of_container(claimant.container) => {
-            Ownership::Claimants(format!("handle {handle} is that of its container"))
+        Some(kind) => Err(format!("{kind} (handle {handle})")),
+        None if handle.is_of_container(&claim.container) => {
+            Ok(format!("handle {handle} is that of its container"))
         }
-        None => {
-            Ownership::Others(format!("handle {handle} is not that of container {:?}", claimant.container))
-        }
+        None => Err(format!("handle {handle} is not that of container {:?}", claim.container)),
     }
 }
 
-fn by_attributes(holder: &Attribute, claimant: Claimant<'_>) -> Ownership {
-    let is_pod = holder.pod() == Some((claimant.namespace, claimant.pod));
-    match holder.node().filter(|node| claimant.nodes.contains(node)) {
-        Some(node) if is_pod => {
-            let Claimant { namespace, pod, .. } = claimant;
-            Ownership::Claimants(format!("no handle holds it, and it is Pod {namespace}/{pod}'s on {node}"))
-        }
-        _ => Ownership::Others(match holder.pod() {
-            Some((namespace, pod)) => {
-                let node = holder.node().unwrap_or("an unknown node");
-                format!("no handle holds it, and it is Pod {namespace}/{pod}'s on {node}")
-            }
-            None => "neither a handle nor a Pod is named for it".to_owned(),
-        }),
-    }
+fn by_attributes(holder: &Attribute, claim: &Claim) -> Result<String, String> {
+    let Some((namespace, pod)) = holder.pod() else {
+        return Err("neither a handle nor a Pod is named for it".to_owned());
+    };
+    let node = holder.node().unwrap_or("an unknown node");
+    let reason = format!("no handle holds it, and it is Pod {namespace}/{pod}'s on {node}");
+    let is_pod = namespace == claim.namespace && pod == claim.pod;
+    let is_node = holder.node().is_some_and(|node| claim.nodes.iter().any(|name| name == node));
+    if is_pod && is_node { Ok(reason) } else { Err(reason) }
 }

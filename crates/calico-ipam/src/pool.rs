@@ -30,8 +30,7 @@ impl Pool {
     /// # Errors
     /// If it is not understood, or its blocks would be larger than it is.
     pub fn read(name: &str, spec: &str) -> Result<Self, BlockError> {
-        let members: Members =
-            serde_json::from_str(spec).map_err(|error| BlockError::Unreadable(error.to_string()))?;
+        let members = Members::read(spec)?;
         let cidr: IpNet = members.require("cidr")?;
         let usual = BLOCK_SIZES[usize::from(cidr.addr().is_ipv6())];
         let given: Option<u8> = members.get("blockSize")?;

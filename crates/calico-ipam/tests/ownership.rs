@@ -2,7 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
-use calico_ipam::{Block, Claimant, Ownership, ownership};
+use calico_ipam::{Block, Claim, Ownership, ownership};
 use serde_json::{Value, json};
 
 const CONTAINER: &str = "4f5d";
@@ -17,8 +17,17 @@ fn of_container(attribute: &Value, container: &str) -> Ownership {
         "cidr": "10.0.0.0/31", "allocations": [null, 0], "unallocated": [0], "attributes": [attribute],
     });
     let block = Block::read(&block.to_string()).expect("a block");
-    let claimant = Claimant { container, namespace: "ran", pod: "du-0", nodes: &["node-a", "host-a"] };
-    ownership(&block, "10.0.0.1".parse().expect("an address"), claimant)
+    ownership(&block, &claim("10.0.0.1", container))
+}
+
+fn claim(address: &str, container: &str) -> Claim {
+    Claim {
+        address: address.parse().expect("an address"),
+        container: container.to_owned(),
+        namespace: "ran".to_owned(),
+        pod: "du-0".to_owned(),
+        nodes: vec!["node-a".to_owned(), "host-a".to_owned()],
+    }
 }
 
 fn held_by(handle: &str) -> Value {
@@ -28,8 +37,8 @@ fn held_by(handle: &str) -> Value {
 /// It may be given to another Pod between the judgement and the release.
 #[test]
 fn an_address_is_its_container_s_and_after_that_whoever_has_it() {
-    assert!(matches!(of(&held_by("k8s-pod-network.4f5d")), Ownership::Claimants(_)));
-    assert!(matches!(of(&held_by("net.with.dots.4f5d\r\n")), Ownership::Claimants(_)));
+    assert!(matches!(of(&held_by("k8s-pod-network.4f5d")), Ownership::Claimants(..)));
+    assert!(matches!(of(&held_by("net.with.dots.4f5d\r\n")), Ownership::Claimants(..)));
     for other in ["k8s-pod-network.9999", "k8s-pod-network.94f5d", "4f5d", ".4f5d", "k8s-pod-network.4F5D"] {
         assert!(matches!(of(&held_by(other)), Ownership::Others(_)), "{other}");
     }
@@ -42,8 +51,8 @@ fn without_a_handle_pod_namespace_and_node_have_to_agree() {
     let of_pod = |namespace: &str, pod: &str, node: &str| {
         of(&json!({"secondary": {"namespace": namespace, "pod": pod, "node": node}}))
     };
-    assert!(matches!(of_pod("ran", "du-0", "node-a"), Ownership::Claimants(_)));
-    assert!(matches!(of_pod("ran", "du-0", "host-a"), Ownership::Claimants(_)));
+    assert!(matches!(of_pod("ran", "du-0", "node-a"), Ownership::Claimants(..)));
+    assert!(matches!(of_pod("ran", "du-0", "host-a"), Ownership::Claimants(..)));
     for (namespace, pod, node) in
         [("core", "du-0", "node-a"), ("ran", "du-1", "node-a"), ("ran", "du-0", "b")]
     {
@@ -79,7 +88,6 @@ fn what_was_given_back_is_nobodys() {
     assert!(matches!(of(&json!({"releasedAt": "2026-11-23T22:17:16Z"})), Ownership::Nobodys(_)));
     let block = r#"{"cidr":"10.0.0.0/31","allocations":[null,null],"unallocated":[1,0],"attributes":[]}"#;
     let block = Block::read(block).expect("a block");
-    let claimant = Claimant { container: CONTAINER, namespace: "ran", pod: "du-0", nodes: &[] };
-    let whose = ownership(&block, "10.0.0.0".parse().expect("an address"), claimant);
+    let whose = ownership(&block, &claim("10.0.0.0", CONTAINER));
     assert!(matches!(whose, Ownership::Nobodys(_)));
 }
