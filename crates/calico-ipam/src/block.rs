@@ -8,7 +8,7 @@ use std::{
 use ipnet::IpNet;
 use serde_json::value::RawValue;
 
-use crate::{Attribute, MemberError, members::Members};
+use crate::{Attribute, HandleId, MemberError, members::Members};
 
 /// A block, as it is in the `spec` of an `IPAMBlock` or in the value of its key in etcd.
 #[derive(Clone, Debug)]
@@ -136,6 +136,12 @@ impl Block {
     pub fn allocated(&self) -> impl Iterator<Item = (IpAddr, &Attribute)> {
         (0..self.allocations.len())
             .filter_map(|ordinal| Some((self.address(ordinal), self.attribute(ordinal)?)))
+    }
+
+    /// How many addresses a handle holds in it.
+    pub fn count_of(&self, handle: &HandleId) -> i64 {
+        let held = self.allocated().filter(|(_, attribute)| attribute.handle == *handle);
+        i64::try_from(held.count()).unwrap_or(i64::MAX)
     }
 
     pub(crate) fn attribute(&self, ordinal: usize) -> Option<&Attribute> {

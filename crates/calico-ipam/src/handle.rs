@@ -87,4 +87,23 @@ impl Handle {
             _ => HandleChange::Update(left),
         }
     }
+
+    /// What becomes of it when it counts in no block more than that block says; a block that is not there holds nothing. Only
+    /// for a handle that nobody takes addresses by any more: for others the count comes before the address.
+    #[must_use]
+    pub fn recounted(&self, held: &BTreeMap<IpNet, i64>) -> HandleChange {
+        let mut left = self.clone();
+        left.blocks.retain(|cidr, counted| {
+            let Ok(cidr) = cidr.parse::<IpNet>() else { return true };
+            *counted = (*counted).min(held.get(&cidr).copied().unwrap_or_default());
+            *counted > 0
+        });
+        if left.blocks.is_empty() {
+            HandleChange::Delete(left)
+        } else if left.blocks == self.blocks {
+            HandleChange::Leave("it counts what is held".to_owned())
+        } else {
+            HandleChange::Update(left)
+        }
+    }
 }

@@ -228,7 +228,6 @@ where
 
     /// Takes in what arrives next, with everything that is there by then; or waits until a moment.
     async fn wait(&mut self, until: Option<Moment>, tell: &mut impl FnMut(Told)) -> Result<(), CleanerError> {
-        #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
         enum Next {
             Input(Option<Input>),
             News(Option<News>),

@@ -4,7 +4,6 @@ use leak_judge::{Moment, Observation};
 
 /// Something from outside.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are observations, and none is kept")]
 pub enum Input {
     /// A watch saw something.
     Seen(Observation),

@@ -118,7 +118,10 @@ impl ApiServer for KubeApiServer {
         let what = format!("list pods of namespace {namespace}");
         let metadata: Vec<PartialObjectMeta<Pod>> =
             self.channel.list(&what, async |params| api.list_metadata(&params).await).await?;
-        Ok(metadata.into_iter().map(|object| Pod { metadata: object.metadata, ..Pod::default() }).collect())
+        Ok(metadata
+            .into_iter()
+            .map(|object| Pod { metadata: Box::new(object.metadata), ..Pod::default() })
+            .collect())
     }
 
     async fn pod(&self, namespace: &str, name: &str) -> Result<Option<Pod>, ApiError> {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Namespace {
     /// Its metadata, whole.
-    pub metadata: ObjectMeta,
+    pub metadata: Box<ObjectMeta>,
 }
 
 crate::node::core_resource!(Namespace, "Namespace", "namespaces", kube_core::ClusterResourceScope);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Node {
     /// Its metadata, whole.
-    pub metadata: ObjectMeta,
+    pub metadata: Box<ObjectMeta>,
     /// What is wanted of it.
     #[serde(default)]
     pub spec: NodeSpec,

@@ -9,8 +9,8 @@ use serde::{Deserialize, de::IgnoredAny};
 /// A Pod, read only.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Pod {
-    /// Its metadata, whole: the watch machinery needs it.
-    pub metadata: ObjectMeta,
+    /// Its metadata, whole: the watch machinery needs it. Boxed: it makes most of what is passed from hand to hand.
+    pub metadata: Box<ObjectMeta>,
     /// Where it runs.
     #[serde(default)]
     pub spec: PodSpec,

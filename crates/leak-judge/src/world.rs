@@ -16,6 +16,7 @@ mod nodes;
 mod pods;
 mod pulses;
 mod reservations;
+mod siblings;
 mod slot_index;
 mod slots;
 mod source;
@@ -268,7 +269,7 @@ impl World {
     /// Forgets what nobody asks about any more.
     pub fn prune(&mut self) {
         self.names.prune();
-        self.pods.prune(|uid| !self.endpoints.of_pod(uid).is_empty());
+        self.pods.prune(|uid| self.endpoints.of_pod(uid).next().is_some());
         self.pulses.retain(|node| self.nodes.get(node).is_some());
     }
 

@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{
-    Claims, Endpoint, EndpointId, Version, slot_index::SlotIndex, slots::Slots, tombstones::Tombstones,
+    Claims, Endpoint, EndpointId, Version, siblings::Siblings, slot_index::SlotIndex, tombstones::Tombstones,
 };
 use crate::{Moment, Uid};
 
@@ -28,7 +28,7 @@ pub struct Endpoints {
     free: Vec<Slot>,
     by_id: SlotIndex,
     by_uid: SlotIndex,
-    by_pod: HashMap<Uid, Slots>,
+    by_pod: Siblings,
     /// The hosts they name, and how many do.
     hosts: HashMap<Arc<str>, usize>,
     /// Those that were followed by another of the same interface in a later sandbox.
@@ -95,17 +95,22 @@ impl Endpoints {
     }
 
     /// The endpoints that name a Pod by this uid.
-    pub fn of_pod(&self, uid: &Uid) -> &[Slot] {
-        self.by_pod.get(uid).map_or(&[], Slots::as_slice)
+    pub fn of_pod<'a>(&'a self, uid: &'a Uid) -> impl Iterator<Item = Slot> + 'a {
+        self.by_pod.of(uid, is_of_pod(&self.slots, uid))
+    }
+
+    /// The same, unless they are more than are told apart.
+    fn relatives<'a>(&'a self, uid: &'a Uid) -> Option<impl Iterator<Item = Slot> + 'a> {
+        (self.of_pod(uid).take(RELATIVES + 1).count() <= RELATIVES).then(|| self.of_pod(uid))
     }
 
     /// The endpoint of the same interface of the same Pod in the latest of its sandboxes, if that is another one.
     pub fn successor(&self, endpoint: &Endpoint) -> Option<&Endpoint> {
         // Nearly always nobody has left anything behind.
-        if self.followed.is_empty() || self.of_pod(&endpoint.pod_uid).len() > RELATIVES {
+        if self.followed.is_empty() {
             return None;
         }
-        let of_pod = self.of_pod(&endpoint.pod_uid).iter().filter_map(|slot| self.get(*slot));
+        let of_pod = self.relatives(&endpoint.pod_uid)?.filter_map(|slot| self.get(slot));
         of_pod.filter(|other| endpoint.is_followed_by(other)).max_by_key(|other| other.first_version)
     }
 
@@ -146,7 +151,7 @@ impl Endpoints {
         }
         let Some(slot) = self.slot_of(&endpoint.id) else { return self.insert(endpoint) };
         self.is_seen(endpoint.id.group, slot);
-        let before = self.slots.get_mut(slot.index()).and_then(Option::as_mut)?;
+        let before = self.slots.get(slot.index()).and_then(Option::as_ref)?;
         if before.uid == endpoint.uid {
             // A read and an event may each be older than what the other has shown already.
             if endpoint.version < before.version && seen != Seen::Listed {
@@ -161,8 +166,8 @@ impl Endpoints {
             self.by_uid.insert(&endpoint.uid, slot);
         }
         if before.pod_uid != endpoint.pod_uid {
-            remove_from(&mut self.by_pod, &before.pod_uid, slot);
-            add_to(&mut self.by_pod, &endpoint.pod_uid, slot);
+            leave_pod(&mut self.by_pod, &before.pod_uid, slot, &self.slots);
+            join_pod(&mut self.by_pod, &endpoint.pod_uid, slot, &self.slots);
         }
         if before.host != endpoint.host {
             forget_host(&mut self.hosts, &before.host);
@@ -170,7 +175,7 @@ impl Endpoints {
         }
         self.claims.remove(before, slot);
         self.claims.add(&endpoint, slot);
-        *before = endpoint;
+        *self.slots.get_mut(slot.index())? = Some(endpoint);
         self.note_succession(slot);
         Some(slot)
     }
@@ -191,7 +196,7 @@ impl Endpoints {
             self.by_id.remove(id, slot);
             self.by_uid.remove(&endpoint.uid, slot);
             self.followed.remove(&slot);
-            remove_from(&mut self.by_pod, &endpoint.pod_uid, slot);
+            leave_pod(&mut self.by_pod, &endpoint.pod_uid, slot, &self.slots);
             forget_host(&mut self.hosts, &endpoint.host);
             self.claims.remove(&endpoint, slot);
             self.free.push(slot);
@@ -236,7 +241,7 @@ impl Endpoints {
         self.claims.add(&endpoint, slot);
         self.by_id.insert(&endpoint.id, slot);
         self.by_uid.insert(&endpoint.uid, slot);
-        add_to(&mut self.by_pod, &endpoint.pod_uid, slot);
+        join_pod(&mut self.by_pod, &endpoint.pod_uid, slot, &self.slots);
         note_host(&mut self.hosts, &endpoint.host);
         self.is_seen(endpoint.id.group, slot);
         *self.slots.get_mut(slot.index())? = Some(endpoint);
@@ -247,13 +252,10 @@ impl Endpoints {
     /// A new endpoint may be the end of its elder, or come late itself.
     fn note_succession(&mut self, slot: Slot) {
         let Some(endpoint) = self.get(slot) else { return };
-        let relatives = self.of_pod(&endpoint.pod_uid);
-        if relatives.len() > RELATIVES {
-            return;
-        }
-        let others = relatives.iter().filter(|&&other| other != slot);
+        let Some(relatives) = self.relatives(&endpoint.pod_uid) else { return };
+        let others = relatives.filter(|other| *other != slot);
         let followed: Vec<Slot> = others
-            .flat_map(|&other| [(slot, other), (other, slot)])
+            .flat_map(|other| [(slot, other), (other, slot)])
             .filter(|(elder, heir)| match (self.get(*elder), self.get(*heir)) {
                 (Some(elder), Some(heir)) => elder.is_followed_by(heir),
                 _ => false,
@@ -284,20 +286,19 @@ fn forget_host(hosts: &mut HashMap<Arc<str>, usize>, host: &Arc<str>) {
 }
 
 /// Endpoints without the uid of a Pod belong to none.
-fn add_to(by_pod: &mut HashMap<Uid, Slots>, pod: &Uid, slot: Slot) {
+fn join_pod(by_pod: &mut Siblings, pod: &Uid, slot: Slot, slots: &[Option<Endpoint>]) {
     if !pod.is_empty() {
-        by_pod.entry(pod.clone()).and_modify(|slots| slots.add(slot)).or_insert_with(|| Slots::of(slot));
+        by_pod.add(pod, slot, is_of_pod(slots, pod));
     }
 }
 
-fn remove_from(by_pod: &mut HashMap<Uid, Slots>, pod: &Uid, slot: Slot) {
-    match by_pod.get(pod).map(|slots| slots.without(slot)) {
-        Some(Some(left)) => {
-            by_pod.insert(pod.clone(), left);
-        }
-        Some(None) => {
-            by_pod.remove(pod);
-        }
-        None => {}
+fn leave_pod(by_pod: &mut Siblings, pod: &Uid, slot: Slot, slots: &[Option<Endpoint>]) {
+    if !pod.is_empty() {
+        by_pod.remove(pod, slot, is_of_pod(slots, pod));
     }
+}
+
+/// Whether an endpoint names a Pod by this uid.
+fn is_of_pod<'a>(slots: &'a [Option<Endpoint>], uid: &'a Uid) -> impl Fn(Slot) -> bool + 'a {
+    move |slot| slots.get(slot.index()).and_then(Option::as_ref).is_some_and(|one| one.pod_uid == *uid)
 }

@@ -87,7 +87,7 @@ impl Node {
             labels: Some([("kubernetes.io/hostname".to_owned(), hostname)].into()),
             ..ObjectMeta::default()
         };
-        let mut node = danm_api::Node { metadata, ..danm_api::Node::default() };
+        let mut node = danm_api::Node { metadata: Box::new(metadata), ..danm_api::Node::default() };
         node.status.conditions.resize_with(1, Default::default);
         for condition in &mut node.status.conditions {
             "Ready".clone_into(&mut condition.r#type);

@@ -68,7 +68,7 @@ impl Pod {
                 .then(|| [("kubernetes.io/config.mirror".to_owned(), "hash".to_owned())].into()),
             ..ObjectMeta::default()
         };
-        let mut pod = danm_api::Pod { metadata, ..danm_api::Pod::default() };
+        let mut pod = danm_api::Pod { metadata: Box::new(metadata), ..danm_api::Pod::default() };
         if !only_metadata {
             pod.spec.node_name = Some(node.to_owned());
             pod.status.phase = Some(format!("{:?}", self.phase));

@@ -7,10 +7,11 @@ use cargo_metadata::{DependencyKind, Metadata};
 use super::{Problems, members};
 
 /// What each crate may use besides itself. For tests every crate may use `testkit` and `sandbox` too.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("danm-api", &[]),
     ("danm-ipam", &["danm-api"]),
     ("calico-ipam", &[]),
+    ("calico-store", &["calico-ipam", "operator-runtime"]),
     ("leak-judge", &["danm-api", "danm-ipam"]),
     ("operator-runtime", &["danm-api"]),
     ("cluster-feed", &["danm-api", "leak-judge", "operator-runtime"]),

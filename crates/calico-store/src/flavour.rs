@@ -1,0 +1,60 @@
+//! Under which group Calico's objects are in the Kubernetes API. It decides as Calico itself does.
+
+/// A group, and what is different in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// `crd.projectcalico.org/v1`: nearly everywhere.
+    CrdV1,
+    /// `projectcalico.org/v3` as definitions of its own, since Calico 3.32.
+    ProjectV3,
+}
+
+impl Flavour {
+    /// The flavour for what the environment variable `CALICO_API_GROUP` says and for the groups that are served. Where both
+    /// are, `projectcalico.org` is the work of Calico's own API server, and the truth is in the other.
+    pub fn choose<'a>(asked_for: Option<&str>, mut served: impl Iterator<Item = &'a str>) -> Self {
+        if let Some(asked_for) = asked_for.filter(|group| !group.is_empty()) {
+            let is_v3 = asked_for.eq_ignore_ascii_case("projectcalico.org/v3");
+            return if is_v3 { Self::ProjectV3 } else { Self::CrdV1 };
+        }
+        let (mut has_v1, mut has_v3) = (false, false);
+        served.by_ref().for_each(|group| {
+            has_v1 |= group == "crd.projectcalico.org";
+            has_v3 |= group == "projectcalico.org";
+        });
+        if has_v3 && !has_v1 { Self::ProjectV3 } else { Self::CrdV1 }
+    }
+
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::CrdV1 => "/apis/crd.projectcalico.org/v1",
+            Self::ProjectV3 => "/apis/projectcalico.org/v3",
+        }
+    }
+
+    /// The plural of the kind that holds the configuration.
+    pub(crate) const fn configs(self) -> &'static str {
+        match self {
+            Self::CrdV1 => "ipamconfigs",
+            Self::ProjectV3 => "ipamconfigurations",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_group_is_chosen_as_calico_does() {
+        let (v1, v3) = ("crd.projectcalico.org", "projectcalico.org");
+        let chosen = |asked_for, served: &[&'static str]| Flavour::choose(asked_for, served.iter().copied());
+        assert_eq!(chosen(None, &["apps", v1]), Flavour::CrdV1);
+        assert_eq!(chosen(None, &["apps", v3]), Flavour::ProjectV3);
+        assert_eq!(chosen(None, &[v3, v1]), Flavour::CrdV1);
+        assert_eq!(chosen(None, &[]), Flavour::CrdV1);
+        assert_eq!(chosen(Some(""), &[v3]), Flavour::ProjectV3);
+        assert_eq!(chosen(Some("ProjectCalico.org/v3"), &[v1]), Flavour::ProjectV3);
+        assert_eq!(chosen(Some("crd.projectcalico.org/v1"), &[v3]), Flavour::CrdV1);
+    }
+}

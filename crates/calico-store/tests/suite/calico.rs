@@ -1,0 +1,144 @@
+//! A cluster with Calico in it: its kinds as their definitions are where they matter, and its objects as it writes them.
+
+use calico_ipam::Claim;
+use calico_store::{Flavour, KubernetesDatastore};
+use http::Method;
+use serde_json::{Value, json};
+use testkit::{Cluster, Unavailable};
+
+pub const PATH: &str = "/apis/crd.projectcalico.org/v1";
+
+/// The kinds, with what their definitions require.
+const KINDS: [(&str, &str, &[&str]); 5] = [
+    ("IPAMBlock", "ipamblocks", &["allocations", "attributes", "cidr", "strictAffinity", "unallocated"]),
+    ("IPAMHandle", "ipamhandles", &["block", "handleID"]),
+    ("IPPool", "ippools", &["cidr"]),
+    ("IPAMConfig", "ipamconfigs", &[]),
+    ("ClusterInformation", "clusterinformations", &[]),
+];
+
+/// A cluster with Calico, in which nobody has an address.
+pub struct Calico {
+    cluster: Cluster,
+    pub store: KubernetesDatastore,
+}
+
+impl Calico {
+    pub async fn start() -> Result<Self, Unavailable> {
+        let cluster = crate::cluster().await?;
+        cluster.install(KINDS.map(definition)).await;
+        for (_, plural, _) in KINDS {
+            let collection = format!("{PATH}/{plural}");
+            cluster.send(Method::DELETE, &collection, None).await.expect("its objects are deleted");
+        }
+        let store = KubernetesDatastore::new(cluster.client(), Flavour::CrdV1);
+        let calico = Self { cluster, store };
+        calico.put("IPPool", "pool4", json!({"cidr": "10.77.0.0/24", "blockSize": 29})).await;
+        calico.put("IPPool", "pool6", json!({"cidr": "fd00:77::/120", "blockSize": 125})).await;
+        Ok(calico)
+    }
+
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Makes an object, or makes one anew.
+    pub async fn put(&self, kind: &str, name: &str, spec: Value) {
+        let object = json!({
+            "apiVersion": "crd.projectcalico.org/v1",
+            "kind": kind,
+            "metadata": {"name": name, "annotations": {"projectcalico.org/metadata": "{}"}},
+            "spec": spec,
+        });
+        let path = format!("{PATH}/{}", plural(kind));
+        let _ = self.cluster.send(Method::DELETE, &format!("{path}/{name}"), None).await;
+        self.cluster.send(Method::POST, &path, Some(&object)).await.expect("it is made");
+    }
+
+    /// A block of pool4 in which these places are held by these handles, and the handles.
+    pub async fn block(&self, cidr: &str, held: &[(usize, &str)]) {
+        let attributes: Vec<Value> = held.iter().map(|(_, handle)| attribute(handle)).collect();
+        let mut allocations = vec![Value::Null; 8];
+        for (index, (place, _)) in held.iter().enumerate() {
+            allocations[*place] = json!(index);
+        }
+        let unallocated: Vec<usize> = (0..8).filter(|place| allocations[*place].is_null()).collect();
+        let numbers: serde_json::Map<String, Value> =
+            held.iter().map(|(place, _)| (place.to_string(), json!(SEQUENCE_NUMBER - 1))).collect();
+        let block = json!({
+            "cidr": cidr, "affinity": "host:node-a", "allocations": allocations, "unallocated": unallocated,
+            "attributes": attributes, "sequenceNumber": SEQUENCE_NUMBER,
+            "sequenceNumberForAllocation": numbers, "deleted": false, "strictAffinity": false,
+        });
+        self.put("IPAMBlock", &cidr.replace(['.', ':', '/'], "-"), block).await;
+    }
+
+    /// A handle that counts so many addresses in these blocks.
+    pub async fn handle(&self, id: &str, blocks: &[(&str, i64)]) {
+        let blocks: serde_json::Map<String, Value> =
+            blocks.iter().map(|(cidr, count)| ((*cidr).to_owned(), json!(count))).collect();
+        self.put("IPAMHandle", id, json!({"handleID": id, "block": blocks, "deleted": false})).await;
+    }
+
+    /// An object as it is now.
+    pub async fn get(&self, kind: &str, name: &str) -> Option<Value> {
+        self.cluster.send(Method::GET, &format!("{PATH}/{}/{name}", plural(kind)), None).await.ok()
+    }
+
+    pub async fn allocations(&self, cidr: &str) -> Value {
+        let block = self.get("IPAMBlock", &cidr.replace(['.', ':', '/'], "-")).await.expect("a block");
+        block["spec"]["allocations"].clone()
+    }
+}
+
+/// Larger than what a floating point number holds exactly.
+pub const SEQUENCE_NUMBER: u64 = 1_795_472_210_105_771_795;
+
+/// The claim of an endpoint whose Pod had an address in a container.
+pub fn claim(address: &str, container: &str) -> Claim {
+    Claim {
+        address: address.parse().expect("an address"),
+        container: container.to_owned(),
+        namespace: "ran".to_owned(),
+        pod: "du-0".to_owned(),
+        nodes: vec!["node-a".to_owned()],
+    }
+}
+
+fn attribute(handle: &str) -> Value {
+    json!({
+        "handle_id": handle,
+        "secondary": {
+            "namespace": "ran", "node": "node-a", "pod": "du-0", "timestamp": "2026-08-01 10:00:00 +0000 UTC",
+        },
+    })
+}
+
+fn plural(kind: &str) -> &'static str {
+    KINDS.into_iter().find(|(name, ..)| *name == kind).map_or_else(Default::default, |(_, plural, _)| plural)
+}
+
+/// Calico's definitions prune what they do not know; these keep everything, and require what those require.
+fn definition((kind, plural, required): (&str, &str, &[&str])) -> Value {
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{plural}.crd.projectcalico.org")},
+        "spec": {
+            "group": "crd.projectcalico.org",
+            "scope": "Cluster",
+            "names": {
+                "kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": kind.to_lowercase(),
+            },
+            "versions": [{
+                "name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {
+                    "type": "object",
+                    "properties": {"spec": {
+                        "type": "object", "required": required, "x-kubernetes-preserve-unknown-fields": true,
+                    }},
+                }},
+            }],
+        },
+    })
+}

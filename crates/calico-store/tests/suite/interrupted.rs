@@ -1,0 +1,56 @@
+//! Whoever gives addresses back may be killed at any request. What is left is mended by whoever comes next.
+
+use calico_store::{Flavour, KubernetesDatastore, Outcome, release};
+use serde_json::json;
+use testkit::Gate;
+
+use crate::calico::{Calico, claim};
+
+const V4: &str = "10.77.0.0/29";
+
+/// A client on the way through a gate.
+async fn through(gate: &Gate) -> KubernetesDatastore {
+    let kubeconfig = kube::config::Kubeconfig::read_from(gate.kubeconfig()).expect("a kubeconfig");
+    let options = kube::config::KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("a configuration");
+    KubernetesDatastore::new(kube::Client::try_from(config).expect("a client"), Flavour::CrdV1)
+}
+
+async fn prepare(calico: &Calico) {
+    calico.block(V4, &[(1, "net.c1"), (2, "net.c1"), (3, "net.other")]).await;
+    calico.handle("net.c1", &[(V4, 2)]).await;
+    calico.handle("net.other", &[(V4, 1)]).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_request_the_next_release_ends_it() {
+    let Ok(calico) = Calico::start().await else { return };
+    let claims = [claim("10.77.0.1", "c1"), claim("10.77.0.2", "c1")];
+    prepare(&calico).await;
+    let gate = Gate::open(calico.cluster().client(), usize::MAX).await.expect("a port");
+    release(&through(&gate).await, &claims).await;
+    let requests = gate.requests().len();
+    assert!(requests >= 7, "{:#?}", gate.requests());
+
+    for last in 1..=requests {
+        prepare(&calico).await;
+        let gate = Gate::open(calico.cluster().client(), last).await.expect("a port");
+        let store = through(&gate).await;
+        tokio::select! {
+            released = release(&store, &claims) => panic!("it ended: {released:?}"),
+            () = gate.closed() => {}
+        }
+
+        let released = release(&calico.store, &claims).await;
+
+        let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Released(_) | Outcome::AlreadyFree(_));
+        assert!(released.outcomes.iter().all(is_done) && released.debts.is_empty(), "{last}: {released:?}");
+        assert_eq!(
+            calico.allocations(V4).await,
+            json!([null, null, null, 0, null, null, null, null]),
+            "{last}"
+        );
+        assert!(calico.get("IPAMHandle", "net.c1").await.is_none(), "{last}: {:#?}", gate.requests());
+        assert!(calico.get("IPAMHandle", "net.other").await.is_some(), "{last}");
+    }
+}
