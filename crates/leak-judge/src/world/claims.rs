@@ -36,8 +36,13 @@ impl Claims {
     }
 
     pub(super) fn add(&mut self, endpoint: &Endpoint, slot: Slot) {
-        for address in endpoint.held() {
-            self.networks.entry(endpoint.network.clone()).or_default().add(address, slot);
+        if endpoint.held().next().is_none() {
+            return;
+        }
+        // Nearly every endpoint is on a network of others: its name is not copied for nothing.
+        match self.networks.get_mut(&endpoint.network) {
+            Some(claimants) => claimants.add_all(endpoint, slot),
+            None => self.networks.entry(endpoint.network.clone()).or_default().add_all(endpoint, slot),
         }
     }
 
@@ -66,11 +71,11 @@ impl Claimants {
         v4.chain(v6)
     }
 
-    fn add(&mut self, address: IpAddr, slot: Slot) {
-        match address {
+    fn add_all(&mut self, endpoint: &Endpoint, slot: Slot) {
+        endpoint.held().for_each(|address| match address {
             IpAddr::V4(address) => add_to(&mut self.v4, address.into(), slot),
             IpAddr::V6(address) => add_to(&mut self.v6, address.into(), slot),
-        }
+        });
     }
 
     fn remove(&mut self, address: IpAddr, slot: Slot) {

@@ -273,7 +273,12 @@ impl Endpoints {
 }
 
 fn note_host(hosts: &mut HashMap<Arc<str>, usize>, host: &Arc<str>) {
-    *hosts.entry(Arc::clone(host)).or_insert(0) += 1;
+    match hosts.get_mut(host) {
+        Some(endpoints) => *endpoints += 1,
+        None => {
+            hosts.insert(Arc::clone(host), 1);
+        }
+    }
 }
 
 fn forget_host(hosts: &mut HashMap<Arc<str>, usize>, host: &Arc<str>) {
