@@ -17,6 +17,9 @@ const WINDOWS_RESERVED: &str = "windows-reserved-ipam-handle";
 /// What stands before the id in the handles of load balancers.
 const LOAD_BALANCER: &str = "lb-";
 
+/// Runtimes give containers ids of 64 hexadecimal digits; nothing shorter than half of that is believed to be one.
+const SHORTEST_ID: usize = 32;
+
 /// The id of a handle, as Calico compares it: nothing from the first carriage return on, and of two that differ in the case
 /// of a letter each is its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,10 +51,12 @@ impl HandleId {
         self.0.eq_ignore_ascii_case(WINDOWS_RESERVED)
     }
 
-    /// Whether it was made for this container: `<network>.<container>`.
-    pub fn is_of_container(&self, container: &str) -> bool {
-        let network = self.0.strip_suffix(container).and_then(|rest| rest.strip_suffix('.'));
-        !container.is_empty() && network.is_some_and(|network| !network.is_empty())
+    /// The container that it was made for: `<network>.<container>`. None if what stands there is no id of one: other handles
+    /// end in names, which anybody can write into an endpoint.
+    pub fn container(&self) -> Option<&str> {
+        let (network, container) = self.0.rsplit_once('.')?;
+        let is_id = container.len() >= SHORTEST_ID && container.bytes().all(|byte| byte.is_ascii_hexdigit());
+        (is_id && !network.is_empty() && self.kind_of_holder().is_none()).then_some(container)
     }
 
     /// Whose it is by its form, if that is no Pod.

@@ -53,14 +53,18 @@ pub fn ownership(block: &Block, claim: &Claim) -> Ownership {
     }
 }
 
+/// The id of a container is not secret: where a Pod is named besides, it has to agree.
 fn by_handle(holder: &Attribute, claim: &Claim) -> Result<String, String> {
     let handle = &holder.handle;
-    match handle.kind_of_holder() {
-        Some(kind) => Err(format!("{kind} (handle {handle})")),
-        None if handle.is_of_container(&claim.container) => {
-            Ok(format!("handle {handle} is that of its container"))
-        }
-        None => Err(format!("handle {handle} is not that of container {:?}", claim.container)),
+    if let Some(kind) = handle.kind_of_holder() {
+        return Err(format!("{kind} (handle {handle})"));
+    }
+    if handle.container() != Some(&claim.container) {
+        return Err(format!("handle {handle} is not that of container {:?}", claim.container));
+    }
+    match holder.pod().filter(|(namespace, pod)| *namespace != claim.namespace || *pod != claim.pod) {
+        Some((namespace, pod)) => Err(format!("handle {handle} is that of Pod {namespace}/{pod}")),
+        None => Ok(format!("handle {handle} is that of its container")),
     }
 }
 

@@ -81,6 +81,9 @@ pub enum Refusal {
         /// What is in the block.
         stored: HandleId,
     },
+    /// The block was changed as often as can be counted.
+    #[error("block {0} has no further sequence number")]
+    Exhausted(IpNet),
     /// The block could not be changed.
     #[error(transparent)]
     Member(#[from] MemberError),
@@ -180,7 +183,8 @@ impl Block {
         let change = if self.is_unused() && self.affinity().is_none() {
             BlockChange::Delete(self)
         } else {
-            self.sequence_number += 1;
+            let next = self.sequence_number.checked_add(1);
+            self.sequence_number = next.ok_or(Refusal::Exhausted(self.cidr))?;
             BlockChange::Update(self)
         };
         Ok(BlockRelease { change, released, counts, unallocated })

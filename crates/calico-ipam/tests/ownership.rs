@@ -5,7 +5,7 @@
 use calico_ipam::{Block, Claim, Ownership, ownership};
 use serde_json::{Value, json};
 
-const CONTAINER: &str = "4f5d";
+const CONTAINER: &str = "4f5d0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab";
 
 /// Whose 10.0.0.1 is, of which a block says this.
 fn of(attribute: &Value) -> Ownership {
@@ -37,13 +37,33 @@ fn held_by(handle: &str) -> Value {
 /// It may be given to another Pod between the judgement and the release.
 #[test]
 fn an_address_is_its_container_s_and_after_that_whoever_has_it() {
-    assert!(matches!(of(&held_by("k8s-pod-network.4f5d")), Ownership::Claimants(..)));
-    assert!(matches!(of(&held_by("net.with.dots.4f5d\r\n")), Ownership::Claimants(..)));
-    for other in ["k8s-pod-network.9999", "k8s-pod-network.94f5d", "4f5d", ".4f5d", "k8s-pod-network.4F5D"] {
-        assert!(matches!(of(&held_by(other)), Ownership::Others(_)), "{other}");
+    assert!(matches!(of(&held_by(&format!("k8s-pod-network.{CONTAINER}"))), Ownership::Claimants(..)));
+    assert!(matches!(of(&held_by(&format!("net.with.dots.{CONTAINER}\r\n"))), Ownership::Claimants(..)));
+    let others = [
+        format!("k8s-pod-network.{}", CONTAINER.replace("4f5d", "9999")),
+        format!("k8s-pod-network.9{CONTAINER}"),
+        format!("k8s-pod-network.{}", CONTAINER.to_uppercase()),
+        format!(".{CONTAINER}"),
+        CONTAINER.to_owned(),
+    ];
+    for other in others {
+        assert!(matches!(of(&held_by(&other)), Ownership::Others(_)), "{other}");
     }
-    let unnamed = of_container(&held_by("k8s-pod-network."), "");
-    assert!(matches!(unnamed, Ownership::Others(_)), "an endpoint without a container has no handle");
+}
+
+/// Older handles are `<namespace>.<pod>`, and anybody may write anything into an endpoint.
+#[test]
+fn a_name_in_the_place_of_a_container_s_id_proves_nothing() {
+    for (handle, container) in [("victim.db-0", "db-0"), ("net.", ""), ("net.abc", "abc"), ("a.b.c", "b.c")] {
+        let handle = json!({"handle_id": handle});
+        assert!(matches!(of_container(&handle, container), Ownership::Others(_)), "{handle}");
+    }
+    let others = json!({
+        "handle_id": format!("net.{CONTAINER}"),
+        "secondary": {"namespace": "core", "pod": "victim", "node": "node-a"},
+    });
+    assert!(matches!(of(&others), Ownership::Others(_)), "the id was copied from somebody's endpoint");
+    assert!(matches!(of(&json!({"handle_id": format!("net.{CONTAINER}")})), Ownership::Claimants(..)));
 }
 
 #[test]
@@ -65,20 +85,20 @@ fn without_a_handle_pod_namespace_and_node_have_to_agree() {
 #[test]
 fn what_is_no_pods_is_refused_whatever_else_agrees() {
     let kinds = [
-        "windows-reserved-ipam-handle",
-        "Windows-Reserved-IPAM-Handle",
-        "ipip-tunnel-addr-x.4f5d",
-        "vxlan-tunnel-addr-x.4f5d",
-        "vxlan-v6-tunnel-addr-x.4f5d",
-        "wireguard-tunnel-addr-x.4f5d",
-        "wireguard-v6-tunnel-addr-x.4f5d",
-        "lb-x.4f5d",
-        "k8s-pod-network.vmi.ran.4f5d",
+        "windows-reserved-ipam-handle".to_owned(),
+        "Windows-Reserved-IPAM-Handle".to_owned(),
+        format!("ipip-tunnel-addr-x.{CONTAINER}"),
+        format!("vxlan-tunnel-addr-x.{CONTAINER}"),
+        format!("vxlan-v6-tunnel-addr-x.{CONTAINER}"),
+        format!("wireguard-tunnel-addr-x.{CONTAINER}"),
+        format!("wireguard-v6-tunnel-addr-x.{CONTAINER}"),
+        format!("lb-x.{CONTAINER}"),
+        format!("k8s-pod-network.vmi.ran.{CONTAINER}"),
     ];
     for handle in kinds {
-        assert!(matches!(of(&held_by(handle)), Ownership::Others(_)), "{handle}");
+        assert!(matches!(of(&held_by(&handle)), Ownership::Others(_)), "{handle}");
     }
-    let mut moved = held_by("k8s-pod-network.4f5d");
+    let mut moved = held_by(&format!("k8s-pod-network.{CONTAINER}"));
     moved["alternateOwnerAttrs"] = json!({"pod": "virt-launcher-2"});
     assert!(matches!(of(&moved), Ownership::Others(_)));
 }

@@ -93,7 +93,7 @@ impl KubernetesDatastore {
     pub async fn pools(&self) -> Result<Pools, StoreError> {
         // From the cache of the API server: a list from the datastore of what was not changed for long waits some fifty
         // milliseconds for that to be certain. A pool that is missing in it costs a look at all blocks.
-        let objects = self.list("ippools", "resourceVersion=0").await?;
+        let (objects, _) = self.list("ippools", "resourceVersion=0").await?;
         let mut pools = Vec::new();
         for object in objects {
             match Pool::read(&object.name, object.spec.get()) {
@@ -119,20 +119,22 @@ impl KubernetesDatastore {
         Ok(Some(Stored { value, object }))
     }
 
-    /// What all blocks cover. A block that cannot be understood covers what its name says.
+    /// What all blocks cover, and what is wrong with one that does not say it: it may be the one that is looked for.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub async fn cidrs(&self) -> Result<Vec<IpNet>, StoreError> {
-        let objects = self.list("ipamblocks", "").await?;
-        let cidr = |object: Object| {
-            let spec = Members::read(object.spec.get()).ok()?;
-            spec.get::<IpNet>("cidr").ok().flatten().or_else(|| {
-                tracing::warn!("IPAMBlock {} does not say what it covers", object.name);
-                None
-            })
-        };
-        Ok(objects.into_iter().filter_map(cidr).collect())
+    pub async fn cidrs(&self) -> Result<(Vec<IpNet>, Option<StoreError>), StoreError> {
+        let (objects, mut hidden) = self.list("ipamblocks", "").await?;
+        let mut cidrs = Vec::new();
+        for object in objects {
+            let what = format!("IPAMBlock {}", object.name);
+            let cidr = Members::read(object.spec.get()).and_then(|spec| Ok(spec.require::<IpNet>("cidr")?));
+            match cidr {
+                Ok(cidr) => cidrs.push(cidr),
+                Err(error) => hidden = Some(unusable(&what, &error)),
+            }
+        }
+        Ok((cidrs, hidden))
     }
 
     /// A handle.
@@ -152,18 +154,20 @@ impl KubernetesDatastore {
         Ok(Some(Stored { value, object }))
     }
 
-    /// The handles that were made for one of these containers.
+    /// The handles that were made for one of these containers. One that cannot be understood is nobody's.
     ///
     /// # Errors
     /// If they cannot be read.
     pub async fn handles_of(&self, containers: &BTreeSet<&str>) -> Result<Vec<HandleId>, StoreError> {
-        let objects = self.list("ipamhandles", "").await?;
+        let (objects, _) = self.list("ipamhandles", "").await?;
         let ids = objects.into_iter().map(|object| {
             let spec = Members::read(object.spec.get());
             let id = spec.ok().and_then(|spec| spec.get::<String>("handleID").ok().flatten());
             HandleId::new(&id.unwrap_or(object.name))
         });
-        Ok(ids.filter(|id| containers.iter().any(|container| id.is_of_container(container))).collect())
+        let is_wanted =
+            |id: &HandleId| id.container().is_some_and(|container| containers.contains(container));
+        Ok(ids.filter(is_wanted).collect())
     }
 
     /// Changes an object that is still as it was read. A deletion is marked first, as Calico does it: that is the moment at
@@ -211,8 +215,13 @@ impl KubernetesDatastore {
         }
     }
 
-    async fn list(&self, plural: &str, options: &str) -> Result<Vec<Object>, StoreError> {
-        let mut objects = Vec::new();
+    /// All objects of a kind, and what is wrong with one that is none.
+    async fn list(
+        &self,
+        plural: &str,
+        options: &str,
+    ) -> Result<(Vec<Object>, Option<StoreError>), StoreError> {
+        let (mut objects, mut wrong) = (Vec::new(), None);
         let mut token = String::new();
         loop {
             let path = format!("{}?limit={PAGE}&continue={token}&{options}", self.collection(plural));
@@ -222,12 +231,15 @@ impl KubernetesDatastore {
             for item in &page.items {
                 match Object::read(item.get()) {
                     Ok(object) => objects.push(object),
-                    Err(error) => tracing::warn!("one of {plural} is left out: {error}"),
+                    Err(error) => {
+                        tracing::warn!("one of {plural} is left out: {error}");
+                        wrong = Some(unusable(plural, &error));
+                    }
                 }
             }
             token = page.metadata.token;
             if token.is_empty() {
-                return Ok(objects);
+                return Ok((objects, wrong));
             }
         }
     }

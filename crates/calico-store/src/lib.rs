@@ -2,20 +2,17 @@
 //! and whose an address is, `calico-ipam` decides.
 //!
 //! ```text
-//!   claims ──> release ──> blocks, each by itself ──> handles, each once
-//!                │              (read, prove whose, write if unchanged; again if not)
-//!                └─> Debts: handles that could not follow, to be paid later
+//!   claims ──> release ──> blocks, each by itself ──> handles, each once ──> what became of each claim
+//!                 (read, prove whose, write if unchanged; again if not)
 //! ```
 
-mod debts;
 mod error;
 mod flavour;
 mod kubernetes;
 mod object;
 mod release;
 
-pub use debts::Debts;
 pub use error::{Failure, StoreError};
 pub use flavour::Flavour;
 pub use kubernetes::{KubernetesDatastore, Stored};
-pub use release::{Outcome, Released, pay, recount, release};
+pub use release::{Outcome, release};

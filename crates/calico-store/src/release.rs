@@ -15,7 +15,7 @@ use futures::{StreamExt, stream};
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use crate::{Debts, Failure, KubernetesDatastore, StoreError, Stored};
+use crate::{Failure, KubernetesDatastore, StoreError, Stored};
 
 /// Blocks and handles that are written at the same time.
 const IN_FLIGHT: usize = 8;
@@ -25,15 +25,6 @@ const ATTEMPTS: u32 = 12;
 
 /// How long the first wait after a conflict is; each further one is twice as long, up to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(5);
-
-/// What came of a release.
-#[derive(Debug, Default)]
-pub struct Released {
-    /// What became of each claim, in their order.
-    pub outcomes: Vec<Outcome>,
-    /// What is still owed to handles.
-    pub debts: Debts,
-}
 
 /// What became of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,57 +49,67 @@ struct BlockOutcome {
     counts: BTreeMap<HandleId, i64>,
 }
 
-/// Gives back all addresses that are proved to be the claimants'.
-pub async fn release(store: &KubernetesDatastore, claims: &[Claim]) -> Released {
-    let all_failed = |error: StoreError| Released {
-        outcomes: claims.iter().map(|_| Outcome::Failed(error.clone())).collect(),
-        debts: Debts::default(),
+/// Gives back all addresses that are proved to be the claimants'. Gives what became of each claim, in their order.
+pub async fn release(store: &KubernetesDatastore, claims: &[Claim]) -> Vec<Outcome> {
+    let (terms, by_block, mut outcomes) = match prepare(store, claims).await {
+        Ok(prepared) => prepared,
+        Err(error) => return claims.iter().map(|_| Outcome::Failed(error.clone())).collect(),
     };
-    let mut released = match prepare(store, claims).await {
-        Ok((terms, by_block, nowhere)) => release_prepared(store, &terms, by_block, nowhere).await,
-        Err(error) => return all_failed(error),
-    };
-    // Free already: by whom, and has the handle been told?
-    let containers: BTreeSet<&str> = claims
-        .iter()
-        .zip(&released.outcomes)
-        .filter(|(claim, outcome)| matches!(outcome, Outcome::AlreadyFree(_)) && !claim.container.is_empty())
-        .map(|(claim, _)| claim.container.as_str())
-        .collect();
-    if !containers.is_empty()
-        && let Err(error) = recount(store, &containers).await
-    {
-        for outcome in &mut released.outcomes {
-            if matches!(outcome, Outcome::AlreadyFree(_)) {
-                *outcome = Outcome::Failed(error.clone());
-            }
+    let mut owed: BTreeMap<HandleId, BTreeMap<IpNet, i64>> = BTreeMap::new();
+    let terms = &terms;
+    let mut blocks = stream::iter(by_block)
+        .map(|(cidr, claims)| async move { (cidr, release_block(store, cidr, claims, terms).await) })
+        .buffer_unordered(IN_FLIGHT);
+    while let Some((cidr, block)) = blocks.next().await {
+        for (handle, count) in block.counts {
+            owed.entry(handle).or_default().insert(cidr, count);
         }
+        outcomes.extend(block.outcomes);
     }
-    released
+    drop(blocks);
+    let mut untold = tell_handles(store, owed).await;
+    // Free already: by whom, and has the handle been told? An earlier release may have been cut short after its blocks.
+    let free = claims
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| matches!(outcomes.get(place), Some(Outcome::AlreadyFree(_))));
+    let containers: BTreeSet<&str> =
+        free.map(|(_, claim)| claim.container.as_str()).filter(|container| !container.is_empty()).collect();
+    untold.extend(recount(store, &containers).await);
+    let outcome = |(place, claim): (usize, &Claim)| {
+        let done = outcomes.remove(&place).unwrap_or_else(|| Outcome::Failed(untouched(claim)));
+        // Whoever forgets a claim now forgets its handle for ever.
+        match untold.get(&*claim.container) {
+            Some(error) if !matches!(done, Outcome::Refused(_)) => Outcome::Failed(error.clone()),
+            _ => done,
+        }
+    };
+    claims.iter().enumerate().map(outcome).collect()
 }
 
-/// Tells handles what was given back. Gives what is owed still.
-pub async fn pay(store: &KubernetesDatastore, mut debts: Debts) -> Debts {
-    let handles: Vec<_> = debts.handles().map(|(id, counts)| (id.clone(), counts.clone())).collect();
-    let mut payments = stream::iter(handles)
+/// Every claim is looked at; if one was not, it is tried again.
+fn untouched(claim: &Claim) -> StoreError {
+    StoreError::new(claim.address.to_string(), Failure::Failed("it was not looked at".to_owned()))
+}
+
+/// Tells handles what was given back. Gives the containers whose handle could not be told, and why.
+async fn tell_handles(
+    store: &KubernetesDatastore,
+    owed: BTreeMap<HandleId, BTreeMap<IpNet, i64>>,
+) -> BTreeMap<String, StoreError> {
+    let told = stream::iter(owed)
         .map(|(id, counts)| async move {
-            let paid = again_if_changed(async || pay_handle(store, &id, &counts).await).await;
-            (id, paid)
+            let told = again_if_changed(async || tell_handle(store, &id, &counts).await).await;
+            Some((id.container().unwrap_or_default().to_owned(), told.err()?))
         })
         .buffer_unordered(IN_FLIGHT);
-    while let Some((id, paid)) = payments.next().await {
-        match paid {
-            Ok(()) => debts.paid(&id),
-            Err(error) => tracing::warn!("{error}; it is tried again"),
-        }
-    }
-    debts
+    told.filter_map(async |untold| untold).collect().await
 }
 
-async fn prepare<'a>(
-    store: &KubernetesDatastore,
-    claims: &'a [Claim],
-) -> Result<(Terms, BTreeMap<IpNet, Claims<'a>>, Vec<usize>), StoreError> {
+/// How addresses are given back, the claims to each block, and what is known of the others.
+type Prepared<'a> = (Terms, BTreeMap<IpNet, Claims<'a>>, BTreeMap<usize, Outcome>);
+
+async fn prepare<'a>(store: &KubernetesDatastore, claims: &'a [Claim]) -> Result<Prepared<'a>, StoreError> {
     if store.is_locked().await? {
         return Err(StoreError::new("ClusterInformation default", Failure::Locked));
     }
@@ -133,17 +134,22 @@ async fn prepare<'a>(
         }
     }
     drop(reads);
-    let mut nowhere = Vec::new();
+    let mut outcomes = BTreeMap::new();
     if !homeless.is_empty() {
-        let all = store.cidrs().await?;
+        let (all, hidden) = store.cidrs().await?;
         for (place, claim) in homeless {
-            match block_of(&all, claim.address) {
-                Some(cidr) => by_block.entry(cidr).or_default().push((place, claim)),
-                None => nowhere.push(place),
+            match (block_of(&all, claim.address), &hidden) {
+                (Some(cidr), _) => by_block.entry(cidr).or_default().push((place, claim)),
+                (None, Some(hidden)) => {
+                    outcomes.insert(place, Outcome::Failed(hidden.clone()));
+                }
+                (None, None) => {
+                    outcomes.insert(place, Outcome::AlreadyFree("no block has it".to_owned()));
+                }
             }
         }
     }
-    Ok((terms, by_block, nowhere))
+    Ok((terms, by_block, outcomes))
 }
 
 /// The smallest block that an address is in.
@@ -151,38 +157,25 @@ fn block_of(cidrs: &[IpNet], address: IpAddr) -> Option<IpNet> {
     cidrs.iter().copied().filter(|cidr| cidr.contains(&address)).max_by_key(IpNet::prefix_len)
 }
 
-async fn release_prepared(
-    store: &KubernetesDatastore,
-    terms: &Terms,
-    by_block: BTreeMap<IpNet, Claims<'_>>,
-    nowhere: Vec<usize>,
-) -> Released {
-    let no_block = || Outcome::AlreadyFree("no block has it".to_owned());
-    let mut outcomes: BTreeMap<usize, Outcome> =
-        nowhere.into_iter().map(|place| (place, no_block())).collect();
-    let mut debts = Debts::default();
-    let mut blocks = stream::iter(by_block)
-        .map(|(cidr, claims)| async move { (cidr, release_block(store, cidr, claims, terms).await) })
+/// Tells the handles of these containers, which are gone, how much they hold. Gives the containers of which that could not be
+/// done, and why.
+async fn recount(store: &KubernetesDatastore, containers: &BTreeSet<&str>) -> BTreeMap<String, StoreError> {
+    if containers.is_empty() {
+        return BTreeMap::new();
+    }
+    let handles = match store.handles_of(containers).await {
+        Ok(handles) => handles,
+        Err(error) => {
+            return containers.iter().map(|container| ((*container).to_owned(), error.clone())).collect();
+        }
+    };
+    let counted = stream::iter(handles)
+        .map(|id| async move {
+            let counted = again_if_changed(async || recount_handle(store, &id).await).await;
+            Some((id.container().unwrap_or_default().to_owned(), counted.err()?))
+        })
         .buffer_unordered(IN_FLIGHT);
-    while let Some((cidr, block)) = blocks.next().await {
-        debts.add(cidr, &block.counts);
-        outcomes.extend(block.outcomes);
-    }
-    drop(blocks);
-    let debts = pay(store, debts).await;
-    Released { outcomes: outcomes.into_values().collect(), debts }
-}
-
-/// Tells the handles of these containers, which are gone, how much they hold. An earlier release may have been cut short after
-/// its blocks: their addresses are free by then, and the handles count them still.
-///
-/// # Errors
-/// If a handle or one of its blocks cannot be read or written.
-pub async fn recount(store: &KubernetesDatastore, containers: &BTreeSet<&str>) -> Result<(), StoreError> {
-    for id in store.handles_of(containers).await? {
-        again_if_changed(async || recount_handle(store, &id).await).await?;
-    }
-    Ok(())
+    counted.filter_map(async |uncounted| uncounted).collect().await
 }
 
 async fn recount_handle(store: &KubernetesDatastore, id: &HandleId) -> Result<(), StoreError> {
@@ -286,7 +279,7 @@ fn settle(block: &Block, claims: &Claims<'_>) -> (Vec<Wanted>, Vec<(usize, Outco
     (wanted, outcomes)
 }
 
-async fn pay_handle(
+async fn tell_handle(
     store: &KubernetesDatastore,
     id: &HandleId,
     counts: &BTreeMap<IpNet, i64>,

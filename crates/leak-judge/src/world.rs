@@ -389,8 +389,10 @@ impl World {
             Change::Delete(object) => {
                 let uid = Uid::from(object.meta().uid.as_deref().unwrap_or_default());
                 let id = self.endpoint_id(group, &object);
-                self.unread.replace(&id, Vec::new());
-                self.mended(&ObjectRef::from(&id));
+                if self.is_known_by(&id, &uid) {
+                    self.unread.replace(&id, BTreeSet::new());
+                    self.mended(&ObjectRef::from(&id));
+                }
                 self.news.endpoints.extend(self.endpoints.delete(&id, &uid, now));
             }
             Change::Read(some) => {
@@ -403,7 +405,7 @@ impl World {
             Change::ListEnds => {
                 self.forget_parked(group, DanmKind::DanmEp);
                 for id in self.endpoints.end_list(group) {
-                    self.unread.replace(&id, Vec::new());
+                    self.unread.replace(&id, BTreeSet::new());
                 }
             }
             Change::Reset(all) => {
@@ -412,6 +414,13 @@ impl World {
                 self.observe_endpoints(group, Change::ListEnds, now);
             }
         }
+    }
+
+    /// Whether the endpoint of this name is this one. It may be another by the time at which its end is told.
+    fn is_known_by(&self, id: &EndpointId, uid: &Uid) -> bool {
+        let parked = self.parked.get(&ObjectRef::from(id));
+        self.endpoints.find(id).is_some_and(|endpoint| endpoint.uid == *uid)
+            || parked.is_some_and(|parked| Uid::from(&*parked.uid) == *uid)
     }
 
     fn apply_endpoint(&mut self, group: ApiGroup, object: &Decoded<EndpointView>, now: Moment, seen: Seen) {
@@ -424,7 +433,7 @@ impl World {
             Decoded::Unreadable(object) => Err(problem_of(object)),
         };
         let is_understood = endpoint.as_ref().is_ok_and(|endpoint| endpoint.problem.is_none());
-        self.unread.replace(&id, if is_understood { Vec::new() } else { addresses_in(object) });
+        self.unread.replace(&id, if is_understood { BTreeSet::new() } else { addresses_in(object) });
         // Nearly always nothing is parked, and a list asks for each of its endpoints.
         let is_parked = !self.parked.is_empty() && self.parked.contains_key(&ObjectRef::from(&id));
         match endpoint {
@@ -580,7 +589,7 @@ impl World {
         for object in forgotten {
             self.mended(&object);
             if kind == DanmKind::DanmEp {
-                self.unread.replace(&EndpointId::from(&object), Vec::new());
+                self.unread.replace(&EndpointId::from(&object), BTreeSet::new());
             }
         }
     }

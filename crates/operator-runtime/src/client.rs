@@ -94,12 +94,17 @@ pub async fn connect_with(args: &ConnectArgs, overrides: &Overrides) -> Result<C
 }
 
 impl Overrides {
+    fn url(&self) -> Result<Option<http::Uri>, ConnectError> {
+        let reason = |error: http::uri::InvalidUri| error.to_string();
+        let url = self.server.as_ref().map(|url| {
+            url.parse().map_err(|error| ConnectError::Server { url: url.clone(), reason: reason(error) })
+        });
+        url.transpose()
+    }
+
     fn apply(&self, config: &mut Config) -> Result<(), ConnectError> {
-        if let Some(url) = &self.server {
-            let reason = |error: http::uri::InvalidUri| error.to_string();
-            config.cluster_url = url
-                .parse()
-                .map_err(|error| ConnectError::Server { url: url.clone(), reason: reason(error) })?;
+        if let Some(url) = self.url()? {
+            config.cluster_url = url;
         }
         if self.tls_server_name.is_some() {
             config.tls_server_name.clone_from(&self.tls_server_name);
@@ -147,7 +152,13 @@ async fn config(args: &ConnectArgs, overrides: &Overrides) -> Result<Config, Con
             .await
             .map_err(|error| ConnectError::NotFound(describe(&error)));
     }
-    Config::infer().await.map_err(|error| ConnectError::NotFound(describe(&error)))
+    match Config::infer().await {
+        Ok(config) => Ok(config),
+        // Whoever names a server needs nothing besides.
+        Err(error) => {
+            overrides.url()?.map(Config::new).ok_or_else(|| ConnectError::NotFound(describe(&error)))
+        }
+    }
 }
 
 /// An error with its causes in one line, without repeating what a cause repeats.

@@ -138,7 +138,7 @@ impl Reading {
         Ok(lost)
     }
 
-    /// What this user may not see, in one sentence.
+    /// What this user may not see, or does not see any more, in one sentence.
     pub fn limits(&self) -> Option<String> {
         let mut limits = Vec::new();
         if !self.narrowed.is_empty() {
@@ -153,6 +153,7 @@ impl Reading {
             let kinds: Vec<String> = self.unread.keys().map(Source::to_string).collect();
             limits.push(format!("{} cannot be read ({reason})", kinds.join(", ")));
         }
+        limits.extend(lost(&self.world, &self.unread));
         if !self.world.coverage().allows_verdicts() {
             limits.push("so it is not known who lives, and nobody is suspected".to_owned());
         }
@@ -340,5 +341,39 @@ fn is_namespaced(source: Source) -> bool {
             DanmKind::DanmEp | DanmKind::ReservedIp => true,
             DanmKind::TenantConfig => false,
         },
+    }
+}
+
+/// What was seen once and is not being watched now, in words: it may have changed since.
+fn lost(world: &World, never_read: &BTreeMap<Source, String>) -> Option<String> {
+    let mut lost = world.coverage().unreadable().filter(|(source, _)| !never_read.contains_key(source));
+    let (first, reason) = lost.next()?;
+    let kinds: Vec<String> =
+        [first].into_iter().chain(lost.map(|(source, _)| source)).map(|it| it.to_string()).collect();
+    Some(format!(
+        "{} cannot be watched now, what is shown of them may be old ({})",
+        kinds.join(", "),
+        said(reason)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use danm_api::Change;
+
+    use super::*;
+
+    #[test]
+    fn a_watch_that_is_lost_is_told_until_it_is_back() {
+        let mut world = World::expecting([Source::Pods, Source::Nodes]);
+        let never_read = BTreeMap::from([(Source::Nodes, "forbidden".to_owned())]);
+        world.observe(Observation::Unavailable(Source::Nodes, "forbidden".to_owned()), Moment::START);
+        world.observe(Observation::Pods(Change::Reset(Vec::new())), Moment::START);
+        assert_eq!(lost(&world, &never_read), None);
+        world.observe(Observation::Unavailable(Source::Pods, "connection refused".to_owned()), Moment::START);
+        let told = lost(&world, &never_read).expect("it is told");
+        assert_eq!(told, "pods cannot be watched now, what is shown of them may be old (connection refused)");
+        world.observe(Observation::Pods(Change::Reset(Vec::new())), Moment::START);
+        assert_eq!(lost(&world, &never_read), None);
     }
 }

@@ -145,6 +145,21 @@ fn everything_is_on_the_screen() {
     insta::assert_snapshot!("top_in_utf_8_at_60_columns", drawn(&live, (60, 24), &utf8));
 }
 
+/// On a narrow terminal it had stood behind the keys, where there was no room for it.
+#[test]
+fn what_is_not_seen_is_told_whatever_room_there_is() {
+    let mut live = live(&[map("one", &[(1, "a")])]);
+    live.limits =
+        Some("note: pods cannot be watched now, what is shown of them may be old (no route)".to_owned());
+    for width in [40, 60, 120] {
+        let text = drawn(&live, (width, 24), &ASCII);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        for part in ["note:", "watched", "old", "route)"] {
+            assert!(words.contains(&part), "{part} at {width} columns:\n{text}");
+        }
+    }
+}
+
 #[test]
 fn no_terminal_is_too_small() {
     let mut live = live(&[map("one", &[(1, "a")])]);

@@ -55,9 +55,9 @@ impl Calico {
         self.cluster.send(Method::POST, &path, Some(&object)).await.expect("it is made");
     }
 
-    /// A block of pool4 in which these places are held by these handles, and the handles.
-    pub async fn block(&self, cidr: &str, held: &[(usize, &str)]) {
-        let attributes: Vec<Value> = held.iter().map(|(_, handle)| attribute(handle)).collect();
+    /// A block in which these places are held by the handles of these containers.
+    pub async fn block(&self, cidr: &str, held: &[(usize, u8)]) {
+        let attributes: Vec<Value> = held.iter().map(|(_, container)| attribute(*container)).collect();
         let mut allocations = vec![Value::Null; 8];
         for (index, (place, _)) in held.iter().enumerate() {
             allocations[*place] = json!(index);
@@ -73,16 +73,22 @@ impl Calico {
         self.put("IPAMBlock", &cidr.replace(['.', ':', '/'], "-"), block).await;
     }
 
-    /// A handle that counts so many addresses in these blocks.
-    pub async fn handle(&self, id: &str, blocks: &[(&str, i64)]) {
+    /// The handle of a container, that counts so many addresses in these blocks.
+    pub async fn handle(&self, container: u8, blocks: &[(&str, i64)]) {
         let blocks: serde_json::Map<String, Value> =
             blocks.iter().map(|(cidr, count)| ((*cidr).to_owned(), json!(count))).collect();
-        self.put("IPAMHandle", id, json!({"handleID": id, "block": blocks, "deleted": false})).await;
+        let id = handle(container);
+        self.put("IPAMHandle", &id, json!({"handleID": id, "block": blocks, "deleted": false})).await;
     }
 
     /// An object as it is now.
     pub async fn get(&self, kind: &str, name: &str) -> Option<Value> {
         self.cluster.send(Method::GET, &format!("{PATH}/{}/{name}", plural(kind)), None).await.ok()
+    }
+
+    /// Whether a container has a handle.
+    pub async fn has_handle(&self, container: u8) -> bool {
+        self.get("IPAMHandle", &handle(container)).await.is_some()
     }
 
     pub async fn allocations(&self, cidr: &str) -> Value {
@@ -94,20 +100,29 @@ impl Calico {
 /// Larger than what a floating point number holds exactly.
 pub const SEQUENCE_NUMBER: u64 = 1_795_472_210_105_771_795;
 
-/// The claim of an endpoint whose Pod had an address in a container.
-pub fn claim(address: &str, container: &str) -> Claim {
+/// The handle of the container of this number.
+pub fn handle(container: u8) -> String {
+    format!("net.{}", id(container))
+}
+
+fn id(container: u8) -> String {
+    format!("{container:064x}")
+}
+
+/// The claim of an endpoint whose Pod had an address in the container of this number.
+pub fn claim(address: &str, container: u8) -> Claim {
     Claim {
         address: address.parse().expect("an address"),
-        container: container.to_owned(),
+        container: id(container),
         namespace: "ran".to_owned(),
         pod: "du-0".to_owned(),
         nodes: vec!["node-a".to_owned()],
     }
 }
 
-fn attribute(handle: &str) -> Value {
+fn attribute(container: u8) -> Value {
     json!({
-        "handle_id": handle,
+        "handle_id": handle(container),
         "secondary": {
             "namespace": "ran", "node": "node-a", "pod": "du-0", "timestamp": "2026-08-01 10:00:00 +0000 UTC",
         },

@@ -166,7 +166,7 @@ impl Endpoints {
             self.by_uid.insert(&endpoint.uid, slot);
         }
         if before.pod_uid != endpoint.pod_uid {
-            leave_pod(&mut self.by_pod, &before.pod_uid, slot, &self.slots);
+            leave_pod(&mut self.by_pod, &before.pod_uid, slot);
             join_pod(&mut self.by_pod, &endpoint.pod_uid, slot, &self.slots);
         }
         if before.host != endpoint.host {
@@ -190,19 +190,21 @@ impl Endpoints {
 
     /// Takes an endpoint out. Gives those that claim an address that it claimed.
     pub(super) fn remove(&mut self, id: &EndpointId) -> Vec<Slot> {
-        let mut rivals = Vec::new();
-        let Some(slot) = self.slot_of(id) else { return rivals };
-        if let Some(endpoint) = self.slots.get_mut(slot.index()).and_then(Option::take) {
-            self.by_id.remove(id, slot);
-            self.by_uid.remove(&endpoint.uid, slot);
-            self.followed.remove(&slot);
-            leave_pod(&mut self.by_pod, &endpoint.pod_uid, slot, &self.slots);
-            forget_host(&mut self.hosts, &endpoint.host);
-            self.claims.remove(&endpoint, slot);
-            self.free.push(slot);
-            rivals.extend(endpoint.held().flat_map(|address| self.claims.of(&endpoint.network, address)));
-        }
-        rivals
+        let Some(endpoint) = self.take(id) else { return Vec::new() };
+        endpoint.held().flat_map(|address| self.claims.of(&endpoint.network, address)).copied().collect()
+    }
+
+    fn take(&mut self, id: &EndpointId) -> Option<Endpoint> {
+        let slot = self.slot_of(id)?;
+        let endpoint = self.slots.get_mut(slot.index()).and_then(Option::take)?;
+        self.by_id.remove(id, slot);
+        self.by_uid.remove(&endpoint.uid, slot);
+        self.followed.remove(&slot);
+        leave_pod(&mut self.by_pod, &endpoint.pod_uid, slot);
+        forget_host(&mut self.hosts, &endpoint.host);
+        self.claims.remove(&endpoint, slot);
+        self.free.push(slot);
+        Some(endpoint)
     }
 
     /// Before all endpoints of a group are applied anew.
@@ -224,7 +226,7 @@ impl Endpoints {
             .map(|endpoint| endpoint.id.clone())
             .collect();
         gone.iter().for_each(|id| {
-            self.remove(id);
+            self.take(id);
         });
         gone
     }
@@ -297,9 +299,9 @@ fn join_pod(by_pod: &mut Siblings, pod: &Uid, slot: Slot, slots: &[Option<Endpoi
     }
 }
 
-fn leave_pod(by_pod: &mut Siblings, pod: &Uid, slot: Slot, slots: &[Option<Endpoint>]) {
+fn leave_pod(by_pod: &mut Siblings, pod: &Uid, slot: Slot) {
     if !pod.is_empty() {
-        by_pod.remove(pod, slot, is_of_pod(slots, pod));
+        by_pod.remove(pod, slot);
     }
 }
 

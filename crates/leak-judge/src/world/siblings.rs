@@ -1,7 +1,7 @@
 //! Endpoints that have a key in common: nearly always one, of a Pod mostly two or three. Only one of them is in an index;
-//! each knows the next. Whoever makes many of one key makes no addition slow.
+//! each knows its neighbours. Whoever makes many of one key makes nothing slow by it.
 
-use std::{hash::Hash, iter};
+use std::{hash::Hash, iter, mem};
 
 use super::{Slot, slot_index::SlotIndex};
 
@@ -9,8 +9,14 @@ use super::{Slot, slot_index::SlotIndex};
 #[derive(Debug, Default)]
 pub struct Siblings {
     firsts: SlotIndex,
-    /// By their places, which come next.
-    next: Vec<Option<Slot>>,
+    /// By their places, who stands beside them.
+    links: Vec<Link>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    before: Option<Slot>,
+    after: Option<Slot>,
 }
 
 impl Siblings {
@@ -25,42 +31,43 @@ impl Siblings {
 
     /// `has_key` speaks of the others.
     pub(super) fn add(&mut self, key: &impl Hash, slot: Slot, has_key: impl Fn(Slot) -> bool) {
-        if self.next.len() <= slot.index() {
-            self.next.resize(slot.index() + 1, None);
+        if self.links.len() <= slot.index() {
+            self.links.resize(slot.index() + 1, Link::default());
         }
         match self.firsts.find(key, has_key) {
             Some(first) => {
-                self.link(slot, self.after(first));
-                self.link(first, Some(slot));
+                let after = self.after(first);
+                self.join(Some(slot), after);
+                self.join(Some(first), Some(slot));
             }
             None => self.firsts.insert(key, slot),
         }
     }
 
-    pub(super) fn remove(&mut self, key: &impl Hash, slot: Slot, has_key: impl Fn(Slot) -> bool) {
-        let after = self.after(slot);
-        let mut siblings = self.of(key, has_key);
-        let before = siblings.by_ref().take_while(|other| *other != slot).last();
-        drop(siblings);
-        match (before, after) {
-            (Some(before), after) => self.link(before, after),
-            (None, after) => {
-                self.firsts.remove(key, slot);
-                if let Some(heir) = after {
-                    self.firsts.insert(key, heir);
-                }
+    /// The key has to be that with which it was added.
+    pub(super) fn remove(&mut self, key: &impl Hash, slot: Slot) {
+        let Some(link) = self.links.get_mut(slot.index()) else { return };
+        let Link { before, after } = mem::take(link);
+        self.join(before, after);
+        if before.is_none() {
+            self.firsts.remove(key, slot);
+            if let Some(heir) = after {
+                self.firsts.insert(key, heir);
             }
         }
-        self.link(slot, None);
     }
 
     fn after(&self, slot: Slot) -> Option<Slot> {
-        self.next.get(slot.index()).copied().flatten()
+        self.links.get(slot.index())?.after
     }
 
-    fn link(&mut self, slot: Slot, next: Option<Slot>) {
-        if let Some(link) = self.next.get_mut(slot.index()) {
-            *link = next;
+    /// Puts two beside each other; nobody, where one of them is nobody.
+    fn join(&mut self, before: Option<Slot>, after: Option<Slot>) {
+        if let Some(link) = before.and_then(|slot| self.links.get_mut(slot.index())) {
+            link.after = after;
+        }
+        if let Some(link) = after.and_then(|slot| self.links.get_mut(slot.index())) {
+            link.before = before;
         }
     }
 }
@@ -91,7 +98,7 @@ mod tests {
         };
         assert_eq!(of(&siblings, "pod"), [0, 1, 2, 4]);
         for (gone, left) in [(1, vec![0, 2, 4]), (0, vec![2, 4]), (4, vec![2]), (2, vec![])] {
-            siblings.remove(&"pod", Slot(gone), has("pod"));
+            siblings.remove(&"pod", Slot(gone));
             assert_eq!(of(&siblings, "pod"), left, "without {gone}");
         }
         assert_eq!(of(&siblings, "other"), [3]);

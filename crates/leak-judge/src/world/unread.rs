@@ -1,7 +1,10 @@
 //! Addresses in endpoints that are not understood: whose they are cannot be told, so nobody else's claim to one
 //! of them is believed.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use danm_api::{Decoded, EndpointView};
 use danm_ipam::parse_interface_address;
@@ -13,8 +16,8 @@ use super::EndpointId;
 /// All of them.
 #[derive(Debug, Default)]
 pub struct UnreadAddresses {
-    by_endpoint: BTreeMap<EndpointId, Vec<IpAddr>>,
-    by_address: HashMap<IpAddr, Vec<EndpointId>>,
+    by_endpoint: BTreeMap<EndpointId, BTreeSet<IpAddr>>,
+    by_address: HashMap<IpAddr, BTreeSet<EndpointId>>,
 }
 
 impl UnreadAddresses {
@@ -29,26 +32,26 @@ impl UnreadAddresses {
     }
 
     /// What is in an endpoint now; nothing, if it is understood or gone.
-    pub(super) fn replace(&mut self, endpoint: &EndpointId, addresses: Vec<IpAddr>) {
+    pub(super) fn replace(&mut self, endpoint: &EndpointId, addresses: BTreeSet<IpAddr>) {
         for address in self.by_endpoint.remove(endpoint).unwrap_or_default() {
             if let Some(endpoints) = self.by_address.get_mut(&address) {
-                endpoints.retain(|other| other != endpoint);
+                endpoints.remove(endpoint);
                 if endpoints.is_empty() {
                     self.by_address.remove(&address);
                 }
             }
         }
+        for address in &addresses {
+            self.by_address.entry(*address).or_default().insert(endpoint.clone());
+        }
         if !addresses.is_empty() {
-            addresses
-                .iter()
-                .for_each(|address| self.by_address.entry(*address).or_default().push(endpoint.clone()));
             self.by_endpoint.insert(endpoint.clone(), addresses);
         }
     }
 }
 
-/// Whatever looks like an address in an endpoint, in whatever field it is.
-pub(super) fn addresses_in(object: &Decoded<EndpointView>) -> Vec<IpAddr> {
+/// Whatever looks like an address in an endpoint, in whatever field it is; each once, however often it is there.
+pub(super) fn addresses_in(object: &Decoded<EndpointView>) -> BTreeSet<IpAddr> {
     let texts: Vec<String> = match object {
         Decoded::Readable(endpoint) => {
             let interface = endpoint.spec.interface.iter();

@@ -239,6 +239,28 @@ fn an_address_in_a_malformed_endpoint_is_still_known_after_a_list_in_which_it_is
     cluster.settle().spares("dead", Verdict::Dangling, Reason::UnreadableEndpoint);
 }
 
+/// A read may have shown an endpoint that was made anew under the name before the end of the earlier is told.
+#[test]
+fn the_end_of_an_earlier_endpoint_does_not_hide_a_malformed_one_of_its_name() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("dead", "gone", "10.0.0.5/24"));
+    let earlier = with(ep("odd", "living", "10.0.0.5/24"), "/metadata/uid", "earlier");
+    cluster.apply(with(ep("odd", "living", "10.0.0.5/24"), "/spec/apiType", "Clusternetwork"));
+    cluster.apply(pod("living"));
+    cluster.delete(earlier);
+    cluster.settle().spares("dead", Verdict::Dangling, Reason::UnreadableEndpoint);
+}
+
+/// Nobody decides by them.
+#[test]
+fn an_endpoint_of_which_other_fields_are_malformed_is_judged() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(with(ep("dead", "gone", "10.0.0.5/24"), "/spec/netns", 5));
+    cluster.settle().releases("dead", &[("10.0.0.5", Free)]);
+}
+
 /// Not so fast as the bit of nobody: whoever may write an endpoint could free any address with it.
 #[test]
 fn an_endpoint_that_comes_long_after_the_bit_did_not_set_it() {

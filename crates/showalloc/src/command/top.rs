@@ -114,6 +114,8 @@ fn asked(event: &Event) -> Asked {
 
 /// Looks at the cluster again.
 fn see(live: &mut Live, reading: &mut Reading) {
+    // A watch that is lost is told, and that it is back: what does not change may be what is not seen.
+    live.limits = reading.limits();
     let at = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
     reading.look_and_remember(|look| {
         live.see(networks(look));

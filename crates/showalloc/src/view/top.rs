@@ -5,7 +5,7 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
     style::{Color, Modifier, Style},
     text::{Line as TerminalLine, Span},
-    widgets::{Block, Paragraph, Row, Table, TableState},
+    widgets::{Block, Paragraph, Row, Table, TableState, Wrap},
 };
 
 use super::{
@@ -29,6 +29,9 @@ const KEYS: &str = "up/down select   s sort   enter closer   esc back   h curve 
 /// From so many columns on there is room for everything.
 const WIDE: u16 = 80;
 
+/// Lines for what is not seen.
+const MOST_LIMITS: usize = 4;
+
 /// Columns of a bar with its number, and of the number alone.
 const BAR: u16 = 19;
 const NUMBER: u16 = 7;
@@ -37,9 +40,18 @@ const NUMBER: u16 = 7;
 pub fn draw(frame: &mut Frame<'_>, live: &Live, screen: &Screen) {
     let rows = u16::try_from(live.networks.len()).unwrap_or(u16::MAX).saturating_add(2);
     let most = (frame.area().height / 3).max(4);
-    let [networks, picture, keys] =
-        Layout::vertical([Constraint::Length(rows.min(most)), Constraint::Fill(1), Constraint::Length(1)])
-            .areas(frame.area());
+    let limits = live.limits.as_deref().unwrap_or_default();
+    // Words that go into the next line leave some room behind them.
+    let told = limits.chars().count().div_ceil(usize::from(frame.area().width).max(8) - 7).min(MOST_LIMITS);
+    let [networks, picture, told, keys] = Layout::vertical([
+        Constraint::Length(rows.min(most)),
+        Constraint::Fill(1),
+        Constraint::Length(u16::try_from(told).unwrap_or_default()),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
+    let limits = Paragraph::new(terminal(&Line::of(Ink::Leaked, limits), screen)).wrap(Wrap { trim: true });
+    frame.render_widget(limits, told);
     draw_networks(frame, networks, live, screen);
     let is_wide = picture.width >= WIDE;
     let halves = [Constraint::Length(if is_wide { 50 } else { picture.width }), Constraint::Fill(1)];
@@ -48,8 +60,7 @@ pub fn draw(frame: &mut Frame<'_>, live: &Live, screen: &Screen) {
     if is_wide {
         draw_changes(frame, changes, live, screen);
     }
-    let words = live.limits.as_ref().map_or_else(|| KEYS.to_owned(), |limits| format!("{KEYS}   {limits}"));
-    frame.render_widget(Paragraph::new(terminal(&Line::of(Ink::Faint, words), screen)), keys);
+    frame.render_widget(Paragraph::new(terminal(&Line::of(Ink::Faint, KEYS), screen)), keys);
 }
 
 fn draw_networks(frame: &mut Frame<'_>, area: Rect, live: &Live, screen: &Screen) {

@@ -27,6 +27,7 @@ mod networks;
 mod pipes;
 mod program;
 mod refusals;
+mod server;
 mod show;
 mod snapshot;
 mod town;
