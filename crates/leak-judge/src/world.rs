@@ -389,7 +389,7 @@ impl World {
             Change::Delete(object) => {
                 let uid = Uid::from(object.meta().uid.as_deref().unwrap_or_default());
                 let id = self.endpoint_id(group, &object);
-                if self.is_known_by(&id, &uid) {
+                if !self.is_anothers(&id, &uid) {
                     self.unread.replace(&id, BTreeSet::new());
                     self.mended(&ObjectRef::from(&id));
                 }
@@ -416,11 +416,11 @@ impl World {
         }
     }
 
-    /// Whether the endpoint of this name is this one. It may be another by the time at which its end is told.
-    fn is_known_by(&self, id: &EndpointId, uid: &Uid) -> bool {
+    /// Whether the name is another endpoint's by the time at which the end of this one is told.
+    fn is_anothers(&self, id: &EndpointId, uid: &Uid) -> bool {
         let parked = self.parked.get(&ObjectRef::from(id));
-        self.endpoints.find(id).is_some_and(|endpoint| endpoint.uid == *uid)
-            || parked.is_some_and(|parked| Uid::from(&*parked.uid) == *uid)
+        self.endpoints.find(id).is_some_and(|endpoint| endpoint.uid != *uid)
+            || parked.is_some_and(|parked| Uid::from(&*parked.uid) != *uid)
     }
 
     fn apply_endpoint(&mut self, group: ApiGroup, object: &Decoded<EndpointView>, now: Moment, seen: Seen) {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use danm_api::{Change::Apply, NetworkKind::DanmNet};
 use leak_judge::{
     AddressAction::{AlreadyFree, Free, Refuse},
-    Observation, RELEASED_ANNOTATION, Reason, Verdict,
+    EndpointId, Observation, RELEASED_ANNOTATION, Reason, Uid, Verdict,
 };
 use serde_json::json;
 use testkit::objects::{uid, with};
 
-use crate::cluster::{Cluster, GRACE, WINDOW, ep, net, pod};
+use crate::cluster::{Cluster, GRACE, GROUP, WINDOW, ep, net, pod};
 
 /// Scenario 2.
 #[test]
@@ -250,6 +250,22 @@ fn the_end_of_an_earlier_endpoint_does_not_hide_a_malformed_one_of_its_name() {
     cluster.apply(pod("living"));
     cluster.delete(earlier);
     cluster.settle().spares("dead", Verdict::Dangling, Reason::UnreadableEndpoint);
+}
+
+/// Its end may be known from our own delete before it is told.
+#[test]
+fn the_addresses_of_a_malformed_endpoint_are_forgotten_with_it_however_its_end_is_known() {
+    let mut cluster = Cluster::new();
+    cluster.apply(net("n", &[5]));
+    cluster.apply(ep("dead", "gone", "10.0.0.5/24"));
+    let odd = with(ep("odd", "living", "10.0.0.5/24"), "/spec/Interface/Address", "10.0.0.5 /24");
+    cluster.apply(odd.clone());
+    cluster.apply(pod("living"));
+    cluster.settle().spares("dead", Verdict::Dangling, Reason::UnreadableEndpoint);
+    let id = EndpointId { group: GROUP, namespace: "ran".into(), name: Uid::from("odd") };
+    cluster.observe(Observation::EndpointDeleted(id, Uid::from(&*uid(&format!("{GROUP}/DanmEp/ran/odd")))));
+    cluster.delete(odd);
+    cluster.settle().releases("dead", &[("10.0.0.5", Free)]);
 }
 
 /// Nobody decides by them.
