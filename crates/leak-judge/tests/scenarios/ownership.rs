@@ -87,12 +87,8 @@ fn an_endpoint_that_is_told_before_the_bit_it_set_still_owns_it() {
     cluster.apply(net("n", &[]));
     let bit_set = with(net("n", &[5]), "/metadata/resourceVersion", "2000");
     let endpoint = with(ep("e", "gone", "10.0.0.5/24"), "/metadata/resourceVersion", "2001");
-    cluster.observe(Observation::Endpoints(crate::cluster::GROUP, Apply(crate::cluster::read(endpoint))));
-    cluster.observe(Observation::Networks(
-        crate::cluster::GROUP,
-        DanmNet,
-        Apply(crate::cluster::read(bit_set)),
-    ));
+    cluster.observe(Observation::Endpoints(GROUP, Apply(crate::cluster::read(endpoint))));
+    cluster.observe(Observation::Networks(GROUP, DanmNet, Apply(crate::cluster::read(bit_set))));
     cluster.look_and_wait(GRACE);
     cluster.round().releases("e", &[("10.0.0.5", Free)]);
 }
