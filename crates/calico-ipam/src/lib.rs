@@ -12,6 +12,7 @@
 
 mod attribute;
 mod block;
+mod change;
 mod config;
 mod handle;
 mod handle_id;
@@ -24,14 +25,13 @@ mod release;
 
 pub use attribute::Attribute;
 pub use block::{Block, BlockError};
+pub use change::Change;
 pub use config::IpamConfig;
 pub use handle::{Handle, HandleChange};
 pub use handle_id::HandleId;
 pub use location::Location;
 pub use members::{MemberError, Members};
 pub use ownership::{Claim, Ownership, ownership};
-pub use plan::{
-    BlockPlan, Change, HandlePlan, Known, ReleasePlan, Write, plan_release, plan_release_of_handle,
-};
+pub use plan::{BlockPlan, HandlePlan, Known, ReleasePlan, Write, plan_release, plan_release_of_handle};
 pub use pool::{Pool, Pools};
 pub use release::{BlockChange, BlockRelease, Refusal, Terms, Wanted};

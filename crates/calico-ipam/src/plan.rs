@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use ipnet::IpNet;
 
 use crate::{
-    Block, BlockChange, BlockRelease, Handle, HandleChange, HandleId, Location, Members, Pools, Refusal,
+    Block, BlockChange, BlockRelease, Change, Handle, HandleChange, HandleId, Location, Pools, Refusal,
     Terms, Wanted,
 };
 
@@ -54,7 +54,7 @@ pub struct HandlePlan {
     pub change: Option<HandleChange>,
 }
 
-/// A change of one object. Its precondition is that the object is still as it was read.
+/// A change of one object.
 #[derive(Clone, Debug)]
 pub struct Write {
     /// The object.
@@ -63,32 +63,15 @@ pub struct Write {
     pub change: Change,
 }
 
-/// What becomes of an object.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// It is this.
-    Put(Members),
-    /// It goes. Where that takes two steps, this is put first.
-    Delete(Members),
-}
-
 impl ReleasePlan {
     /// What has to be written, in this order.
     pub fn writes(&self) -> impl Iterator<Item = Write> {
         let blocks = self.blocks.iter().filter_map(|BlockPlan { cidr, release }| {
-            let change = match &release.as_ref().ok()?.change {
-                BlockChange::None => return None,
-                BlockChange::Update(block) => Change::Put(block.to_json()),
-                BlockChange::Delete(block) => Change::Delete(block.marked_deleted().to_json()),
-            };
+            let change = Change::of_block(&release.as_ref().ok()?.change)?;
             Some(Write { location: Location::Block(*cidr), change })
         });
         let handles = self.handles.iter().filter_map(|HandlePlan { id, change }| {
-            let change = match change.as_ref()? {
-                HandleChange::Leave(_) => return None,
-                HandleChange::Update(handle) => Change::Put(handle.to_json()),
-                HandleChange::Delete(handle) => Change::Delete(handle.marked_deleted().to_json()),
-            };
+            let change = Change::of_handle(change.as_ref()?)?;
             Some(Write { location: Location::Handle(id.clone()), change })
         });
         blocks.chain(handles)

@@ -3,13 +3,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     net::IpAddr,
     time::Duration,
 };
 
 use calico_ipam::{
-    Block, BlockChange, BlockRelease, Change, Claim, Handle, HandleChange, HandleId, Location, Ownership,
-    Terms, Wanted, ownership,
+    Block, BlockRelease, Change, Claim, Handle, HandleChange, HandleId, Location, Ownership, Pools, Terms,
+    Wanted, ownership,
 };
 use futures::{StreamExt, stream};
 use ipnet::IpNet;
@@ -39,34 +40,39 @@ pub enum Outcome {
     Failed(StoreError),
 }
 
-/// The claims to addresses of one block, by their places among all.
+/// Claims by their places among all.
 type Claims<'a> = Vec<(usize, &'a Claim)>;
+
+/// What was done so far.
+#[derive(Default)]
+struct Progress<'a> {
+    outcomes: BTreeMap<usize, Outcome>,
+    /// How many addresses of which blocks the handles have to be told.
+    owed: BTreeMap<HandleId, BTreeMap<IpNet, i64>>,
+    /// The claims to addresses whose block is not there.
+    homeless: Claims<'a>,
+}
 
 /// What became of the claims to one block.
 struct BlockOutcome {
     outcomes: Vec<(usize, Outcome)>,
-    /// What the handles have to be told.
+    /// How many addresses of it each handle has to be told.
     counts: BTreeMap<HandleId, i64>,
 }
 
 /// Gives back all addresses that are proved to be the claimants'. Gives what became of each claim, in their order.
 pub async fn release(store: &KubernetesDatastore, claims: &[Claim]) -> Vec<Outcome> {
-    let (terms, by_block, mut outcomes) = match prepare(store, claims).await {
+    let (terms, pools) = match prepare(store).await {
         Ok(prepared) => prepared,
         Err(error) => return claims.iter().map(|_| Outcome::Failed(error.clone())).collect(),
     };
-    let mut owed: BTreeMap<HandleId, BTreeMap<IpNet, i64>> = BTreeMap::new();
-    let terms = &terms;
-    let mut blocks = stream::iter(by_block)
-        .map(|(cidr, claims)| async move { (cidr, release_block(store, cidr, claims, terms).await) })
-        .buffer_unordered(IN_FLIGHT);
-    while let Some((cidr, block)) = blocks.next().await {
-        for (handle, count) in block.counts {
-            owed.entry(handle).or_default().insert(cidr, count);
-        }
-        outcomes.extend(block.outcomes);
+    let mut progress = Progress::default();
+    let by_block = progress.by_block(claims.iter().enumerate().collect(), |address| pools.block_of(address));
+    progress.release_blocks(store, by_block, &terms).await;
+    if !progress.homeless.is_empty() {
+        progress.release_homeless(store, &terms).await;
     }
-    drop(blocks);
+    let Progress { mut outcomes, owed, .. } = progress;
     let mut untold = tell_handles(store, owed).await;
     // Free already: by whom, and has the handle been told? An earlier release may have been cut short after its blocks.
     let free = claims
@@ -85,6 +91,68 @@ pub async fn release(store: &KubernetesDatastore, claims: &[Claim]) -> Vec<Outco
         }
     };
     claims.iter().enumerate().map(outcome).collect()
+}
+
+impl<'a> Progress<'a> {
+    /// Groups claims by their blocks, and notes those that are in none.
+    fn by_block(
+        &mut self,
+        claims: Claims<'a>,
+        block_of: impl Fn(IpAddr) -> Option<IpNet>,
+    ) -> BTreeMap<IpNet, Claims<'a>> {
+        let mut by_block: BTreeMap<IpNet, Claims<'a>> = BTreeMap::new();
+        for (place, claim) in claims {
+            match block_of(claim.address) {
+                Some(cidr) => by_block.entry(cidr).or_default().push((place, claim)),
+                None => self.homeless.push((place, claim)),
+            }
+        }
+        by_block
+    }
+
+    async fn release_blocks(
+        &mut self,
+        store: &KubernetesDatastore,
+        by_block: BTreeMap<IpNet, Claims<'a>>,
+        terms: &Terms,
+    ) {
+        let mut blocks = stream::iter(by_block)
+            .map(|(cidr, claims)| async move {
+                let released = again_if_changed(async || try_block(store, cidr, &claims, terms).await).await;
+                (cidr, claims, released)
+            })
+            .buffer_unordered(IN_FLIGHT);
+        while let Some((cidr, claims, released)) = blocks.next().await {
+            match released {
+                Ok(Some(BlockOutcome { outcomes, counts })) => {
+                    self.outcomes.extend(outcomes);
+                    for (handle, count) in counts {
+                        self.owed.entry(handle).or_default().insert(cidr, count);
+                    }
+                }
+                Ok(None) => self.homeless.extend(claims),
+                Err(error) => self.end_all(&claims, &Outcome::Failed(error)),
+            }
+        }
+    }
+
+    /// A pool may be gone, or may have been made anew with blocks of another size, while blocks of before are there.
+    async fn release_homeless(&mut self, store: &KubernetesDatastore, terms: &Terms) {
+        let homeless = mem::take(&mut self.homeless);
+        let (cidrs, hidden) = match store.cidrs().await {
+            Ok(found) => found,
+            Err(error) => return self.end_all(&homeless, &Outcome::Failed(error)),
+        };
+        let by_block = self.by_block(homeless, |address| block_of(&cidrs, address));
+        self.release_blocks(store, by_block, terms).await;
+        let nowhere = mem::take(&mut self.homeless);
+        let nobodys = || Outcome::AlreadyFree("no block has it".to_owned());
+        self.end_all(&nowhere, &hidden.map_or_else(nobodys, Outcome::Failed));
+    }
+
+    fn end_all(&mut self, claims: &Claims<'_>, outcome: &Outcome) {
+        self.outcomes.extend(claims.iter().map(|(place, _)| (*place, outcome.clone())));
+    }
 }
 
 /// Every claim is looked at; if one was not, it is tried again.
@@ -106,50 +174,13 @@ async fn tell_handles(
     told.filter_map(async |untold| untold).collect().await
 }
 
-/// How addresses are given back, the claims to each block, and what is known of the others.
-type Prepared<'a> = (Terms, BTreeMap<IpNet, Claims<'a>>, BTreeMap<usize, Outcome>);
-
-async fn prepare<'a>(store: &KubernetesDatastore, claims: &'a [Claim]) -> Result<Prepared<'a>, StoreError> {
+/// How addresses are given back, and in which blocks they have to be. Nothing is changed in a datastore that is locked.
+async fn prepare(store: &KubernetesDatastore) -> Result<(Terms, Pools), StoreError> {
     if store.is_locked().await? {
         return Err(StoreError::new("ClusterInformation default", Failure::Locked));
     }
     let terms = Terms { now: Timestamp::now(), cooldown: store.config().await?.cooldown };
-    let pools = store.pools().await?;
-    let mut by_block: BTreeMap<IpNet, Claims<'_>> = BTreeMap::new();
-    let mut homeless = Claims::new();
-    for (place, claim) in claims.iter().enumerate() {
-        match pools.block_of(claim.address) {
-            Some(cidr) => by_block.entry(cidr).or_default().push((place, claim)),
-            None => homeless.push((place, claim)),
-        }
-    }
-    // A pool may be gone, or may have been made anew with blocks of another size, while blocks of before are there.
-    let cidrs: Vec<IpNet> = by_block.keys().copied().collect();
-    let mut reads = stream::iter(cidrs)
-        .map(|cidr| async move { (cidr, store.block(cidr).await) })
-        .buffer_unordered(IN_FLIGHT);
-    while let Some((cidr, read)) = reads.next().await {
-        if matches!(read, Ok(None)) {
-            homeless.extend(by_block.remove(&cidr).unwrap_or_default());
-        }
-    }
-    drop(reads);
-    let mut outcomes = BTreeMap::new();
-    if !homeless.is_empty() {
-        let (all, hidden) = store.cidrs().await?;
-        for (place, claim) in homeless {
-            match (block_of(&all, claim.address), &hidden) {
-                (Some(cidr), _) => by_block.entry(cidr).or_default().push((place, claim)),
-                (None, Some(hidden)) => {
-                    outcomes.insert(place, Outcome::Failed(hidden.clone()));
-                }
-                (None, None) => {
-                    outcomes.insert(place, Outcome::AlreadyFree("no block has it".to_owned()));
-                }
-            }
-        }
-    }
-    Ok((terms, by_block, outcomes))
+    Ok((terms, store.pools().await?))
 }
 
 /// The smallest block that an address is in.
@@ -186,22 +217,8 @@ async fn recount_handle(store: &KubernetesDatastore, id: &HandleId) -> Result<()
             held.insert(cidr, block.value.count_of(id));
         }
     }
-    let change = if stored.value.is_deleted() {
-        HandleChange::Delete(stored.value.clone())
-    } else {
-        stored.value.recounted(&held)
-    };
+    let change = stored.value.recounted(&held);
     write_handle(store, id, &stored, change).await
-}
-
-async fn release_block(
-    store: &KubernetesDatastore,
-    cidr: IpNet,
-    claims: Claims<'_>,
-    terms: &Terms,
-) -> BlockOutcome {
-    let released = again_if_changed(async || try_block(store, cidr, &claims, terms).await).await;
-    released.unwrap_or_else(|error| failed(&claims, &error))
 }
 
 /// Does something anew that was refused because an object is not what it was, until it works or has been tried often.
@@ -220,45 +237,32 @@ async fn again_if_changed<T>(work: impl AsyncFn() -> Result<T, StoreError>) -> R
     work().await
 }
 
-fn failed(claims: &Claims<'_>, error: &StoreError) -> BlockOutcome {
-    let outcomes = claims.iter().map(|(place, _)| (*place, Outcome::Failed(error.clone()))).collect();
-    BlockOutcome { outcomes, counts: BTreeMap::new() }
-}
-
+/// None if there is no such block.
 async fn try_block(
     store: &KubernetesDatastore,
     cidr: IpNet,
     claims: &Claims<'_>,
     terms: &Terms,
-) -> Result<BlockOutcome, StoreError> {
+) -> Result<Option<BlockOutcome>, StoreError> {
     let location = Location::Block(cidr);
-    let gone = |why: &str| {
-        let outcomes = claims.iter().map(|(place, _)| (*place, Outcome::AlreadyFree(why.to_owned())));
-        BlockOutcome { outcomes: outcomes.collect(), counts: BTreeMap::new() }
-    };
-    let Some(stored) = store.block(cidr).await? else { return Ok(gone("its block is gone")) };
+    let Some(stored) = store.block(cidr).await? else { return Ok(None) };
     if stored.value.is_deleted() {
         // Somebody's deletion has stopped half-way: whoever sees that makes an end of it.
         store.write(&stored, &location, &Change::Delete(stored.value.to_json())).await?;
-        return Ok(gone("its block is gone"));
+        return Ok(None);
     }
     let (wanted, outcomes) = settle(&stored.value, claims);
     if wanted.is_empty() {
-        return Ok(BlockOutcome { outcomes, counts: BTreeMap::new() });
+        return Ok(Some(BlockOutcome { outcomes, counts: BTreeMap::new() }));
     }
     let release = stored.value.release(&wanted, terms);
     let BlockRelease { change, counts, .. } = release.map_err(|refusal| {
         StoreError::new(format!("block {cidr}"), Failure::Unusable(refusal.to_string()))
     })?;
-    match change {
-        BlockChange::None => {}
-        BlockChange::Update(block) => store.write(&stored, &location, &Change::Put(block.to_json())).await?,
-        BlockChange::Delete(block) => {
-            let change = Change::Delete(block.marked_deleted().to_json());
-            store.write(&stored, &location, &change).await?;
-        }
+    if let Some(change) = Change::of_block(&change) {
+        store.write(&stored, &location, &change).await?;
     }
-    Ok(BlockOutcome { outcomes, counts })
+    Ok(Some(BlockOutcome { outcomes, counts }))
 }
 
 /// What may be given back, and what becomes of each claim if that is done.
@@ -285,27 +289,24 @@ async fn tell_handle(
     counts: &BTreeMap<IpNet, i64>,
 ) -> Result<(), StoreError> {
     let Some(stored) = store.handle(id).await? else { return Ok(()) };
-    let change = if stored.value.is_deleted() {
-        HandleChange::Delete(stored.value.clone())
-    } else {
-        stored.value.without(counts)
-    };
+    let change = stored.value.without(counts);
     write_handle(store, id, &stored, change).await
 }
 
+/// A handle that is marked as deleted goes, whatever it counts.
 async fn write_handle(
     store: &KubernetesDatastore,
     id: &HandleId,
     stored: &Stored<Handle>,
     change: HandleChange,
 ) -> Result<(), StoreError> {
-    let change = match change {
-        HandleChange::Update(handle) => Change::Put(handle.to_json()),
-        HandleChange::Delete(handle) => Change::Delete(handle.marked_deleted().to_json()),
-        HandleChange::Leave(reason) => {
-            tracing::debug!("IPAMHandle {id} is left as it is: {reason}");
-            return Ok(());
-        }
-    };
-    store.write(stored, &Location::Handle(id.clone()), &change).await
+    let is_deleted = stored.value.is_deleted();
+    let change = if is_deleted { HandleChange::Delete(stored.value.clone()) } else { change };
+    if let HandleChange::Leave(reason) = &change {
+        tracing::debug!("IPAMHandle {id} is left as it is: {reason}");
+    }
+    match Change::of_handle(&change) {
+        Some(change) => store.write(stored, &Location::Handle(id.clone()), &change).await,
+        None => Ok(()),
+    }
 }

@@ -391,7 +391,7 @@ impl World {
                 let id = self.endpoint_id(group, &object);
                 if !self.is_anothers(&id, &uid) {
                     self.unread.replace(&id, BTreeSet::new());
-                    self.mended(&ObjectRef::from(&id));
+                    self.unpark(&ObjectRef::from(&id));
                 }
                 self.news.endpoints.extend(self.endpoints.delete(&id, &uid, now));
             }
@@ -441,7 +441,7 @@ impl World {
                 // Nobody saw what happened to it while it could not be read.
                 let seen = if seen == Seen::Told && is_parked { Seen::Found } else { seen };
                 if is_parked {
-                    self.mended(&ObjectRef::from(&id));
+                    self.unpark(&ObjectRef::from(&id));
                 }
                 self.news.endpoints.extend(self.endpoints.apply(endpoint, now, seen));
             }
@@ -464,7 +464,7 @@ impl World {
             Change::Listed(object) => self.apply_network(group, kind, object, (true, now)),
             Change::Delete(object) => {
                 let object = self.object_ref(group, DanmKind::Network(kind), &object);
-                self.mended(&object);
+                self.unpark(&object);
                 self.networks.remove(&network_id(&object, kind));
             }
             Change::Read(some) => {
@@ -507,7 +507,7 @@ impl World {
                         self.park(object_ref, parked);
                     }
                     None => {
-                        self.mended(&object_ref);
+                        self.unpark(&object_ref);
                     }
                 }
                 self.networks.apply(id, record, is_listed, now);
@@ -525,7 +525,7 @@ impl World {
             Change::Apply(object) | Change::Listed(object) => self.apply_reservation(object),
             Change::Delete(object) => {
                 let object = self.object_ref(group, DanmKind::ReservedIp, &object);
-                self.mended(&object);
+                self.unpark(&object);
                 self.reservations.remove(&object);
             }
             Change::Read(some) => some.into_iter().for_each(|object| self.apply_reservation(object)),
@@ -553,7 +553,7 @@ impl World {
         };
         match applied {
             Ok(()) => {
-                self.mended(&id);
+                self.unpark(&id);
             }
             Err(parked) => {
                 self.reservations.remove(&id);
@@ -571,7 +571,7 @@ impl World {
     }
 
     /// An object is gone, or can be used again.
-    fn mended(&mut self, object: &ObjectRef) {
+    fn unpark(&mut self, object: &ObjectRef) {
         self.parked.remove(object);
         self.stale_parked.remove(object);
     }
@@ -587,7 +587,7 @@ impl World {
         let forgotten: Vec<ObjectRef> =
             self.stale_parked.iter().filter(|object| is_kind(object)).cloned().collect();
         for object in forgotten {
-            self.mended(&object);
+            self.unpark(&object);
             if kind == DanmKind::DanmEp {
                 self.unread.replace(&EndpointId::from(&object), BTreeSet::new());
             }

@@ -45,7 +45,7 @@ pub struct Live {
     pub curve: order::Order,
     /// What changed in it since it was selected, the latest first.
     pub changes: VecDeque<Change>,
-    /// What this user may not see.
+    /// What this user may not see, or does not see any more.
     pub limits: Option<String>,
 }
 
@@ -71,7 +71,7 @@ const ORDERS: [Order; 6] =
 
 impl Live {
     /// Nothing was seen yet.
-    pub const fn new(limits: Option<String>) -> Self {
+    pub const fn new() -> Self {
         Self {
             networks: Vec::new(),
             order: ORDERS[0],
@@ -80,7 +80,7 @@ impl Live {
             zoom: Vec::new(),
             curve: order::Order::Rows,
             changes: VecDeque::new(),
-            limits,
+            limits: None,
         }
     }
 

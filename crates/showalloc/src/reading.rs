@@ -344,17 +344,16 @@ fn is_namespaced(source: Source) -> bool {
     }
 }
 
-/// What was seen once and is not being watched now, in words: it may have changed since.
+/// What was seen once and is not being watched now, in words: it may have changed since. Mostly it is one, or all.
 fn lost(world: &World, never_read: &BTreeMap<Source, String>) -> Option<String> {
     let mut lost = world.coverage().unreadable().filter(|(source, _)| !never_read.contains_key(source));
     let (first, reason) = lost.next()?;
-    let kinds: Vec<String> =
-        [first].into_iter().chain(lost.map(|(source, _)| source)).map(|it| it.to_string()).collect();
-    Some(format!(
-        "{} cannot be watched now, what is shown of them may be old ({})",
-        kinds.join(", "),
-        said(reason)
-    ))
+    let more = match lost.count() {
+        0 => String::new(),
+        1 => " and 1 more kind".to_owned(),
+        more => format!(" and {more} more kinds"),
+    };
+    Some(format!("what is shown may be old, {first}{more} cannot be watched now ({})", said(reason)))
 }
 
 #[cfg(test)]
@@ -372,7 +371,14 @@ mod tests {
         assert_eq!(lost(&world, &never_read), None);
         world.observe(Observation::Unavailable(Source::Pods, "connection refused".to_owned()), Moment::START);
         let told = lost(&world, &never_read).expect("it is told");
-        assert_eq!(told, "pods cannot be watched now, what is shown of them may be old (connection refused)");
+        assert_eq!(told, "what is shown may be old, pods cannot be watched now (connection refused)");
+        world
+            .observe(Observation::Unavailable(Source::Nodes, "connection refused".to_owned()), Moment::START);
+        let told = lost(&world, &BTreeMap::new()).expect("it is told");
+        assert_eq!(
+            told,
+            "what is shown may be old, pods and 1 more kind cannot be watched now (connection refused)"
+        );
         world.observe(Observation::Pods(Change::Reset(Vec::new())), Moment::START);
         assert_eq!(lost(&world, &never_read), None);
     }

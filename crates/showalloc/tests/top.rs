@@ -66,7 +66,7 @@ fn in_short(map: &AllocationMap) -> NetworkOverview {
 }
 
 fn live(networks: &[AllocationMap]) -> Live {
-    let mut live = Live::new(None);
+    let mut live = Live::new();
     live.see(networks.iter().map(in_short).collect());
     live
 }
@@ -149,12 +149,11 @@ fn everything_is_on_the_screen() {
 #[test]
 fn what_is_not_seen_is_told_whatever_room_there_is() {
     let mut live = live(&[map("one", &[(1, "a")])]);
-    live.limits =
-        Some("note: pods cannot be watched now, what is shown of them may be old (no route)".to_owned());
+    live.limits = Some("note: what is shown may be old, pods cannot be watched now (no route)".to_owned());
     for width in [40, 60, 120] {
         let text = drawn(&live, (width, 24), &ASCII);
         let words: Vec<&str> = text.split_whitespace().collect();
-        for part in ["note:", "watched", "old", "route)"] {
+        for part in ["note:", "watched", "old,", "route)"] {
             assert!(words.contains(&part), "{part} at {width} columns:\n{text}");
         }
     }
@@ -173,7 +172,8 @@ fn no_terminal_is_too_small() {
 fn a_hostile_name_does_not_reach_the_terminal() {
     let mut network = map("one", &[(1, "a\u{1b}[2J")]);
     network.network.name = "\u{1b}]0;mine\u{7}".to_owned();
-    let mut live = Live::new(Some("\u{1b}[31mlimits".to_owned()));
+    let mut live = Live::new();
+    live.limits = Some("\u{1b}[31mlimits".to_owned());
     live.see(vec![in_short(&network)]);
     live.see_map(Some(network), "08:00:00");
     let text = drawn(&live, (120, 30), &ASCII);

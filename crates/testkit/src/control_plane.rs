@@ -31,9 +31,10 @@ const ADMIN: &str = "admin";
 /// The users that may do nothing until a test gives them rights.
 const USERS: [&str; 1] = ["cleaner"];
 
-/// A shell that removes its argument as soon as its standard input is closed, and tries until those who still
-/// write there have ended.
-const SWEEP: &str = "trap '' HUP INT TERM; cat; until rm -rf \"$0\"; do sleep 0.1; done";
+/// A shell that removes its argument as soon as its standard input is closed, and tries for some seconds until those who
+/// still write there have ended.
+const SWEEP: &str =
+    "trap '' HUP INT TERM; cat; n=0; until rm -rf \"$0\" || [ $n -gt 99 ]; do n=$((n+1)); sleep 0.1; done";
 
 /// A running control plane. It ends with this value, or with the process, and leaves nothing behind.
 #[derive(Debug)]

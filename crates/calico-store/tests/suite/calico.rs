@@ -8,34 +8,63 @@ use testkit::{Cluster, Unavailable};
 
 pub const PATH: &str = "/apis/crd.projectcalico.org/v1";
 
+const V1: (&str, &str) = ("crd.projectcalico.org", "v1");
+const V3: (&str, &str) = ("projectcalico.org", "v3");
+
 /// The kinds, with what their definitions require.
-const KINDS: [(&str, &str, &[&str]); 5] = [
+const KINDS: [(&str, &str, &[&str]); 6] = [
     ("IPAMBlock", "ipamblocks", &["allocations", "attributes", "cidr", "strictAffinity", "unallocated"]),
     ("IPAMHandle", "ipamhandles", &["block", "handleID"]),
     ("IPPool", "ippools", &["cidr"]),
     ("IPAMConfig", "ipamconfigs", &[]),
+    ("IPAMConfiguration", "ipamconfigurations", &[]),
     ("ClusterInformation", "clusterinformations", &[]),
 ];
 
 /// A cluster with Calico, in which nobody has an address.
 pub struct Calico {
     cluster: Cluster,
+    /// The group and version of its objects.
+    api: (&'static str, &'static str),
     pub store: KubernetesDatastore,
 }
 
 impl Calico {
+    /// As nearly everywhere; how its objects are served is found out.
     pub async fn start() -> Result<Self, Unavailable> {
+        let cluster = Self::serve(V1).await?;
+        let store =
+            KubernetesDatastore::discover(cluster.client(), None).await.expect("it says what it serves");
+        Ok(Self { cluster, api: V1, store }.with_pools().await)
+    }
+
+    /// With definitions of the newer group.
+    pub async fn start_v3() -> Result<Self, Unavailable> {
+        let cluster = Self::serve(V3).await?;
+        let store = KubernetesDatastore::new(cluster.client(), Flavour::ProjectV3);
+        Ok(Self { cluster, api: V3, store }.with_pools().await)
+    }
+
+    /// A cluster that serves its kinds, without any object of them.
+    async fn serve(api: (&str, &str)) -> Result<Cluster, Unavailable> {
         let cluster = crate::cluster().await?;
-        cluster.install(KINDS.map(definition)).await;
+        cluster.install(KINDS.map(|kind| definition(api, kind))).await;
         for (_, plural, _) in KINDS {
-            let collection = format!("{PATH}/{plural}");
+            let collection = format!("/apis/{}/{}/{plural}", api.0, api.1);
             cluster.send(Method::DELETE, &collection, None).await.expect("its objects are deleted");
         }
-        let store = KubernetesDatastore::new(cluster.client(), Flavour::CrdV1);
-        let calico = Self { cluster, store };
-        calico.put("IPPool", "pool4", json!({"cidr": "10.77.0.0/24", "blockSize": 29})).await;
-        calico.put("IPPool", "pool6", json!({"cidr": "fd00:77::/120", "blockSize": 125})).await;
-        Ok(calico)
+        Ok(cluster)
+    }
+
+    async fn with_pools(self) -> Self {
+        self.put("IPPool", "pool4", json!({"cidr": "10.77.0.0/24", "blockSize": 29})).await;
+        self.put("IPPool", "pool6", json!({"cidr": "fd00:77::/120", "blockSize": 125})).await;
+        self
+    }
+
+    /// Where objects of a kind are.
+    fn path(&self, kind: &str) -> String {
+        format!("/apis/{}/{}/{}", self.api.0, self.api.1, plural(kind))
     }
 
     pub fn cluster(&self) -> &Cluster {
@@ -45,12 +74,12 @@ impl Calico {
     /// Makes an object, or makes one anew.
     pub async fn put(&self, kind: &str, name: &str, spec: Value) {
         let object = json!({
-            "apiVersion": "crd.projectcalico.org/v1",
+            "apiVersion": format!("{}/{}", self.api.0, self.api.1),
             "kind": kind,
             "metadata": {"name": name, "annotations": {"projectcalico.org/metadata": "{}"}},
             "spec": spec,
         });
-        let path = format!("{PATH}/{}", plural(kind));
+        let path = self.path(kind);
         let _ = self.cluster.send(Method::DELETE, &format!("{path}/{name}"), None).await;
         self.cluster.send(Method::POST, &path, Some(&object)).await.expect("it is made");
     }
@@ -83,7 +112,7 @@ impl Calico {
 
     /// An object as it is now.
     pub async fn get(&self, kind: &str, name: &str) -> Option<Value> {
-        self.cluster.send(Method::GET, &format!("{PATH}/{}/{name}", plural(kind)), None).await.ok()
+        self.cluster.send(Method::GET, &format!("{}/{name}", self.path(kind)), None).await.ok()
     }
 
     /// Whether a container has a handle.
@@ -134,19 +163,19 @@ fn plural(kind: &str) -> &'static str {
 }
 
 /// Calico's definitions prune what they do not know; these keep everything, and require what those require.
-fn definition((kind, plural, required): (&str, &str, &[&str])) -> Value {
+fn definition((group, version): (&str, &str), (kind, plural, required): (&str, &str, &[&str])) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.crd.projectcalico.org")},
+        "metadata": {"name": format!("{plural}.{group}")},
         "spec": {
-            "group": "crd.projectcalico.org",
+            "group": group,
             "scope": "Cluster",
             "names": {
                 "kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": kind.to_lowercase(),
             },
             "versions": [{
-                "name": "v1", "served": true, "storage": true,
+                "name": version, "served": true, "storage": true,
                 "schema": {"openAPIV3Schema": {
                     "type": "object",
                     "properties": {"spec": {

@@ -33,6 +33,21 @@ async fn both_families_of_a_pod_are_given_back_and_its_handle_goes() {
 }
 
 #[tokio::test]
+async fn so_they_are_in_the_newer_group() {
+    let Ok(calico) = Calico::start_v3().await else { return };
+    calico.block(V4, &[(1, 1)]).await;
+    calico.handle(1, &[(V4, 1)]).await;
+    calico.put("IPAMConfiguration", "default", json!({"ipCooldownSeconds": 600})).await;
+
+    let released = release(&calico.store, &[claim("10.77.0.1", 1)]).await;
+
+    assert!(matches!(&*released, [Outcome::Released(_)]), "{released:?}");
+    let block = calico.get("IPAMBlock", "10-77-0-0-29").await.expect("a block");
+    assert!(block["spec"]["attributes"][0]["releasedAt"].is_string(), "its configuration is read: {block}");
+    assert!(!calico.has_handle(1).await);
+}
+
+#[tokio::test]
 async fn what_is_somebody_elses_is_not_touched() {
     let Ok(calico) = Calico::start().await else { return };
     calico.block(V4, &[(1, 3)]).await;
