@@ -69,9 +69,9 @@ const ORDERS: [Order; 6] =
 
 // === impl Live ===
 
-impl Live {
+impl Default for Live {
     /// Nothing was seen yet.
-    pub const fn new() -> Self {
+    fn default() -> Self {
         Self {
             networks: Vec::new(),
             order: ORDERS[0],
@@ -83,7 +83,9 @@ impl Live {
             limits: None,
         }
     }
+}
 
+impl Live {
     /// The selected network.
     pub fn selection(&self) -> Option<&NetworkOverview> {
         self.networks.get(self.selected)

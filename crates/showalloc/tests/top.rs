@@ -66,7 +66,7 @@ fn in_short(map: &AllocationMap) -> NetworkOverview {
 }
 
 fn live(networks: &[AllocationMap]) -> Live {
-    let mut live = Live::new();
+    let mut live = Live::default();
     live.see(networks.iter().map(in_short).collect());
     live
 }
@@ -172,7 +172,7 @@ fn no_terminal_is_too_small() {
 fn a_hostile_name_does_not_reach_the_terminal() {
     let mut network = map("one", &[(1, "a\u{1b}[2J")]);
     network.network.name = "\u{1b}]0;mine\u{7}".to_owned();
-    let mut live = Live::new();
+    let mut live = Live::default();
     live.limits = Some("\u{1b}[31mlimits".to_owned());
     live.see(vec![in_short(&network)]);
     live.see_map(Some(network), "08:00:00");

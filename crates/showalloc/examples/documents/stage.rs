@@ -49,7 +49,7 @@ pub fn internal() -> Result<AllocationMap> {
 
 /// What `top` has seen, with that network selected.
 pub fn live() -> Result<Live> {
-    let mut live = Live::new();
+    let mut live = Live::default();
     live.see(networks()?);
     let internal = internal()?;
     let is_selected = |live: &Live| {

@@ -39,7 +39,7 @@ pub(crate) async fn run(cli: &Cli, args: &TopArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn follow(mut reading: Reading, terminal: &mut DefaultTerminal, screen: &Screen) -> anyhow::Result<()> {
-    let mut live = Live::new();
+    let mut live = Live::default();
     let mut keys = keys();
     let mut due = Some(Instant::now());
     loop {
