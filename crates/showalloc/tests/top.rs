@@ -172,8 +172,7 @@ fn no_terminal_is_too_small() {
 fn a_hostile_name_does_not_reach_the_terminal() {
     let mut network = map("one", &[(1, "a\u{1b}[2J")]);
     network.network.name = "\u{1b}]0;mine\u{7}".to_owned();
-    let mut live = Live::default();
-    live.limits = Some("\u{1b}[31mlimits".to_owned());
+    let mut live = Live { limits: Some("\u{1b}[31mlimits".to_owned()), ..Live::default() };
     live.see(vec![in_short(&network)]);
     live.see_map(Some(network), "08:00:00");
     let text = drawn(&live, (120, 30), &ASCII);
