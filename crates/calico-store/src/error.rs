@@ -17,6 +17,8 @@ pub struct StoreError {
 pub enum Failure {
     /// The datastore is locked: Calico moves it, and nothing is to be changed meanwhile.
     Locked,
+    /// absent
+    Absent(String),
     /// The object was changed since it was read.
     Conflict,
     /// There is no such object.
@@ -28,7 +30,8 @@ pub enum Failure {
 }
 
 impl StoreError {
-    pub(crate) fn new(object: impl Into<String>, failure: Failure) -> Self {
+    /// An error about an object.
+    pub fn new(object: impl Into<String>, failure: Failure) -> Self {
         Self { object: object.into(), failure }
     }
 }
@@ -39,7 +42,7 @@ impl fmt::Display for Failure {
             Self::Locked => f.write_str("the datastore is locked (datastoreReady is false): unlock it first"),
             Self::Conflict => f.write_str("it was changed again and again meanwhile"),
             Self::NotFound => f.write_str("there is no such object"),
-            Self::Unusable(reason) | Self::Failed(reason) => f.write_str(reason),
+            Self::Absent(reason) | Self::Unusable(reason) | Self::Failed(reason) => f.write_str(reason),
         }
     }
 }

@@ -15,4 +15,4 @@ mod release;
 pub use error::{Failure, StoreError};
 pub use flavour::Flavour;
 pub use kubernetes::{KubernetesDatastore, Stored};
-pub use release::{Outcome, release};
+pub use release::{CalicoDatastore, DatastoreSettings, EtcdDatastore, EtcdSettings, Mode, Outcome, release};

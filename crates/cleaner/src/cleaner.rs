@@ -18,6 +18,7 @@ mod upkeep;
 
 use std::{fmt, pin::pin, time::Duration};
 
+use calico_store::Mode;
 use futures::{
     FutureExt, Stream, StreamExt,
     future::{Either, select},
@@ -33,13 +34,14 @@ pub use self::{
     upkeep::Inconsistency,
 };
 use crate::{
-    ApiServer, Clock, Input,
+    ApiServer, Calico, Clock, Input,
     confirm::ask,
     mend::{Mend, mend},
     news::{News, Round},
     pulse::listen,
     recheck::recheck,
     release::release,
+    returns::{ReturnCounts, give_back},
 };
 
 /// What the Cleaner goes by.
@@ -91,6 +93,8 @@ pub enum Told {
     Row(Row),
     /// What was done about one network.
     Round(Round),
+    /// What was given back to Calico.
+    Returned(ReturnCounts),
     /// What was mended in the address book of a network.
     Mended(Mend),
     /// What does not agree in that of a network, or that all agrees again.
@@ -103,10 +107,20 @@ pub enum Told {
     Status(Status),
 }
 
+/// Everything that the loop asks.
+#[derive(Clone, Debug)]
+pub struct Seams<A, K, C> {
+    /// The API server.
+    pub api: A,
+    /// Calico's datastore.
+    pub calico: K,
+    /// The clock.
+    pub clock: C,
+}
+
 /// The Cleaner at work.
-pub struct Cleaner<A, C, S> {
-    api: A,
-    clock: C,
+pub struct Cleaner<A, K, C, S> {
+    seams: Seams<A, K, C>,
     inputs: S,
     state: State,
     work: SelectAll<LocalBoxStream<'static, News>>,
@@ -138,22 +152,22 @@ impl fmt::Display for Cadence {
 
 // === impl Cleaner ===
 
-impl<A, C, S> Cleaner<A, C, S>
+impl<A, K, C, S> Cleaner<A, K, C, S>
 where
     A: ApiServer + Clone + 'static,
+    K: Calico + Clone + 'static,
     C: Clock,
     S: Stream<Item = Input> + Unpin,
 {
     /// A Cleaner of what these sources show.
     pub fn new(
-        api: A,
-        clock: C,
+        seams: Seams<A, K, C>,
         inputs: S,
         sources: impl IntoIterator<Item = Source>,
         rules: CleanerRules,
     ) -> Self {
-        let state = State::new(sources, rules, clock.now());
-        Self { api, clock, inputs, state, work: SelectAll::new() }
+        let state = State::new(sources, rules, seams.clock.now());
+        Self { seams, inputs, state, work: SelectAll::new() }
     }
 
     /// Runs to the end: of the pass, or of the inputs, or until it is told to stop. Gives what could not be read
@@ -161,21 +175,25 @@ where
     pub async fn run(mut self, mut tell: impl FnMut(Told)) -> Result<Vec<(Source, String)>, CleanerError> {
         let mut said = String::new();
         while self.is_going() {
-            let begun = self.clock.now();
+            let begun = self.seams.clock.now();
             let step = self.state.decide(begun)?;
             self.state.brake_news(begun).into_iter().for_each(|passage| tell(Told::Brake(passage)));
-            let rest = self.clock.now().since(begun).saturating_mul(REST).min(LONGEST_REST);
+            let rest = self.seams.clock.now().since(begun).saturating_mul(REST).min(LONGEST_REST);
             match step {
-                Step::KeepBoots(work) => self.work.push(keep_boots(self.api.clone(), work)),
-                Step::Listen(nodes) => self.work.push(listen(self.api.clone(), nodes, begun)),
+                Step::KeepBoots(work) => self.work.push(keep_boots(self.seams.api.clone(), work)),
+                Step::Listen(nodes) => self.work.push(listen(self.seams.api.clone(), nodes, begun)),
                 Step::Confirm(questions) => {
                     tracing::debug!("confirming that {} endpoints are dead", questions.endpoints.len());
-                    self.work.push(ask(self.api.clone(), questions, begun));
+                    self.work.push(ask(self.seams.api.clone(), questions, begun));
+                }
+                Step::GiveBack(returns) => {
+                    let mode = if self.state.rules().dry_run { Mode::DryRun } else { Mode::Write };
+                    self.work.push(give_back(self.seams.calico.clone(), returns, mode));
                 }
                 Step::Release(networks) => self.release(networks, &mut tell),
-                Step::Recheck(holders) => self.work.push(recheck(self.api.clone(), holders, begun)),
+                Step::Recheck(holders) => self.work.push(recheck(self.seams.api.clone(), holders, begun)),
                 Step::Mend(plans) => {
-                    plans.into_iter().for_each(|plan| self.work.push(mend(self.api.clone(), plan)));
+                    plans.into_iter().for_each(|plan| self.work.push(mend(self.seams.api.clone(), plan)));
                 }
                 Step::Report(standing) => {
                     let is_wanted = self.state.rules().report;
@@ -193,7 +211,7 @@ where
                 }
                 Step::WaitOn { until } => self.wait(until, &mut tell).await?,
                 Step::End(standing) => {
-                    let rows = self.state.rows(&standing, self.clock.now());
+                    let rows = self.state.rows(&standing, self.seams.clock.now());
                     rows.into_iter().for_each(|row| tell(Told::Row(row)));
                     break;
                 }
@@ -209,18 +227,18 @@ where
 
     fn release(&mut self, networks: Vec<NetworkPlan>, tell: &mut impl FnMut(Told)) {
         if self.state.rules().dry_run {
-            let rows = self.state.would_release(networks, self.clock.now());
+            let rows = self.state.would_release(networks, self.seams.clock.now());
             rows.into_iter().for_each(|row| tell(Told::Row(row)));
             return;
         }
         for network in networks {
-            self.work.push(release(self.api.clone(), network));
+            self.work.push(release(self.seams.api.clone(), network));
         }
     }
 
     /// Takes in what else arrives until a moment: looks cost time, and many events need one look.
     async fn rest(&mut self, until: Moment, tell: &mut impl FnMut(Told)) -> Result<(), CleanerError> {
-        while self.is_going() && self.clock.now() < until {
+        while self.is_going() && self.seams.clock.now() < until {
             self.wait(Some(until), tell).await?;
         }
         Ok(())
@@ -232,7 +250,7 @@ where
             Input(Option<Input>),
             News(Option<News>),
         }
-        let Self { clock, inputs, work, .. } = self;
+        let Self { seams: Seams { clock, .. }, inputs, work, .. } = self;
         let news = async {
             match work.next().await {
                 Some(news) => Next::News(Some(news)),
@@ -275,14 +293,14 @@ where
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::Seen(observation) => self.state.observe(observation, self.clock.now()),
+            Input::Seen(observation) => self.state.observe(observation, self.seams.clock.now()),
             Input::Lead(lead) => self.state.lead(lead),
             Input::Stop => self.state.stop(),
         }
     }
 
     fn hear(&mut self, news: News, tell: &mut impl FnMut(Told)) {
-        let now = self.clock.now();
+        let now = self.seams.clock.now();
         match news {
             News::Endpoints(group, seen, began) => self.state.read_endpoints(group, *seen, began, now),
             News::Unread(group, error) => self.state.unread_endpoints(group, error, now),
@@ -292,6 +310,10 @@ where
             }
             News::Deleted(endpoint, result) => {
                 self.state.deleted(&endpoint, result, now).into_iter().for_each(|row| tell(Told::Row(row)));
+            }
+            News::Returned(returned) => {
+                tell(Told::Returned(returned.counts()));
+                self.state.returned(returned, now);
             }
             News::Heard(pulses, asked) => self.state.heard(pulses, asked, now),
             News::Boots(result) => self.state.boots(result, now),
@@ -320,9 +342,9 @@ where
     /// Waits a little for what is under way: what is not finished is safe to be left, and taken up by whoever
     /// comes next.
     async fn finish(&mut self, tell: &mut impl FnMut(Told)) {
-        let until = self.clock.now() + FAREWELL;
+        let until = self.seams.clock.now() + FAREWELL;
         while self.state.is_working() {
-            let Self { clock, work, .. } = self;
+            let Self { seams: Seams { clock, .. }, work, .. } = self;
             let news = match select(work.next(), pin!(clock.sleep_until(until))).await {
                 Either::Left((news, _)) => news,
                 Either::Right(_) => None,

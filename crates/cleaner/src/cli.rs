@@ -104,6 +104,17 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "PROOF=off|report|release", value_delimiter = ',', value_parser = parse_policy, env = "DANM_CLEANER_POLICY")]
     pub policy: Vec<(Reason, Treatment)>,
 
+    /// Where Calico keeps account of the addresses that it gives; auto finds out, off keeps the endpoints that have any
+    #[arg(
+        long,
+        value_name = "auto|off|kubernetes|etcd",
+        default_value = "auto",
+        value_enum,
+        hide_possible_values = true,
+        env = "DANM_CLEANER_CALICO"
+    )]
+    pub calico: CalicoChoice,
+
     /// Look at everything at least this often
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, env = "DANM_CLEANER_AUDIT_INTERVAL")]
     pub audit_interval: Duration,
@@ -139,6 +150,19 @@ pub(crate) enum Orphans {
     Report,
     /// They are released.
     Release,
+}
+
+/// Where Calico keeps account of its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CalicoChoice {
+    /// Wherever it is found.
+    Auto,
+    /// Nowhere that we are to look.
+    Off,
+    /// In the Kubernetes API.
+    Kubernetes,
+    /// In an etcd.
+    Etcd,
 }
 
 /// How long the brake holds.

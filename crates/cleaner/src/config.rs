@@ -6,7 +6,7 @@ use leak_judge::{Brake, MendingRules, Rules, Treatments};
 
 use crate::{
     cleaner::{BrakeRules, Cadence, CleanerRules},
-    cli::{Cli, Hold, Orphans, RunArgs, Unreachable},
+    cli::{CalicoChoice, Cli, Hold, Orphans, RunArgs, Unreachable},
 };
 
 /// How long a controller overrides the brake that was told to: it cannot stay so in a manifest.
@@ -17,6 +17,8 @@ const OVERRIDE_FOR: Duration = Duration::from_secs(600);
 pub struct Config {
     /// What the Cleaner goes by.
     pub rules: CleanerRules,
+    /// Where Calico keeps account of its addresses.
+    pub calico: CalicoChoice,
     /// The namespace of our own objects.
     pub namespace: String,
     /// Where the report goes, if there is one.
@@ -69,7 +71,7 @@ impl Config {
             report: report.is_some(),
         };
         let namespace = args.controller.lease_namespace.clone();
-        Ok(Self { rules, namespace, report, controller: controller(args) })
+        Ok(Self { rules, calico: args.calico, namespace, report, controller: controller(args) })
     }
 }
 
@@ -83,6 +85,7 @@ fn judge_rules(args: &RunArgs) -> Rules {
             Unreachable::Never => None,
         },
         treatments: args.policy.iter().fold(Treatments::default(), set),
+        calico: args.calico != CalicoChoice::Off,
     }
 }
 

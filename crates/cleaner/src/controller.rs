@@ -30,8 +30,8 @@ use self::{
     silence::Silence,
 };
 use crate::{
-    Clock, Config, Input, Lead, Passage, SystemClock, Told, cleaner::Cleaner, config::ReportTarget,
-    discovery::discovered, kube_api_server::KubeApiServer, report::Report,
+    Clock, Config, Input, Lead, Passage, Seams, SystemClock, Told, calico::CalicoAccess, cleaner::Cleaner,
+    config::ReportTarget, discovery::discovered, kube_api_server::KubeApiServer, report::Report,
 };
 
 /// The name under which Events are published.
@@ -68,8 +68,9 @@ pub(crate) async fn control(config: &Config, client: Client) -> anyhow::Result<(
         discovered(client.clone()).inspect(move |seen| silence.hear(seen)).map(Input::Seen),
         stream::select(lead_inputs(lease, clock), stream::once(Box::pin(stop)).map(|_| Input::Stop)),
     );
+    let calico = CalicoAccess::new(client.clone(), config.calico);
     let api = KubeApiServer::new(client, &config.namespace);
-    let cleaner = Cleaner::new(api, clock, inputs, CORE, config.rules);
+    let cleaner = Cleaner::new(Seams { api, calico, clock }, inputs, CORE, config.rules);
     let ended = cleaner.run(|told| teller.tell(told)).await;
     if let Some(leadership) = leadership {
         leadership.release().await;
@@ -134,6 +135,7 @@ impl Teller<'_> {
                 self.metrics.count_round(&round);
                 note_of(&round).into_iter().for_each(|note| self.events.publish(note));
             }
+            Told::Returned(counts) => self.metrics.count_returns(&counts),
             Told::Mended(mend) => {
                 self.metrics.count_mend(&mend);
                 note_of_mend(&mend).into_iter().for_each(|note| self.events.publish(note));

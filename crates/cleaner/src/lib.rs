@@ -10,14 +10,16 @@
 //!                      Step          v  │ News
 //!            confirm: fresh reads before anything is written
 //!            release: one write per network, then the deletes ──> ApiServer
+//!            returns: addresses that Calico gave, with proof of whose they are ──> Calico
 //!            recheck, mend: the same for bits that are missing or nobody's
 //! ```
 //!
 //! Responsible for reading what decisions need, for carrying them out, and for telling about it. Every decision
-//! is `leak-judge`'s; the loop here asks two traits only, [`ApiServer`] and [`Clock`], so that it also runs
-//! without HTTP and without time.
+//! is `leak-judge`'s; the loop here asks three traits only, [`ApiServer`], [`Calico`] and [`Clock`], so that it also
+//! runs without HTTP and without time.
 
 mod api_server;
+mod calico;
 mod cleaner;
 mod cli;
 mod clock;
@@ -34,19 +36,22 @@ mod pulse;
 mod recheck;
 mod release;
 mod report;
+mod returns;
 mod run;
 mod summary;
 
 pub use api_server::{ApiError, ApiServer, Deletion, EndpointsPage, Failure, StoredBoots};
+pub use calico::Calico;
 pub use cleaner::{
-    AnomalyStatus, BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Inconsistency, Passage,
+    AnomalyStatus, BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Inconsistency, Passage, Seams,
     SourceStatus, Status, Told, Trouble,
 };
-pub use cli::Cli;
+pub use cli::{CalicoChoice, Cli};
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, ControllerConfig, ReportTarget};
 pub use input::{Input, Lead};
 pub use mend::Mend;
 pub use news::Round;
+pub use returns::ReturnCounts;
 pub use run::run;
 pub use summary::Summary;

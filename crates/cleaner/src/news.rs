@@ -5,6 +5,7 @@ use leak_judge::{EndpointPlan, Moment, NetworkId, Observation, Version};
 
 use crate::{
     ApiError, Deletion, StoredBoots, confirm::Answers, mend::Mended, pulse::Pulse, recheck::Rechecked,
+    returns::Returned,
 };
 
 /// What came of a piece of work.
@@ -16,6 +17,8 @@ pub(crate) enum News {
     Unread(ApiGroup, ApiError),
     /// Questions were asked and answered.
     Answered(Answers),
+    /// Addresses were given back to Calico, or not.
+    Returned(Returned),
     /// A network was written, or not, or needed no write. No endpoint of it was deleted before.
     Written(Written),
     /// An endpoint was deleted, or not. Told to none whose network could not be written.

@@ -11,8 +11,8 @@ use leak_judge::{Action, Source};
 use operator_runtime::{describe, served_kinds};
 
 use crate::{
-    Cleaner, Config, Input, Passage, Summary, SystemClock, cleaner::Told, config::ReportTarget,
-    kube_api_server::KubeApiServer, report::Report,
+    Cleaner, Config, Input, Passage, Seams, Summary, SystemClock, calico::CalicoAccess, cleaner::Told,
+    config::ReportTarget, kube_api_server::KubeApiServer, report::Report,
 };
 
 /// Makes one pass. An error is told in one sentence, and means that something was not read or not released.
@@ -20,8 +20,10 @@ pub(crate) async fn clean_once(config: &Config, client: Client) -> anyhow::Resul
     let served = danm_kinds(&client).await?;
     let mut report = Report::begin(config.report.as_ref())?;
     let inputs = observations(client.clone(), sources(&served)).map(Input::Seen);
+    let calico = CalicoAccess::new(client.clone(), config.calico);
     let api = KubeApiServer::new(client, &config.namespace);
-    let cleaner = Cleaner::new(api, SystemClock::new(), inputs, sources(&served), config.rules);
+    let seams = Seams { api, calico, clock: SystemClock::new() };
+    let cleaner = Cleaner::new(seams, inputs, sources(&served), config.rules);
     let mut summary = Summary::default();
     let ended = cleaner
         .run(|told| match told {
@@ -34,6 +36,7 @@ pub(crate) async fn clean_once(config: &Config, client: Client) -> anyhow::Resul
             }
             Told::Brake(_)
             | Told::Round(_)
+            | Told::Returned(_)
             | Told::Mended(_)
             | Told::Inconsistent(_)
             | Told::Audit(_)

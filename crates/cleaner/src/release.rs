@@ -9,7 +9,7 @@ use futures::{
     stream::{self, LocalBoxStream},
 };
 use kube::Resource;
-use leak_judge::{AddressAction, EndpointPlan, NetworkPlan};
+use leak_judge::{AddressAction, EndpointPlan, NetworkPlan, Owner};
 
 use crate::{
     ApiError, ApiServer, Deletion, Failure,
@@ -25,8 +25,15 @@ pub(crate) fn release<A: ApiServer + Clone + 'static>(
     api: A,
     plan: NetworkPlan,
 ) -> LocalBoxStream<'static, News> {
-    let round = Round { network: plan.network.clone(), uid: None, freed: 0, deleted: 0, error: None };
-    let to_free = addresses_to_free(&plan);
+    let to_free = addresses_to_free(&plan, Owner::Danm);
+    let round = Round {
+        network: plan.network.clone(),
+        uid: None,
+        // Calico was asked before, and has them back.
+        freed: addresses_to_free(&plan, Owner::Calico),
+        deleted: 0,
+        error: None,
+    };
     let round = Rc::new(RefCell::new(round));
     let count = Rc::clone(&round);
     let news = write(api.clone(), plan).map(move |(written, endpoints)| {
@@ -64,7 +71,7 @@ impl Round {
         let error = match news {
             News::Written(Written { result: Ok(Some(network)), .. }) => {
                 self.uid.clone_from(&network.meta().uid);
-                self.freed = to_free;
+                self.freed += to_free;
                 return;
             }
             News::Deleted(_, Ok(Deletion::Done)) => {
@@ -79,8 +86,9 @@ impl Round {
 }
 
 /// Several endpoints may hold one.
-fn addresses_to_free(plan: &NetworkPlan) -> usize {
+fn addresses_to_free(plan: &NetworkPlan, owner: Owner) -> usize {
     let all = plan.endpoints.iter().flat_map(|endpoint| &endpoint.addresses);
-    let free = all.filter(|plan| plan.action == AddressAction::Free).map(|plan| plan.address);
+    let free = all.filter(|plan| plan.owner == owner && plan.action == AddressAction::Free);
+    let free = free.map(|plan| plan.address);
     free.collect::<BTreeSet<_>>().len()
 }

@@ -1,7 +1,7 @@
 //! The few fields of a Pod that our programs decide by. A whole Pod is some 15 kB of JSON and an index holds
 //! a hundred thousand: what is not named here is skipped while it is read.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, de::IgnoredAny};
@@ -39,12 +39,26 @@ pub struct PodStatus {
     pub phase: Option<String>,
     /// Why the Pod as a whole is as it is, such as `Evicted`.
     pub reason: Option<String>,
+    /// The first of its addresses.
+    #[serde(rename = "podIP")]
+    pub pod_ip: Option<String>,
+    /// All its addresses, as far as its kubelet was told of them.
+    #[serde(rename = "podIPs")]
+    pub pod_ips: Vec<PodIp>,
     /// Its containers, the ordinary ones.
     pub container_statuses: Vec<ContainerStatus>,
     /// Those that prepare the others, or run beside them.
     pub init_container_statuses: Vec<ContainerStatus>,
     /// Those that were added for debugging.
     pub ephemeral_container_statuses: Vec<ContainerStatus>,
+}
+
+/// One item of a Pod's `status.podIPs`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PodIp {
+    /// The address.
+    pub ip: String,
 }
 
 /// One item of a Pod's `status.containerStatuses`.
@@ -69,7 +83,21 @@ const DEFAULT_GRACE_SECONDS: i64 = 30;
 /// The annotation by which a kubelet marks the image of a static Pod on the API server.
 const MIRROR_ANNOTATION: &str = "kubernetes.io/config.mirror";
 
+/// The annotations by which Calico says which addresses it gave, before a kubelet does.
+const CALICO_ANNOTATIONS: [&str; 2] = ["cni.projectcalico.org/podIP", "cni.projectcalico.org/podIPs"];
+
 impl Pod {
+    /// The addresses that it says to have, by its status and by Calico's annotations. Texts that are none are left out.
+    pub fn addresses(&self) -> BTreeSet<IpAddr> {
+        let PodStatus { pod_ip, pod_ips, .. } = &self.status;
+        let told = pod_ip.iter().map(String::as_str).chain(pod_ips.iter().map(|it| &*it.ip));
+        let annotations = self.metadata.annotations.iter();
+        let noted = annotations.flat_map(|all| CALICO_ANNOTATIONS.iter().filter_map(|name| all.get(*name)));
+        let noted = noted.flat_map(|list| list.split(','));
+        let address = |text: &str| text.trim().split('/').next()?.parse().ok();
+        told.chain(noted).filter_map(address).collect()
+    }
+
     /// Whether it is the mirror of a static Pod: deleting it stops nothing, its kubelet makes it again under
     /// a new uid.
     pub fn is_mirror(&self) -> bool {

@@ -20,6 +20,8 @@ pub struct Rules {
     pub unreachable_grace: Option<Duration>,
     /// How allocations are treated whose death is proved.
     pub treatments: Treatments,
+    /// Whether addresses that Calico gave may be given back there.
+    pub calico: bool,
 }
 
 /// How long a Node object must have been gone for Pods that are still bound to it to be gone with it: as long as the
@@ -33,6 +35,7 @@ impl Default for Rules {
             ownership_window: Duration::from_secs(60),
             unreachable_grace: None,
             treatments: Treatments::default(),
+            calico: true,
         }
     }
 }

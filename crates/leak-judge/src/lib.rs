@@ -69,9 +69,10 @@ pub use treatment::{TREATMENT_ANNOTATION, Treatment, Treatments};
 pub use uid::Uid;
 pub use verdict::{Finding, Reason, Verdict};
 pub use world::{
-    AddressSpace, Bits, BootAge, Boots, Claims, Coverage, Departure, Endpoint, EndpointId, Endpoints, Life,
-    Namespaces, NetworkId, NetworkLookup, NetworkRecord, Networks, News, NodeRecord, Nodes, ObjectRef,
-    Observation, Parked, PodRecord, Pods, Pulses, Reservations, Rise, Slot, Source, Version, World,
+    AddressSpace, Bits, BootAge, Boots, CalicoAnswer, CalicoAnswers, Claims, Coverage, Departure, Endpoint,
+    EndpointId, Endpoints, Life, Namespaces, NetworkId, NetworkLookup, NetworkRecord, Networks, News,
+    NodeRecord, Nodes, ObjectRef, Observation, Parked, PodRecord, Pods, Pulses, Reservations, Rise, Slot,
+    Source, Version, World,
 };
 
 /// The annotation of a network that names, separated by commas, the uids of endpoints whose addresses were

@@ -65,6 +65,10 @@ pub enum Settlement {
         /// Where the proof is that no other owner shows: since when a read of all endpoints would show one.
         shown_since: Option<Moment>,
     },
+    /// It is to be given back to Calico first.
+    Return(String),
+    /// It was given back to Calico.
+    Returned(String),
     /// There is nothing to give back.
     AlreadyFree(String),
     /// It stays as it is, which is right: it was never the endpoint's to give back.

@@ -36,6 +36,8 @@ const ANNOTATION_BYTES: usize = 256 * 1024;
 pub struct Plan {
     /// What to do, network by network; they do not depend on each other.
     pub networks: Vec<NetworkPlan>,
+    /// Endpoints with addresses that have to be given back to Calico before anything else becomes of them.
+    pub returns: Vec<EndpointPlan>,
     /// What is beyond what one write to its network takes: its turn comes after that.
     pub later: Vec<EndpointPlan>,
     /// What has to wait.
@@ -136,7 +138,7 @@ pub fn plan(
         (address, owner.owner(), owner.settle(case))
     };
     let mut drafts: BTreeMap<NetworkId, Draft> = BTreeMap::new();
-    let mut held = Vec::new();
+    let (mut returns, mut held) = (Vec::new(), Vec::new());
     for judgement in dangling {
         let Some(endpoint) = world.endpoints().get(judgement.slot) else { continue };
         let network = world.network_of(endpoint);
@@ -151,6 +153,10 @@ pub fn plan(
             held.push(Held { slot: judgement.slot, reason, until, note: None, addresses: kept(settlements) });
             continue;
         }
+        if settlements.iter().any(|(_, _, settlement)| matches!(settlement, Settlement::Return(_))) {
+            returns.push(endpoint_plan(*judgement, endpoint, settlements));
+            continue;
+        }
         let draft = drafts.entry(endpoint.network_id()).or_default();
         draft.add(*judgement, endpoint, settlements);
     }
@@ -160,10 +166,22 @@ pub fn plan(
         draft.part.finish(world, id)
     };
     let networks = drafts.into_iter().map(finish).collect();
-    Plan { networks, later, held }
+    Plan { networks, returns, later, held }
 }
 
 impl Plan {
+    /// All endpoints of which something is to become, now or soon.
+    pub fn endpoints(&self) -> impl Iterator<Item = &EndpointPlan> {
+        let of_networks = self.networks.iter().flat_map(|network| &network.endpoints);
+        of_networks.chain(&self.returns).chain(&self.later)
+    }
+
+    /// The same, taken out.
+    pub fn into_endpoints(self) -> impl Iterator<Item = EndpointPlan> {
+        let of_networks = self.networks.into_iter().flat_map(|network| network.endpoints);
+        of_networks.chain(self.returns).chain(self.later)
+    }
+
     /// When the first of what waits for time alone need not wait any more.
     pub fn next_ready(&self) -> Option<Moment> {
         self.held.iter().filter_map(|held| held.until).min()
@@ -203,7 +221,9 @@ fn waits(endpoint: &Endpoint, settlements: &[Settled]) -> Option<(Reason, Option
         Settlement::Hold { reason, until, .. } => Some((*reason, *until)),
         _ => None,
     });
-    let frees = settlements.iter().any(|(_, _, settlement)| matches!(settlement, Settlement::Free { .. }));
+    let frees = settlements
+        .iter()
+        .any(|(_, _, settlement)| matches!(settlement, Settlement::Free { .. } | Settlement::Return(_)));
     let is_done = endpoint.is_deleting && !frees;
     waiting
         .max_by_key(|(_, until)| (until.is_none(), *until))
@@ -214,6 +234,8 @@ fn kept(settlements: Vec<Settled>) -> Vec<AddressPlan> {
     let kept = |(address, owner, settlement)| {
         let note = match settlement {
             Settlement::Free { note, .. }
+            | Settlement::Return(note)
+            | Settlement::Returned(note)
             | Settlement::AlreadyFree(note)
             | Settlement::Keep(note)
             | Settlement::Refuse(note)
@@ -241,26 +263,29 @@ struct Part {
 
 impl Draft {
     fn add(&mut self, judgement: Judgement, endpoint: &Endpoint, settlements: Vec<Settled>) {
-        let shown_since = settlements.iter().filter_map(|(_, _, settlement)| match settlement {
-            Settlement::Free { shown_since, .. } => *shown_since,
-            _ => None,
-        });
-        let shown_since = shown_since.max();
         let freed: Vec<(Family, BitIndex)> = settlements.iter().filter_map(freed).collect();
-        let plan = EndpointPlan {
-            slot: judgement.slot,
-            id: endpoint.id.clone(),
-            uid: endpoint.uid.clone(),
-            version: endpoint.version,
-            finding: judgement.finding,
-            addresses: settlements.into_iter().map(address_plan).collect(),
-            shown_since,
-        };
+        let plan = endpoint_plan(judgement, endpoint, settlements);
         if !freed.is_empty() && self.part.recorded.len() == ENDPOINTS_PER_WRITE {
             self.later.push(plan);
         } else {
             self.part.add(plan, freed);
         }
+    }
+}
+
+fn endpoint_plan(judgement: Judgement, endpoint: &Endpoint, settlements: Vec<Settled>) -> EndpointPlan {
+    let shown_since = settlements.iter().filter_map(|(_, _, settlement)| match settlement {
+        Settlement::Free { shown_since, .. } => *shown_since,
+        _ => None,
+    });
+    EndpointPlan {
+        slot: judgement.slot,
+        id: endpoint.id.clone(),
+        uid: endpoint.uid.clone(),
+        version: endpoint.version,
+        finding: judgement.finding,
+        shown_since: shown_since.max(),
+        addresses: settlements.into_iter().map(address_plan).collect(),
     }
 }
 
@@ -273,7 +298,9 @@ fn freed((address, _, settlement): &Settled) -> Option<(Family, BitIndex)> {
 
 fn address_plan((address, owner, settlement): Settled) -> AddressPlan {
     let (action, note) = match settlement {
-        Settlement::Free { note, .. } => (AddressAction::Free, note),
+        Settlement::Free { note, .. } | Settlement::Return(note) | Settlement::Returned(note) => {
+            (AddressAction::Free, note)
+        }
         Settlement::AlreadyFree(note) => (AddressAction::AlreadyFree, note),
         Settlement::Refuse(note) => (AddressAction::Refuse, note),
         Settlement::Keep(note) | Settlement::Hold { note, .. } => (AddressAction::Keep, note),

@@ -91,8 +91,12 @@ reasons! {
     OwnershipWindow = "ownership-window",
     /// Held: too many at once to be believed.
     Brake = "brake",
-    /// Kept: Calico gave the address and has to take it back.
+    /// Kept: Calico gave the address, and that it is given back there is switched off, or Calico was not found.
     CalicoAddress = "calico-address",
+    /// Held: Calico's datastore is locked.
+    CalicoLocked = "calico-locked",
+    /// Held: its own Pod, which lives, says to have the address.
+    PodHasAddress = "pod-has-address",
     /// Held: the operator wants such allocations reported, not released.
     ReportOnly = "report-only",
     /// Unknown: the operator wants such allocations left alone.

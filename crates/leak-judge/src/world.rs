@@ -4,6 +4,7 @@
 //! has been seen Ready. It holds the few fields that decide, never whole objects, and it judges nothing.
 
 mod boots;
+mod calico_answers;
 mod claims;
 mod departures;
 mod endpoint;
@@ -13,6 +14,7 @@ mod namespaces;
 mod network;
 mod networks;
 mod nodes;
+mod pod_addresses;
 mod pods;
 mod pulses;
 mod reservations;
@@ -39,6 +41,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::Resource;
 
 pub use boots::{BootAge, Boots};
+pub use calico_answers::{CalicoAnswer, CalicoAnswers};
 pub use claims::Claims;
 pub use departures::Departure;
 pub use endpoint::{Endpoint, EndpointId};
@@ -86,6 +89,8 @@ pub enum Observation {
     EndpointDeleted(EndpointId, Uid),
     /// Bits that we have set for endpoints that were there before, by the write that made this version.
     BitsRestored(NetworkId, Vec<(Family, BitIndex)>, Version),
+    /// What Calico has answered about an address of an endpoint.
+    CalicoAnswered(Uid, IpAddr, CalicoAnswer),
     /// A source that the cluster has from now on: nothing is judged until it was read.
     Served(Source),
     /// A source that the cluster does not have any more, and nothing in it.
@@ -139,6 +144,7 @@ pub struct World {
     endpoints: Endpoints,
     networks: Networks,
     reservations: Reservations,
+    calico_answers: CalicoAnswers,
     parked: BTreeMap<ObjectRef, Parked>,
     /// Parked objects of the kinds that are being listed anew, as long as they are not seen again.
     stale_parked: BTreeSet<ObjectRef>,
@@ -205,6 +211,9 @@ impl World {
                 self.news.endpoints.extend(self.endpoints.delete(&id, &uid, now));
             }
             Observation::BitsRestored(id, bits, version) => self.networks.restored(&id, &bits, version),
+            Observation::CalicoAnswered(endpoint, address, answer) => {
+                self.calico_answers.note(endpoint, address, answer);
+            }
             Observation::Served(source) => self.coverage.expect(source),
             Observation::Unserved(source) => self.forget(source, now),
             Observation::Unavailable(source, reason) => self.coverage.unavailable(source, reason),
@@ -271,6 +280,7 @@ impl World {
         self.names.prune();
         self.pods.prune(|uid| self.endpoints.of_pod(uid).next().is_some());
         self.pulses.retain(|node| self.nodes.get(node).is_some());
+        self.calico_answers.retain(|endpoint| self.endpoints.has_uid(endpoint));
     }
 
     /// Whether something has happened since that was asked for last.
@@ -341,6 +351,11 @@ impl World {
     /// The addresses kept by reservation objects.
     pub fn reservations(&self) -> &Reservations {
         &self.reservations
+    }
+
+    /// What Calico has answered about addresses of endpoints.
+    pub fn calico_answers(&self) -> &CalicoAnswers {
+        &self.calico_answers
     }
 
     /// The network object an endpoint names, as far as it is known.

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Status, Told};
+use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Seams, Status, Told};
 use leak_judge::{Action, Brake, Limit, MendingRules, Reason, Rules, Source, Treatments, Verdict};
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     mutant::Mutant,
     replica::{Command, Inbox, Replica},
     scene,
-    seams::{Connection, Inputs, VirtualClock},
+    seams::{Connection, Inputs, NoCalico, VirtualClock},
     sim::Sim,
     store::{CORE, Node, Store},
     tally::Tally,
@@ -252,7 +252,8 @@ impl Runner {
         };
         let clock = VirtualClock::new(self.sim.clone(), replica, shown);
         let connection = Connection::new(self.sim.clone(), replica);
-        let cleaner = Cleaner::new(connection, clock, Inputs::new(inbox), CORE, self.rules);
+        let seams = Seams { api: connection, calico: NoCalico, clock };
+        let cleaner = Cleaner::new(seams, Inputs::new(inbox), CORE, self.rules);
         let (reasons, sim) = (Rc::clone(&self.reasons), self.sim.clone());
         let tell = move |told| {
             sim.world().note_told(replica, &told);

@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use cleaner::{ApiError, ApiServer, Clock, Deletion, EndpointsPage, Failure as Reason, Input, StoredBoots};
+use calico_ipam::Claim;
+use calico_store::{Failure as StoreFailure, Mode, Outcome, StoreError};
+use cleaner::{
+    ApiError, ApiServer, Calico, Clock, Deletion, EndpointsPage, Failure as Reason, Input, StoredBoots,
+};
 use danm_api::{ApiGroup, Decoded, EndpointView, Network, Node, Pod};
 use futures::{
     Stream, StreamExt,
@@ -37,6 +41,10 @@ pub struct Connection {
     sim: Sim,
     replica: usize,
 }
+
+/// A cluster without Calico.
+#[derive(Clone)]
+pub struct NoCalico;
 
 /// A Cleaner's clock, counted from when its process began.
 #[derive(Clone)]
@@ -287,5 +295,13 @@ impl Stream for Inputs {
         }
         inbox.waker = Some(context.waker().clone());
         Poll::Pending
+    }
+}
+
+// === impl NoCalico ===
+
+impl Calico for NoCalico {
+    async fn release(&self, _: Vec<Claim>, _: Mode) -> Result<Vec<Outcome>, StoreError> {
+        Err(StoreError::new("Calico", StoreFailure::Absent("there is none".to_owned())))
     }
 }

@@ -19,6 +19,8 @@ pub enum Target {
     Endpoints(ApiGroup),
     /// The Lease of a Node's kubelet.
     NodeLease(String),
+    /// Calico's datastore as a whole.
+    Calico,
 }
 
 /// Something that did not work.

@@ -2,6 +2,7 @@
 //! what came of them is handed back.
 
 mod outcome;
+mod returns;
 mod standing;
 mod upkeep;
 
@@ -12,8 +13,8 @@ use std::{
 
 use danm_api::{ApiGroup, Change};
 use leak_judge::{
-    Action, Audit, Brake, EndpointPlan, Finding, Held, Judgement, Lookout, Moment, NetworkPlan, Observation,
-    Plan, Reason, Reporter, Rules, Slot, Source, Uid, Version, World, is_report_only, plan,
+    Action, Audit, Brake, EndpointPlan, Finding, Held, Judgement, Lookout, Moment, Observation, Plan, Reason,
+    Reporter, Rules, Slot, Source, Uid, Version, World, is_report_only, plan,
 };
 
 use super::{
@@ -58,6 +59,8 @@ pub(crate) struct State {
     /// The endpoints whose death was confirmed.
     confirmed: HashMap<Uid, Confirmation>,
     lead: Lead,
+    /// Why Calico's addresses have to wait, where that is no failure.
+    calico_waits: Option<Reason>,
     /// What the brake let pass when that was last told.
     brake_told: Passage,
     is_stopping: bool,
@@ -106,6 +109,7 @@ impl State {
             single: SinglePass::default(),
             confirmed: HashMap::new(),
             lead: Lead { is_leading: rules.cadence == Cadence::Once, brake_open_until: None },
+            calico_waits: None,
             brake_told: Passage::Free,
             is_stopping: false,
             next_audit: now,
@@ -378,7 +382,7 @@ impl State {
         let passage = self.brake.passage(now);
         for judgement in self.lookout.doubtful().dangling() {
             let Some(endpoint) = self.world.endpoints().get(judgement.slot) else { continue };
-            if self.single.is_told(&endpoint.uid) || self.under_way.is_released(&endpoint.uid) {
+            if self.single.is_told(&endpoint.uid) || self.under_way.is_busy(&endpoint.uid) {
                 continue;
             }
             let hold = |reason, until, note| Held {
@@ -437,7 +441,11 @@ impl State {
         };
         let idle: Vec<Judgement> = candidates.iter().filter(is_idle).copied().collect();
         let confirmed = |judgement: &&Judgement| self.is_confirmed(judgement.slot, judgement.finding, now);
-        let ready = self.shown_only(idle.iter().filter(confirmed).copied().collect(), now);
+        let Plan { networks: ready, returns, .. } =
+            self.shown_only(idle.iter().filter(confirmed).copied().collect(), now);
+        if let Some(step) = self.give_back(&returns, now) {
+            return Some(step);
+        }
         if !ready.is_empty() {
             if !self.rules.dry_run {
                 let hosts = &self.lookout.doubtful().hosts;
@@ -456,16 +464,15 @@ impl State {
     }
 
     /// What may be released of what is confirmed: nobody else may hold an address without having been seen.
-    fn shown_only(&self, confirmed: Vec<Judgement>, now: Moment) -> Vec<NetworkPlan> {
-        let Plan { networks, later, .. } = self.plan(confirmed.clone(), now);
-        let endpoints = networks.iter().flat_map(|network| &network.endpoints).chain(&later);
-        let hidden: HashSet<Slot> =
-            endpoints.filter(|endpoint| !self.is_shown(endpoint)).map(|endpoint| endpoint.slot).collect();
+    fn shown_only(&self, confirmed: Vec<Judgement>, now: Moment) -> Plan {
+        let plan = self.plan(confirmed.clone(), now);
+        let hidden = plan.endpoints().filter(|endpoint| !self.is_shown(endpoint));
+        let hidden: HashSet<Slot> = hidden.map(|endpoint| endpoint.slot).collect();
         if hidden.is_empty() {
-            return networks;
+            return plan;
         }
         let shown = confirmed.into_iter().filter(|judgement| !hidden.contains(&judgement.slot)).collect();
-        self.plan(shown, now).networks
+        self.plan(shown, now)
     }
 
     fn questions(&self, idle: Vec<Judgement>, now: Moment) -> Option<Questions> {
@@ -476,13 +483,12 @@ impl State {
         let unreadable =
             ApiGroup::ALL.iter().any(|group| self.setbacks.of(&Target::Endpoints(*group), now).is_some());
         let plan = self.plan(idle, now);
-        let endpoints = plan.networks.into_iter().flat_map(|network| network.endpoints).chain(plan.later);
-        let open = endpoints.filter(|endpoint| {
+        let open = plan.endpoints().filter(|endpoint| {
             let is_shown = self.is_shown(endpoint);
             let is_open = !is_shown || !self.is_confirmed(endpoint.slot, endpoint.finding, now);
             is_open && !self.under_way.is_asked(&endpoint.uid) && (is_shown || !unreadable)
         });
-        let open: Vec<EndpointPlan> = open.collect();
+        let open: Vec<EndpointPlan> = open.cloned().collect();
         let hosts = &self.lookout.doubtful().hosts;
         (!open.is_empty()).then(|| Questions::about(&self.world, hosts, &open, one_by_one))
     }
@@ -513,6 +519,7 @@ impl State {
         }
         plan.networks.retain(|network| !network.endpoints.is_empty());
         plan.later.retain(|endpoint| !self.single.is_told(&endpoint.uid));
+        plan.returns.retain(|endpoint| !self.single.is_told(&endpoint.uid));
         plan.held.retain(|held| !self.is_told(held.slot));
         plan
     }
@@ -557,7 +564,9 @@ impl State {
         let until = proofs.chain(retries).filter(|next| *next > now).min();
         if until.is_some() || self.is_working() || self.listening.is_busy() {
             let is_conflict = |held: &Held| held.reason == Reason::Conflict;
-            let is_held_up = candidates.held.iter().any(is_conflict) || !self.upkeep.ripe.is_empty();
+            let is_held_up = candidates.held.iter().any(is_conflict)
+                || !self.upkeep.ripe.is_empty()
+                || !plan.returns.is_empty();
             if candidates.failed.is_empty() && !is_held_up && !self.is_working() {
                 self.single.rests();
             }
@@ -589,6 +598,6 @@ fn version_of(world: &World, target: &Target) -> Option<Version> {
     match target {
         Target::Network(id) => world.networks().get(id).map(|network| network.version),
         Target::Endpoint(id) => world.endpoints().find(id).map(|endpoint| endpoint.version),
-        Target::Endpoints(_) | Target::NodeLease(_) => None,
+        Target::Endpoints(_) | Target::NodeLease(_) | Target::Calico => None,
     }
 }

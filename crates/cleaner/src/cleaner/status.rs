@@ -81,6 +81,7 @@ impl Trouble {
             Target::Endpoint(id) => id.to_string(),
             Target::Endpoints(group) => format!("danmeps.{group}"),
             Target::NodeLease(node) => format!("the Lease of the kubelet of Node {node}"),
+            Target::Calico => "Calico's datastore".to_owned(),
         };
         let wait: Duration = setback.until.since(now);
         let error = setback.error.to_string();

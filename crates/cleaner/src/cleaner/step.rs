@@ -3,7 +3,7 @@
 use leak_judge::{Audit, EndpointPlan, Held, Holder, Moment, NetworkPlan};
 
 use super::boot_memory::BootWork;
-use crate::{confirm::Questions, mend::MendPlan};
+use crate::{confirm::Questions, mend::MendPlan, returns::Return};
 
 /// What to do next.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub(crate) enum Step {
     Listen(Vec<String>),
     /// Ask the API server what the releases ahead rest on.
     Confirm(Questions),
+    /// Give these back to Calico.
+    GiveBack(Vec<Return>),
     /// Release these.
     Release(Vec<NetworkPlan>),
     /// Ask whether these live, whose bits are missing.

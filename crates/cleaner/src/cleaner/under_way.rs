@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use leak_judge::{EndpointPlan, NetworkId, NetworkPlan, Row, Uid};
 
-use crate::confirm::Questions;
+use crate::{confirm::Questions, returns::Return};
 
-/// Rounds of questions under way at the same time: one that takes long holds up no other.
+/// Rounds of questions, and rounds of returns, under way at the same time: one that takes long holds up no other.
 const ROUNDS: usize = 4;
 
 /// The work under way.
@@ -19,11 +19,14 @@ pub(super) struct UnderWay {
     /// Endpoints being released, with what will be said about them: by then the index may not know them.
     released: HashMap<Uid, Row>,
     releases: usize,
+    /// Endpoints whose addresses are being given back to Calico.
+    given_back: HashSet<Uid>,
+    returns: usize,
 }
 
 impl UnderWay {
     pub(super) const fn is_nothing(&self) -> bool {
-        self.rounds == 0 && self.releases == 0
+        self.rounds == 0 && self.releases == 0 && self.returns == 0
     }
 
     pub(super) const fn may_ask(&self) -> bool {
@@ -39,8 +42,25 @@ impl UnderWay {
         self.asked.contains(uid)
     }
 
-    pub(super) fn is_released(&self, uid: &Uid) -> bool {
-        self.released.contains_key(uid)
+    /// Whether an endpoint is being released, or its addresses are given back.
+    pub(super) fn is_busy(&self, uid: &Uid) -> bool {
+        self.released.contains_key(uid) || self.given_back.contains(uid)
+    }
+
+    pub(super) const fn may_give_back(&self) -> bool {
+        self.returns < ROUNDS
+    }
+
+    pub(super) fn give_back(&mut self, returns: &[Return]) {
+        self.returns += 1;
+        self.given_back.extend(returns.iter().map(|one| one.uid.clone()));
+    }
+
+    pub(super) fn gave_back(&mut self, returns: &[Return]) {
+        self.returns -= 1;
+        returns.iter().for_each(|one| {
+            self.given_back.remove(&one.uid);
+        });
     }
 
     pub(super) fn is_written(&self, network: &NetworkId) -> bool {

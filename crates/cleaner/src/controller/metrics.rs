@@ -10,7 +10,7 @@ use prometheus_client::{
 };
 
 use super::silence::Silence;
-use crate::{Mend, Passage, Round, Status};
+use crate::{Mend, Passage, ReturnCounts, Round, Status};
 
 /// All of them.
 pub(super) struct Metrics {
@@ -18,6 +18,7 @@ pub(super) struct Metrics {
     failed: Counter,
     freed: Counter,
     rounds: Family<ResultLabel, Counter>,
+    returns: Family<ResultLabel, Counter>,
     audits: Counter,
     anomalies: Family<KindLabel, Gauge>,
     restored: Counter,
@@ -77,6 +78,7 @@ impl Metrics {
             failed: metric!("failed_endpoints", "Endpoints that the API server refused to release"),
             freed: metric!("freed_addresses", "Addresses given back to their networks"),
             rounds: metric!("network_rounds", "Releases tried, a network and round each, by result"),
+            returns: metric!("calico_addresses", "Addresses given back to Calico, or not, by result"),
             audits: metric!("audits", "Complete looks at everything"),
             anomalies: metric!("anomalies", "Addresses that do not agree with their networks, by kind"),
             restored: metric!("restored_bits", "Bits set again that living endpoints missed"),
@@ -117,6 +119,21 @@ impl Metrics {
         self.freed.inc_by(round.freed.try_into().unwrap_or(u64::MAX));
         let result = if round.error.is_some() { "error" } else { "done" };
         self.rounds.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Refused is what was somebody else's: Calico gave it again, or never to this endpoint.
+    pub(super) fn count_returns(&self, counts: &ReturnCounts) {
+        let ReturnCounts { returned, already_free, refused, failed } = *counts;
+        let results = [
+            ("released", returned),
+            ("already_free", already_free),
+            ("refused", refused),
+            ("failed", failed),
+        ];
+        for (result, count) in results {
+            let counter = self.returns.get_or_create(&ResultLabel { result });
+            counter.inc_by(count.try_into().unwrap_or(u64::MAX));
+        }
     }
 
     pub(super) fn count_mend(&self, mend: &Mend) {

@@ -90,6 +90,7 @@ fn told_by(observation: &Observation) -> Option<Source> {
         | Observation::PodAbsent(_)
         | Observation::Pulse(..)
         | Observation::BitsRestored(..)
+        | Observation::CalicoAnswered(..)
         | Observation::EndpointsRead(..)
         | Observation::EndpointDeleted(..)
         | Observation::Served(_)

@@ -13,6 +13,8 @@ use super::{Endpoint, Slot, slots::Slots};
 #[derive(Debug, Default)]
 pub struct Claims {
     networks: HashMap<NetworkRef, Claimants>,
+    /// Calico gives an address once in a cluster, whatever network an endpoint says to be on.
+    calico: Claimants,
 }
 
 /// The claims on one network. As numbers, of which a dozen fit into what a machine reads at once.
@@ -30,6 +32,11 @@ impl Claims {
         self.networks.get(network).and_then(|claimants| claimants.of(address)).map_or(&[], Slots::as_slice)
     }
 
+    /// The endpoints of Calico's networks that claim an address, in either group.
+    pub fn of_calico(&self, address: IpAddr) -> &[Slot] {
+        self.calico.of(address).map_or(&[], Slots::as_slice)
+    }
+
     /// All claims on a network, by address.
     pub fn on(&self, network: &NetworkRef) -> impl Iterator<Item = (IpAddr, &[Slot])> {
         self.networks.get(network).into_iter().flat_map(Claimants::all)
@@ -39,6 +46,9 @@ impl Claims {
         if endpoint.held().next().is_none() {
             return;
         }
+        if endpoint.is_of_calico() {
+            self.calico.add_all(endpoint, slot);
+        }
         // Nearly every endpoint is on a network of others: its name is not copied for nothing.
         match self.networks.get_mut(&endpoint.network) {
             Some(claimants) => claimants.add_all(endpoint, slot),
@@ -47,6 +57,9 @@ impl Claims {
     }
 
     pub(super) fn remove(&mut self, endpoint: &Endpoint, slot: Slot) {
+        if endpoint.is_of_calico() {
+            endpoint.held().for_each(|address| self.calico.remove(address, slot));
+        }
         let Some(claimants) = self.networks.get_mut(&endpoint.network) else { return };
         endpoint.held().for_each(|address| claimants.remove(address, slot));
         if claimants.v4.is_empty() && claimants.v6.is_empty() {

@@ -17,6 +17,9 @@ use crate::{
     mutant::{Mutant, lacks},
 };
 
+/// The type of networks whose addresses Calico gives.
+const CALICO: &str = "calico";
+
 /// What names an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointId {
@@ -60,6 +63,8 @@ pub struct Endpoint {
     pub host: Arc<str>,
     /// The sandbox of the Pod it was made for.
     pub sandbox: Sandbox,
+    /// The id of that sandbox's container, in full where Calico gave the addresses: there it proves whose they are.
+    pub container: Option<Box<str>>,
     /// The name of its interface in the Pod.
     pub interface: Arc<str>,
     /// The network it is on.
@@ -85,6 +90,7 @@ impl Endpoint {
         let version = Version::read(metadata.resource_version.as_deref()).map_err(parked)?;
         let network = NetworkRef::new(kind, &id.namespace, &names.get(&spec.network_name));
         let (addresses, problem) = addresses(object);
+        let network_type = text(spec.network_type.as_ref());
         Ok(Self {
             id,
             uid: uid.into(),
@@ -98,10 +104,11 @@ impl Endpoint {
             pod_uid: pod_uid(object),
             host: names.get(text(spec.host.as_ref())),
             sandbox: Sandbox::of(text(spec.cid.as_ref())),
+            container: (network_type == CALICO).then(|| text(spec.cid.as_ref()).into()),
             interface: names
                 .get(spec.interface.as_ref().and_then(|it| it.name.as_deref()).unwrap_or_default()),
             network,
-            network_type: names.get(text(spec.network_type.as_ref())),
+            network_type: names.get(network_type),
             addresses,
             problem,
         })
@@ -123,6 +130,11 @@ impl Endpoint {
             && self.sandbox.differs(other.sandbox)
             && self.first_version < other.first_version
             && self.created <= other.created
+    }
+
+    /// Whether its network is Calico's. The reference's rule: the type is spelt exactly so.
+    pub fn is_of_calico(&self) -> bool {
+        &*self.network_type == CALICO
     }
 
     /// The addresses it names.

@@ -1,12 +1,17 @@
 //! The Pods of the cluster, some 200 bytes each.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use hashbrown::{HashMap, HashSet};
 
 use danm_api::{Change, Pod};
 
-use super::{Departure, Version, departures::Departures, tombstones::Tombstones};
+use super::{
+    Departure, Version,
+    departures::Departures,
+    pod_addresses::{PodAddresses, of_living},
+    tombstones::Tombstones,
+};
 use crate::{
     Moment, Uid,
     interner::Interner,
@@ -26,6 +31,8 @@ pub struct PodRecord {
     pub is_mirror: bool,
     /// How long its containers may still run when it is gone.
     pub stops_within: Duration,
+    /// The addresses that it says to have; none once it has ended for good.
+    pub addresses: Box<[IpAddr]>,
 }
 
 /// How far a Pod that is there has got.
@@ -55,6 +62,7 @@ impl Life {
 pub struct Pods {
     namespaces: HashMap<Arc<str>, HashMap<Box<str>, PodRecord>>,
     lives: HashMap<Uid, Life>,
+    addresses: PodAddresses,
     /// The namespaces in which a mirror was ever seen: those of the control plane.
     mirrored: HashSet<Arc<str>>,
     /// While they are being listed anew, those not seen again yet.
@@ -102,6 +110,11 @@ impl Pods {
     /// How far the Pod with this uid has got, under whatever name.
     pub fn life(&self, uid: &Uid) -> Option<Life> {
         self.lives.get(uid).copied()
+    }
+
+    /// Whether a Pod that has not ended for good says to have an address.
+    pub fn has_address(&self, address: IpAddr) -> bool {
+        self.addresses.holds(address)
     }
 
     /// What is known of the end of a Pod that was seen to go, or was not there when it was asked for.
@@ -168,8 +181,13 @@ impl Pods {
             node: names.get(pod.spec.node_name.as_deref().unwrap_or_default()),
             is_mirror,
             stops_within: pod.stops_within(),
+            addresses: of_living(pod.addresses(), life.is_finished()),
         };
+        self.addresses.add(&record.addresses);
         let before = self.namespaces.entry(names.get(namespace)).or_default().insert(name.into(), record);
+        if let Some(before) = &before {
+            self.addresses.remove(&before.addresses);
+        }
         let before = before.filter(|before| before.uid != uid);
         if let Some(before) = &before {
             self.lives.remove(&before.uid);
@@ -188,8 +206,10 @@ impl Pods {
             self.departures.note(&uid, pod.stops_within(), now);
         }
         if let Some(pods) = self.namespaces.get_mut(namespace) {
-            if pods.get(name).is_some_and(|record| record.uid == uid) {
-                pods.remove(name);
+            if pods.get(name).is_some_and(|record| record.uid == uid)
+                && let Some(record) = pods.remove(name)
+            {
+                self.addresses.remove(&record.addresses);
             }
             if pods.is_empty() {
                 self.namespaces.remove(namespace);
@@ -208,6 +228,7 @@ impl Pods {
             pods.retain(|_, record| {
                 let is_gone = stale.contains(&record.uid);
                 if is_gone {
+                    self.addresses.remove(&record.addresses);
                     self.departures.note(&record.uid, record.stops_within, now);
                 }
                 !is_gone

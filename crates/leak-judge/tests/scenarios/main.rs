@@ -6,6 +6,7 @@
 
 mod anomalies;
 mod boots;
+mod calico;
 mod churn;
 mod cluster;
 mod identity;

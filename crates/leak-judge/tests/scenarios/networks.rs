@@ -112,20 +112,6 @@ fn both_families_of_an_endpoint_are_freed_by_one_write() {
     assert_eq!(patch["spec"]["Options"], json!({"alloc": alloc(&[]), "alloc6": alloc(&[])}));
 }
 
-/// Scenario 34: an endpoint is deleted when both its addresses are settled, not before.
-#[test]
-fn an_endpoint_waits_for_its_second_address() {
-    let mut cluster = Cluster::new();
-    let calico = with(with_ipv6(net("n", &[5]), &[]), "/spec/NetworkType", "calico");
-    cluster.apply(calico);
-    let mixed = dual("mixed", "gone", "10.0.0.5/24", "fd00::7/128");
-    cluster.apply(with(mixed, "/spec/NetworkType", "calico"));
-    let round = cluster.settle();
-    round.spares("mixed", Verdict::Dangling, Reason::CalicoAddress);
-    assert_eq!(round.row("mixed").action, Action::Kept);
-    assert_eq!(round.set_bits("n"), None);
-}
-
 /// Scenario 35.
 #[test]
 fn endpoints_with_one_address_or_none_are_released_without_error() {

@@ -1,6 +1,9 @@
 //! How things stand, told: rows of a report, a status for those who look from outside, words for people who wait.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    mem,
+};
 
 use leak_judge::{
     Action, AddressAction, AddressPlan, Audit, Coverage, EndpointPlan, Judgement, Moment, Plan, Reason,
@@ -63,25 +66,28 @@ impl State {
         &self,
         mut audit: Audit,
         candidates: Candidates,
-        plan: Plan,
+        mut plan: Plan,
         now: Moment,
     ) -> Standing {
         let Candidates { mut held, failed, .. } = candidates;
-        held.extend(plan.held);
+        held.append(&mut plan.held);
         let errors: HashMap<Slot, String> =
             failed.iter().map(|(judgement, error)| (judgement.slot, error.clone())).collect();
-        let unreleased = self.plan(failed.into_iter().map(|(judgement, _)| judgement).collect(), now);
-        held.extend(unreleased.held);
-        let mut failed: Vec<(EndpointPlan, String)> = Vec::new();
-        let endpoints = unreleased.networks.into_iter().flat_map(|network| network.endpoints);
-        for endpoint in endpoints.chain(unreleased.later) {
+        let mut unreleased = self.plan(failed.into_iter().map(|(judgement, _)| judgement).collect(), now);
+        held.append(&mut unreleased.held);
+        let with_error = |endpoint: EndpointPlan| {
             let error = errors.get(&endpoint.slot).cloned().unwrap_or_default();
-            failed.push((endpoint, error));
+            (endpoint, error)
+        };
+        let mut failed: Vec<(EndpointPlan, String)> = unreleased.into_endpoints().map(with_error).collect();
+        if self.setbacks.of(&Target::Calico, now).is_some() {
+            let (waiting, failing) = self.sort_returns(mem::take(&mut plan.returns), now);
+            held.extend(waiting);
+            failed.extend(failing);
         }
         if self.rules.cadence == Cadence::Once {
-            let left = plan.networks.into_iter().flat_map(|network| network.endpoints).chain(plan.later);
             let error = format!("given up: {}", self.single.obstacle);
-            failed.extend(left.map(|endpoint| (endpoint, error.clone())));
+            failed.extend(plan.into_endpoints().map(|endpoint| (endpoint, error.clone())));
         }
         let failed_slots: HashSet<Slot> = failed.iter().map(|(endpoint, _)| endpoint.slot).collect();
         let is_untold = |slot: Slot| !self.is_told(slot) && !failed_slots.contains(&slot);
@@ -99,6 +105,7 @@ impl State {
             (once, "endpoints that look dead and have to be seen so twice"),
             (window, "dead endpoints that have to be seen as the owners of their addresses"),
             (conflicts, "dead endpoints whose network or self somebody else has written meanwhile"),
+            (plan.returns.len(), "dead endpoints whose addresses are to be given back to Calico"),
             (candidates.failed.len(), "dead endpoints about which the API server does not answer"),
         ];
         let reasons =
@@ -113,7 +120,7 @@ fn source_status((source, words): (Source, String)) -> (String, SourceStatus) {
 }
 
 /// What was to be freed and was not stays.
-fn not_freed(plan: &AddressPlan) -> AddressPlan {
+pub(super) fn not_freed(plan: &AddressPlan) -> AddressPlan {
     let action = match plan.action {
         AddressAction::Free => AddressAction::Keep,
         action => action,
