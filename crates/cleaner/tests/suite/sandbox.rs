@@ -5,6 +5,7 @@
 
 mod access;
 mod batch;
+mod calico;
 mod controller;
 mod crash;
 mod deployment;
