@@ -386,6 +386,7 @@ fn rules(chance: &mut Chance, is_traced: bool) -> CleanerRules {
             ownership_window: seconds([60, 75][usize::from(chance.pick(2))]),
             unreachable_grace: chance.happens(200).then(|| seconds(150)),
             treatments: Treatments::default(),
+            calico: true,
         },
         mend: MendingRules {
             missing_for: seconds(5),
