@@ -101,6 +101,11 @@ impl Calico {
         })
     }
 
+    /// Whether nothing can be done in it.
+    pub fn is_out_of_use(&self) -> bool {
+        self.condition != Condition::Ready
+    }
+
     /// Under which terms addresses are given back.
     pub fn terms(&self, now: Millis) -> Terms {
         let seconds = EPOCH + i64::try_from(now / 1_000).unwrap_or_default();

@@ -15,14 +15,15 @@ use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Seams, S
 use leak_judge::{Action, Brake, Limit, MendingRules, Reason, Rules, Source, Treatments, Verdict};
 
 use crate::{
-    actors::{static_pod::run_static, weather::blow},
+    actors::{calico_collector::collect, static_pod::run_static, weather::blow},
     agenda::Millis,
+    calico::Calico,
     chance::Chance,
     climate::Climate,
     mutant::Mutant,
     replica::{Command, Inbox, Replica},
     scene,
-    seams::{Connection, Inputs, NoCalico, VirtualClock},
+    seams::{Connection, Datastore, Inputs, VirtualClock},
     sim::Sim,
     store::{CORE, Node, Store},
     tally::Tally,
@@ -99,7 +100,8 @@ impl Schedule {
         let climate = Climate::chosen(&mut chance);
         let specs = scene::networks(&mut chance);
         let store = Store::new(specs, 4);
-        let mut world = World::new(chance, climate, store, self.is_traced);
+        let calico = Calico::chosen(&mut chance);
+        let mut world = World::new(chance, climate, store, calico, self.is_traced);
         world.flaw = self.mutant.map(Mutant::seam).unwrap_or_default();
         let runner = Runner::new(world, self.mutant);
         runner.run()
@@ -132,6 +134,10 @@ impl Runner {
         }
         let weather = blow(sim.clone(), incidents);
         sim.world().spawn(Box::pin(weather));
+        if sim.world().calico.is_some() {
+            let collector = collect(sim.clone());
+            sim.world().spawn(Box::pin(collector));
+        }
         if sim.world().chance.happens(40) {
             let work = run_static(sim.clone());
             sim.world().spawn(Box::pin(work));
@@ -196,13 +202,22 @@ impl Runner {
             if world.violation.is_some() {
                 return;
             }
-            if world.is_quiet() && world.disorder().is_none() {
+            if world.is_quiet() && world.disorder().is_none() && !self.conceals(&world) {
                 return;
             }
         }
         let mut world = self.sim.world();
-        let disorder = world.disorder().unwrap_or_else(|| "somebody is never done".to_owned());
+        let concealed = self.conceals(&world).then(|| "nobody tells that endpoints wait for Calico".to_owned());
+        let disorder = world.disorder().or(concealed);
+        let disorder = disorder.unwrap_or_else(|| "somebody is never done".to_owned());
         world.violate(Law::NothingIsLeft, format!("in the end {disorder}"));
+    }
+
+    /// Whether something waits for Calico and no Cleaner has told so.
+    fn conceals(&self, world: &World) -> bool {
+        let reasons = self.reasons.borrow();
+        let is_told = [Reason::CalicoLocked, Reason::CalicoAddress].iter().any(|reason| reasons.contains(reason));
+        world.has_waiting_for_calico() && !is_told
     }
 
     /// Looks after the Cleaners: begins, ends and polls them.
@@ -252,7 +267,8 @@ impl Runner {
         };
         let clock = VirtualClock::new(self.sim.clone(), replica, shown);
         let connection = Connection::new(self.sim.clone(), replica);
-        let seams = Seams { api: connection, calico: NoCalico, clock };
+        let calico = Datastore::new(self.sim.clone(), replica);
+        let seams = Seams { api: connection, calico, clock };
         let cleaner = Cleaner::new(seams, Inputs::new(inbox), CORE, self.rules);
         let (reasons, sim) = (Rc::clone(&self.reasons), self.sim.clone());
         let tell = move |told| {
