@@ -331,6 +331,7 @@ impl World {
             Told::Round(round) => format!("freed {}, deleted {}", round.freed, round.deleted),
             Told::Row(row) => format!("{:?} {}", row.action, row.reason),
             Told::Mended(mend) => format!("freed {}, restored {}", mend.freed, mend.restored),
+            Told::Returned(counts) => format!("{counts:?}"),
             Told::Inconsistent(_) | Told::Brake(_) => String::new(),
             Told::Audit(rows) => {
                 let held = rows.iter().filter(|row| {
@@ -420,6 +421,6 @@ fn hear(reasons: &mut BTreeSet<Reason>, told: Told) {
         Told::Row(row) => drop(reasons.insert(row.reason)),
         Told::Audit(rows) => reasons.extend(rows.iter().map(|row| row.reason)),
         Told::Status(status) => reasons.extend(status.doubtful.keys().map(|(_, reason)| *reason)),
-        Told::Round(_) | Told::Mended(_) | Told::Inconsistent(_) | Told::Brake(_) => {}
+        Told::Round(_) | Told::Returned(_) | Told::Mended(_) | Told::Inconsistent(_) | Told::Brake(_) => {}
     }
 }

@@ -67,7 +67,7 @@ pub enum Bit {
 }
 
 /// Everything that is so.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Truth {
     sandboxes: Vec<Fate>,
     /// By network and family, then by bit.

@@ -20,7 +20,7 @@ use super::workload::ask;
 
 /// Looks again and again, until faults stop: what is left by then is the Cleaner's to find.
 pub async fn collect(sim: Sim) {
-    let mut candidates = [Vec::new(), Vec::new()];
+    let mut candidates: [Vec<Wanted>; 2] = [Vec::new(), Vec::new()];
     while !sim.world().is_calm {
         let pause = { 8_000 + Millis::from(sim.world().chance.pick(10)) * 4_000 };
         sim.nap(pause).await;
@@ -34,7 +34,7 @@ pub async fn collect(sim: Sim) {
             };
             let leaked = leaked(&sim, &block.value);
             let confirmed: Vec<Wanted> =
-                leaked.iter().filter(|one| candidates.contains(one)).cloned().collect();
+                leaked.iter().filter(|one| candidates.contains(*one)).cloned().collect();
             *candidates = leaked;
             if !confirmed.is_empty() {
                 give_back(&sim, family, *block, &confirmed).await;

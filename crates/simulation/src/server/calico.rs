@@ -1,11 +1,11 @@
 //! What Calico's datastore does with a request, and whom a write to a block hurts. It keeps nobody from writing because it
 //! is locked: that is for each to heed.
 
-use calico_ipam::{Block, Handle, HandleId};
+use calico_ipam::Block;
 use danm_ipam::BitIndex;
 
 use crate::{
-    calico::{self, Calico, Condition, DatastoreRequest, Stored},
+    calico::{self, Condition, DatastoreRequest, Stored},
     call::{Answer, Failure, Party},
     store::Endpoint,
     tally::Dealing,
