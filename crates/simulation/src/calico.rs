@@ -46,8 +46,8 @@ pub struct Calico {
     blocks: [Stored<Block>; 2],
     handles: BTreeMap<HandleId, Stored<Handle>>,
     version: u64,
-    /// The handles of endpoints that Cleaners have deleted: nothing is to be left of them.
-    pub settled: Vec<HandleId>,
+    /// What Cleaners have given back and nobody has got since, and whose it was: no handle is to count it in the end.
+    pub given_back: Vec<(Sandbox, usize, BitIndex)>,
 }
 
 /// The blocks of each family, small and larger. Few addresses are free in them, so that each is soon somebody else's.
@@ -89,7 +89,7 @@ impl Calico {
             blocks: [block(0)?, block(1)?],
             handles: BTreeMap::new(),
             version: 1,
-            settled: Vec::new(),
+            given_back: Vec::new(),
         })
     }
 
@@ -148,12 +148,24 @@ impl Calico {
         holder(&self.blocks[family].value, family, bit)
     }
 
-    /// A handle that was to be settled and still counts, or holds something.
-    pub fn unsettled(&self) -> Option<&HandleId> {
-        self.settled.iter().find(|id| {
-            let holds = self.blocks.iter().any(|block| block.value.count_of(id) > 0);
-            holds || self.handles.contains_key(*id)
-        })
+    /// Somebody has got an address that a Cleaner had given back.
+    pub fn forget_given_back(&mut self, family: usize, bit: BitIndex) {
+        self.given_back.retain(|(_, its_family, its_bit)| (*its_family, *its_bit) != (family, bit));
+    }
+
+    /// A handle that counts more than blocks say, though a Cleaner has given back what it held.
+    pub fn miscounted(&self, is_over: impl Fn(Sandbox) -> bool) -> Option<&HandleId> {
+        let counts_too_much = |id: &&HandleId| {
+            let counted: i64 = self.handles[*id].value.blocks().map(|(_, count)| count).sum();
+            counted > self.blocks.iter().map(|block| block.value.count_of(id)).sum()
+        };
+        let is_given_back = |id: &&HandleId| {
+            let sandbox = id.container().and_then(Sandbox::of_container);
+            sandbox.is_some_and(|sandbox| {
+                self.given_back.iter().any(|(owner, ..)| *owner == sandbox) && is_over(sandbox)
+            })
+        };
+        self.handles.keys().filter(is_given_back).find(counts_too_much)
     }
 }
 

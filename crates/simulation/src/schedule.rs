@@ -2,7 +2,7 @@
 //! be as it should be.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeSet,
     future::Future,
     pin::Pin,
@@ -115,6 +115,8 @@ struct Runner {
     cleaners: [Option<Run>; 2],
     rules: CleanerRules,
     reasons: Rc<RefCell<BTreeSet<Reason>>>,
+    /// Whether a Cleaner has told that Calico's datastore is in its way since faults stopped.
+    is_calico_told: Rc<Cell<bool>>,
 }
 
 impl Runner {
@@ -150,7 +152,8 @@ impl Runner {
                 starter.world().replicas[replica].command = Some(Command::Begin);
             }));
         }
-        Self { sim, tasks: Tasks::default(), cleaners: [None, None], rules, reasons: Rc::default() }
+        let (tasks, reasons, is_calico_told) = (Tasks::default(), Rc::default(), Rc::default());
+        Self { sim, tasks, cleaners: [None, None], rules, reasons, is_calico_told }
     }
 
     fn run(mut self) -> Outcome {
@@ -215,9 +218,7 @@ impl Runner {
 
     /// Whether something waits for Calico and no Cleaner has told so.
     fn conceals(&self, world: &World) -> bool {
-        let reasons = self.reasons.borrow();
-        let is_told = [Reason::CalicoLocked, Reason::CalicoAddress].iter().any(|reason| reasons.contains(reason));
-        world.has_waiting_for_calico() && !is_told
+        world.has_waiting_for_calico() && !self.is_calico_told.get()
     }
 
     /// Looks after the Cleaners: begins, ends and polls them.
@@ -271,8 +272,12 @@ impl Runner {
         let seams = Seams { api: connection, calico, clock };
         let cleaner = Cleaner::new(seams, Inputs::new(inbox), CORE, self.rules);
         let (reasons, sim) = (Rc::clone(&self.reasons), self.sim.clone());
+        let is_calico_told = Rc::clone(&self.is_calico_told);
         let tell = move |told| {
             sim.world().note_told(replica, &told);
+            if sim.world().is_calm && tells_of_calico(&told) {
+                is_calico_told.set(true);
+            }
             hear(&mut reasons.borrow_mut(), told);
         };
         self.cleaners[replica] = Some(Box::pin(cleaner.run(tell)));
@@ -414,6 +419,11 @@ fn rules(chance: &mut Chance, is_traced: bool) -> CleanerRules {
         cadence: Cadence::Every(seconds(intervals[usize::from(chance.pick(3))])),
         report,
     }
+}
+
+fn tells_of_calico(told: &Told) -> bool {
+    let Told::Status(status) = told else { return false };
+    status.troubles.iter().any(|trouble| trouble.object == "Calico's datastore")
 }
 
 fn hear(reasons: &mut BTreeSet<Reason>, told: Told) {

@@ -16,7 +16,7 @@ impl World {
         if self.open_calls > 0 {
             return Some("requests are under way".to_owned());
         }
-        self.leftover().or_else(|| self.unsettled()).or_else(|| {
+        self.leftover().or_else(|| self.miscount()).or_else(|| {
             let mut networks = self.store.networks();
             networks.find_map(|network| self.disorder_of(network, self.store.spec(network.key)))
         })
@@ -61,10 +61,11 @@ impl World {
         is_there || endpoint.pod_name.starts_with("etcd-")
     }
 
-    /// What a Cleaner has settled with Calico, and Calico still keeps account of.
-    fn unsettled(&self) -> Option<String> {
-        let left = self.calico.as_ref().filter(|calico| !calico.is_out_of_use())?.unsettled()?;
-        Some(format!("Calico's handle {left} is left over"))
+    /// A handle that a Cleaner has not told what it gave back, of a sandbox of which there is no endpoint any more.
+    fn miscount(&self) -> Option<String> {
+        let calico = self.calico.as_ref().filter(|calico| !calico.is_out_of_use())?;
+        let left = calico.miscounted(|sandbox| self.store.endpoints().all(|one| one.sandbox != sandbox))?;
+        Some(format!("Calico's handle {left} counts what was given back"))
     }
 
     fn disorder_of(&self, network: &Network, spec: &NetworkSpec) -> Option<String> {

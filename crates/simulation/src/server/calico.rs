@@ -76,6 +76,7 @@ impl World {
             if self.truth.bit(address) == Bit::Clear(Cleared::ByCleaner) {
                 self.tally.deals(Dealing::GivenAgain);
             }
+            self.calico.iter_mut().for_each(|calico| calico.forget_given_back(address.family, address.bit));
             if let Some(robbed) = self.truth.allocated(address, sandbox, Self::lives(&self.store)) {
                 let (sandbox, robbed) = (sandbox.0, robbed.0);
                 self.violate(
@@ -92,6 +93,9 @@ impl World {
             return;
         }
         self.tally.freed += 1;
+        if let (Some(before), Some(calico)) = (before, &mut self.calico) {
+            calico.given_back.push((before, address.family, address.bit));
+        }
         if let Some(robbed) = self.truth.cleaned(address, Self::lives(&self.store)) {
             let pod = self.truth.fate(robbed).pod.0;
             self.violate(
@@ -110,16 +114,20 @@ impl World {
         if named.is_empty() || endpoint.garble.is_some() {
             return;
         }
-        calico.settled.push(calico::handle_of(endpoint.network, endpoint.sandbox));
         let kept = named.iter().find(|(family, bit)| calico.holder(*family, *bit) == Some(endpoint.sandbox));
         if named.len() == 1 && endpoint.bits.iter().any(Option::is_some) {
             self.tally.deals(Dealing::MixedDeleted);
         }
         if let Some((family, bit)) = kept {
             let (text, key) = (calico::address(*family, *bit), endpoint.key.0);
+            let rivals = self.store.endpoints().filter(|one| one.key != endpoint.key);
+            let rivals = rivals.filter(|one| one.calico[*family] == Some(*bit));
+            let rivals: Vec<String> = rivals
+                .map(|one| format!("{} of Pod {} ({:?})", one.key.0, one.pod.0, self.store.pod(one.pod).is_some()))
+                .collect();
             self.violate(
                 Law::NoAddressIsForgotten,
-                format!("{party:?} deletes endpoint {key} while Calico still keeps {text} for it"),
+                format!("{party:?} deletes endpoint {key} while Calico still keeps {text} for it; rivals {rivals:?}"),
             );
         }
     }
