@@ -33,7 +33,7 @@ impl World {
     /// Whether the Cleaner rightly leaves an endpoint of a dead sandbox alone: it has to wait for Calico, or somebody else
     /// looks after it.
     fn is_kept(&self, endpoint: &Endpoint) -> bool {
-        self.waits_for_calico(endpoint) || self.is_others(endpoint)
+        self.waits_for_calico(endpoint) || self.is_others(endpoint) || self.has_kept_rival(endpoint)
     }
 
     /// Whether an endpoint has something of Calico, of which the datastore is out of use.
@@ -47,6 +47,15 @@ impl World {
         let lives = Self::lives(&self.store);
         let mut dead = self.store.endpoints().filter(|one| !lives(self.truth.fate(one.sandbox)));
         dead.any(|one| self.waits_for_calico(one) && !self.is_others(one))
+    }
+
+    /// Whether an endpoint that is rightly kept names an address of Calico's too.
+    fn has_kept_rival(&self, endpoint: &Endpoint) -> bool {
+        let names = |one: &Endpoint, family: usize| {
+            one.calico[family].is_some() && one.calico[family] == endpoint.calico[family]
+        };
+        let mut rivals = self.store.endpoints().filter(|one| one.key != endpoint.key);
+        rivals.any(|one| (0..2).any(|family| names(one, family)) && self.is_others(one))
     }
 
     /// Whether an endpoint is of an earlier sandbox of a Pod that is there, whose next ADD or DEL finds it, or has the name of
