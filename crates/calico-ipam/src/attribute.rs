@@ -61,4 +61,12 @@ impl Attribute {
     pub fn node(&self) -> Option<&str> {
         self.owner.get("node").map(String::as_str)
     }
+
+    /// What it is, if it says that it is no Pod.
+    pub fn kind_of_holder(&self) -> Option<&str> {
+        if self.owner.contains_key("vmi-name") {
+            return Some("VirtualMachineInstance");
+        }
+        self.owner.get("type").map(String::as_str).filter(|kind| !kind.is_empty())
+    }
 }

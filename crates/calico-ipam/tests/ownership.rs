@@ -2,7 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
-use calico_ipam::{Block, Claim, Ownership, ownership};
+use calico_ipam::{Block, Claim, HandleId, Ownership, Proof, ownership};
 use serde_json::{Value, json};
 
 const CONTAINER: &str = "4f5d0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab";
@@ -13,21 +13,43 @@ fn of(attribute: &Value) -> Ownership {
 }
 
 fn of_container(attribute: &Value, container: &str) -> Ownership {
+    proved(attribute, endpoint(container))
+}
+
+/// Whose it is for somebody with this proof.
+fn proved(attribute: &Value, proof: Proof) -> Ownership {
     let block = json!({
         "cidr": "10.0.0.0/31", "allocations": [null, 0], "unallocated": [0], "attributes": [attribute],
     });
     let block = Block::read(&block.to_string()).expect("a block");
-    ownership(&block, &claim("10.0.0.1", container))
+    ownership(&block, &claim("10.0.0.1", proof))
 }
 
-fn claim(address: &str, container: &str) -> Claim {
-    Claim {
-        address: address.parse().expect("an address"),
+fn claim(address: &str, proof: Proof) -> Claim {
+    Claim { address: address.parse().expect("an address"), proof }
+}
+
+fn endpoint(container: &str) -> Proof {
+    Proof::Endpoint {
         container: container.to_owned(),
         namespace: "ran".to_owned(),
         pod: "du-0".to_owned(),
         nodes: vec!["node-a".to_owned(), "host-a".to_owned()],
     }
+}
+
+fn pod(namespace: &str, pod: &str) -> Proof {
+    Proof::Pod { namespace: namespace.to_owned(), pod: pod.to_owned() }
+}
+
+/// Every proof that names what holds the address in `held_by`.
+fn all_proofs(handle: &str) -> [Proof; 4] {
+    [
+        endpoint(CONTAINER),
+        Proof::Handle(HandleId::new(handle)),
+        Proof::Container(CONTAINER.to_owned()),
+        pod("ran", "du-0"),
+    ]
 }
 
 fn held_by(handle: &str) -> Value {
@@ -96,11 +118,60 @@ fn what_is_no_pods_is_refused_whatever_else_agrees() {
         format!("k8s-pod-network.vmi.ran.{CONTAINER}"),
     ];
     for handle in kinds {
-        assert!(matches!(of(&held_by(&handle)), Ownership::Others(_)), "{handle}");
+        for proof in all_proofs(&handle) {
+            let whose = proved(&held_by(&handle), proof.clone());
+            assert!(matches!(whose, Ownership::Others(_)), "{handle} {proof:?}");
+        }
     }
-    let mut moved = held_by(&format!("k8s-pod-network.{CONTAINER}"));
+    let handle = format!("k8s-pod-network.{CONTAINER}");
+    let mut moved = held_by(&handle);
     moved["alternateOwnerAttrs"] = json!({"pod": "virt-launcher-2"});
-    assert!(matches!(of(&moved), Ownership::Others(_)));
+    let mut tunnel = held_by(&handle);
+    tunnel["secondary"]["type"] = json!("wireguardTunnelAddress");
+    let mut machine = held_by(&handle);
+    machine["secondary"]["vmi-name"] = json!("vm-0");
+    for holder in [moved, tunnel, machine] {
+        for proof in all_proofs(&handle) {
+            let whose = proved(&holder, proof.clone());
+            assert!(matches!(whose, Ownership::Others(_)), "{holder} {proof:?}");
+        }
+    }
+}
+
+/// By hand an address is given back with one proof alone, which has to agree letter by letter.
+#[test]
+fn each_proof_by_hand_holds_for_what_it_names_and_for_nothing_else() {
+    let handle = format!("k8s-pod-network.{CONTAINER}");
+    for proof in all_proofs(&handle) {
+        assert!(matches!(proved(&held_by(&handle), proof.clone()), Ownership::Claimants(..)), "{proof:?}");
+        let freed = json!({"releasedAt": "2026-11-23T22:17:16Z"});
+        assert!(matches!(proved(&freed, proof.clone()), Ownership::Nobodys(_)), "{proof:?}");
+    }
+    let wrong = [
+        Proof::Handle(HandleId::new(&handle.to_uppercase())),
+        Proof::Handle(HandleId::new(CONTAINER)),
+        Proof::Handle(HandleId::default()),
+        Proof::Container(CONTAINER.to_uppercase()),
+        Proof::Container(String::new()),
+        pod("core", "du-0"),
+        pod("ran", "du-1"),
+        pod("", ""),
+    ];
+    for proof in wrong {
+        assert!(matches!(proved(&held_by(&handle), proof.clone()), Ownership::Others(_)), "{proof:?}");
+    }
+}
+
+/// Older versions write no handle, and some write neither a Pod.
+#[test]
+fn by_hand_an_address_without_a_handle_is_its_pod_s_alone() {
+    let of_pod = json!({"secondary": {"namespace": "ran", "pod": "du-0", "node": "elsewhere"}});
+    for holder in [of_pod.clone(), json!({})] {
+        for proof in [Proof::Handle(HandleId::default()), Proof::Container(String::new()), pod("", "")] {
+            assert!(matches!(proved(&holder, proof.clone()), Ownership::Others(_)), "{holder} {proof:?}");
+        }
+    }
+    assert!(matches!(proved(&of_pod, pod("ran", "du-0")), Ownership::Claimants(..)));
 }
 
 #[test]
@@ -108,6 +179,6 @@ fn what_was_given_back_is_nobodys() {
     assert!(matches!(of(&json!({"releasedAt": "2026-11-23T22:17:16Z"})), Ownership::Nobodys(_)));
     let block = r#"{"cidr":"10.0.0.0/31","allocations":[null,null],"unallocated":[1,0],"attributes":[]}"#;
     let block = Block::read(block).expect("a block");
-    let whose = ownership(&block, &claim("10.0.0.0", CONTAINER));
+    let whose = ownership(&block, &claim("10.0.0.0", endpoint(CONTAINER)));
     assert!(matches!(whose, Ownership::Nobodys(_)));
 }

@@ -17,7 +17,7 @@ pub struct StoreError {
 pub enum Failure {
     /// The datastore is locked: Calico moves it, and nothing is to be changed meanwhile.
     Locked,
-    /// absent
+    /// There is no datastore of Calico's at all; why that is thought, and what to do if there should be one.
     Absent(String),
     /// The object was changed since it was read.
     Conflict,

@@ -1,5 +1,7 @@
 //! Under which group Calico's objects are in the Kubernetes API. It decides as Calico itself does.
 
+use std::fmt;
+
 /// A group, and what is different in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavour {
@@ -7,6 +9,12 @@ pub enum Flavour {
     CrdV1,
     /// `projectcalico.org/v3` as definitions of its own, since Calico 3.32.
     ProjectV3,
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.path().trim_start_matches("/apis/"))
+    }
 }
 
 impl Flavour {
@@ -23,6 +31,14 @@ impl Flavour {
             has_v3 |= group == "projectcalico.org";
         });
         if has_v3 && !has_v1 { Self::ProjectV3 } else { Self::CrdV1 }
+    }
+
+    /// The group, without its version.
+    pub(crate) const fn group(self) -> &'static str {
+        match self {
+            Self::CrdV1 => "crd.projectcalico.org",
+            Self::ProjectV3 => "projectcalico.org",
+        }
     }
 
     pub(crate) const fn path(self) -> &'static str {

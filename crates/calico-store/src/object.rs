@@ -12,7 +12,6 @@ pub struct Object {
     pub(crate) name: String,
     pub(crate) uid: String,
     pub(crate) version: String,
-    pub(crate) spec: Box<RawValue>,
 }
 
 /// What we need to know of an object's `metadata`.
@@ -42,10 +41,12 @@ pub struct PageMetadata {
 }
 
 impl Object {
-    pub(crate) fn read(text: &str) -> Result<Self, BlockError> {
+    /// Reads an object. Gives what it specifies besides.
+    pub(crate) fn read(text: &str) -> Result<(Self, Box<RawValue>), BlockError> {
         let members = Members::read(text)?;
         let Identity { name, uid, resource_version } = members.require("metadata")?;
-        Ok(Self { name, uid, version: resource_version, spec: members.require("spec")?, members })
+        let spec = members.require("spec")?;
+        Ok((Self { name, uid, version: resource_version, members }, spec))
     }
 
     /// The same object with another `spec`. It says of which version it was made.

@@ -1,7 +1,7 @@
 //! A cluster with Calico in it: its kinds as their definitions are where they matter, and its objects as it writes them.
 
-use calico_ipam::Claim;
-use calico_store::{Flavour, KubernetesDatastore};
+use calico_ipam::{Claim, Proof};
+use calico_store::{CalicoDatastore, Flavour, KubernetesDatastore, Mode, Outcome, release};
 use http::Method;
 use serde_json::{Value, json};
 use testkit::{Cluster, Unavailable};
@@ -26,7 +26,7 @@ pub struct Calico {
     cluster: Cluster,
     /// The group and version of its objects.
     api: (&'static str, &'static str),
-    pub store: KubernetesDatastore,
+    pub store: CalicoDatastore,
 }
 
 impl Calico {
@@ -35,14 +35,14 @@ impl Calico {
         let cluster = Self::serve(V1).await?;
         let store =
             KubernetesDatastore::discover(cluster.client(), None).await.expect("it says what it serves");
-        Ok(Self { cluster, api: V1, store }.with_pools().await)
+        Ok(Self { cluster, api: V1, store: CalicoDatastore::Kubernetes(store) }.with_pools().await)
     }
 
     /// With definitions of the newer group.
     pub async fn start_v3() -> Result<Self, Unavailable> {
         let cluster = Self::serve(V3).await?;
         let store = KubernetesDatastore::new(cluster.client(), Flavour::ProjectV3);
-        Ok(Self { cluster, api: V3, store }.with_pools().await)
+        Ok(Self { cluster, api: V3, store: CalicoDatastore::Kubernetes(store) }.with_pools().await)
     }
 
     /// A cluster that serves its kinds, without any object of them.
@@ -65,6 +65,11 @@ impl Calico {
     /// Where objects of a kind are.
     fn path(&self, kind: &str) -> String {
         format!("/apis/{}/{}/{}", self.api.0, self.api.1, plural(kind))
+    }
+
+    /// Gives addresses back. The datastore can be used.
+    pub async fn release(&self, claims: &[Claim]) -> Vec<Outcome> {
+        release(&self.store, claims, Mode::Write).await.expect("it can be used")
     }
 
     pub fn cluster(&self) -> &Cluster {
@@ -142,10 +147,12 @@ fn id(container: u8) -> String {
 pub fn claim(address: &str, container: u8) -> Claim {
     Claim {
         address: address.parse().expect("an address"),
-        container: id(container),
-        namespace: "ran".to_owned(),
-        pod: "du-0".to_owned(),
-        nodes: vec!["node-a".to_owned()],
+        proof: Proof::Endpoint {
+            container: id(container),
+            namespace: "ran".to_owned(),
+            pod: "du-0".to_owned(),
+            nodes: vec!["node-a".to_owned()],
+        },
     }
 }
 

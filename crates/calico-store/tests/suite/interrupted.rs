@@ -1,6 +1,6 @@
 //! Whoever gives addresses back may be killed at any request. What is left is mended by whoever comes next.
 
-use calico_store::{Flavour, KubernetesDatastore, Outcome, release};
+use calico_store::{CalicoDatastore, Flavour, KubernetesDatastore, Mode, Outcome, release};
 use serde_json::json;
 use testkit::Gate;
 
@@ -9,11 +9,12 @@ use crate::calico::{Calico, claim};
 const V4: &str = "10.77.0.0/29";
 
 /// A client on the way through a gate.
-async fn through(gate: &Gate) -> KubernetesDatastore {
+async fn through(gate: &Gate) -> CalicoDatastore {
     let kubeconfig = kube::config::Kubeconfig::read_from(gate.kubeconfig()).expect("a kubeconfig");
     let options = kube::config::KubeConfigOptions::default();
     let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.expect("a configuration");
-    KubernetesDatastore::new(kube::Client::try_from(config).expect("a client"), Flavour::CrdV1)
+    let client = kube::Client::try_from(config).expect("a client");
+    CalicoDatastore::Kubernetes(KubernetesDatastore::new(client, Flavour::CrdV1))
 }
 
 async fn prepare(calico: &Calico) {
@@ -28,7 +29,7 @@ async fn killed_at_any_request_the_next_release_ends_it() {
     let claims = [claim("10.77.0.1", 1), claim("10.77.0.2", 1)];
     prepare(&calico).await;
     let gate = Gate::open(calico.cluster().client(), usize::MAX).await.expect("a port");
-    release(&through(&gate).await, &claims).await;
+    release(&through(&gate).await, &claims, Mode::Write).await.expect("it can be used");
     let requests = gate.requests().len();
     assert!(requests >= 7, "{:#?}", gate.requests());
 
@@ -37,13 +38,14 @@ async fn killed_at_any_request_the_next_release_ends_it() {
         let gate = Gate::open(calico.cluster().client(), last).await.expect("a port");
         let store = through(&gate).await;
         tokio::select! {
-            released = release(&store, &claims) => panic!("it ended: {released:?}"),
+            released = release(&store, &claims, Mode::Write) => panic!("it ended: {released:?}"),
             () = gate.closed() => {}
         }
 
-        let released = release(&calico.store, &claims).await;
+        let released = calico.release(&claims).await;
 
-        let is_done = |outcome: &Outcome| matches!(outcome, Outcome::Released(_) | Outcome::AlreadyFree(_));
+        let is_done =
+            |outcome: &Outcome| matches!(outcome, Outcome::Released { .. } | Outcome::AlreadyFree(_));
         assert!(released.iter().all(is_done), "{last}: {released:?}");
         assert_eq!(
             calico.allocations(V4).await,

@@ -1,6 +1,6 @@
 //! Addresses are given back in the Kubernetes API.
 
-use calico_store::{Failure, Outcome, release};
+use calico_store::{Failure, Mode, Outcome, release};
 use futures::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
@@ -23,9 +23,9 @@ async fn both_families_of_a_pod_are_given_back_and_its_handle_goes() {
     calico.handle(1, &[(V4, 1), (V6, 1)]).await;
     calico.handle(2, &[(V4, 1)]).await;
 
-    let released = release(&calico.store, &[claim("10.77.0.1", 1), claim("fd00:77::1", 1)]).await;
+    let released = calico.release(&[claim("10.77.0.1", 1), claim("fd00:77::1", 1)]).await;
 
-    assert!(released.iter().all(|outcome| matches!(outcome, Outcome::Released(_))), "{released:?}");
+    assert!(released.iter().all(|outcome| matches!(outcome, Outcome::Released { .. })), "{released:?}");
     assert_eq!(calico.allocations(V4).await, json!([null, null, 0, null, null, null, null, null]));
     assert_eq!(calico.allocations(V6).await, nobody());
     assert!(!calico.has_handle(1).await);
@@ -39,9 +39,9 @@ async fn so_they_are_in_the_newer_group() {
     calico.handle(1, &[(V4, 1)]).await;
     calico.put("IPAMConfiguration", "default", json!({"ipCooldownSeconds": 600})).await;
 
-    let released = release(&calico.store, &[claim("10.77.0.1", 1)]).await;
+    let released = calico.release(&[claim("10.77.0.1", 1)]).await;
 
-    assert!(matches!(&*released, [Outcome::Released(_)]), "{released:?}");
+    assert!(matches!(&*released, [Outcome::Released { .. }]), "{released:?}");
     let block = calico.get("IPAMBlock", "10-77-0-0-29").await.expect("a block");
     assert!(block["spec"]["attributes"][0]["releasedAt"].is_string(), "its configuration is read: {block}");
     assert!(!calico.has_handle(1).await);
@@ -54,7 +54,7 @@ async fn what_is_somebody_elses_is_not_touched() {
     calico.handle(3, &[(V4, 1)]).await;
     let before = calico.get("IPAMBlock", "10-77-0-0-29").await;
 
-    let released = release(&calico.store, &[claim("10.77.0.1", 9)]).await;
+    let released = calico.release(&[claim("10.77.0.1", 9)]).await;
 
     assert!(matches!(&*released, [Outcome::Refused(_)]), "{released:?}");
     assert_eq!(calico.get("IPAMBlock", "10-77-0-0-29").await, before);
@@ -72,7 +72,7 @@ async fn everything_that_is_not_ours_comes_back_as_it_was() {
     let path = format!("{PATH}/ipamblocks/10-77-0-0-29");
     calico.cluster().send(Method::PATCH, &path, Some(&patch)).await.expect("it is changed");
 
-    release(&calico.store, &[claim("10.77.0.1", 1)]).await;
+    calico.release(&[claim("10.77.0.1", 1)]).await;
 
     let block = calico.get("IPAMBlock", "10-77-0-0-29").await.expect("a block");
     assert_eq!(block["metadata"]["labels"], json!({"team": "ran"}));
@@ -91,7 +91,7 @@ async fn a_block_for_nobody_goes_with_its_last_address() {
     let patch = json!({"spec": {"affinity": null}});
     calico.cluster().send(Method::PATCH, &path, Some(&patch)).await.expect("it is changed");
 
-    release(&calico.store, &[claim("10.77.0.1", 1)]).await;
+    calico.release(&[claim("10.77.0.1", 1)]).await;
 
     assert!(calico.get("IPAMBlock", "10-77-0-0-29").await.is_none());
     assert!(!calico.has_handle(1).await);
@@ -110,9 +110,9 @@ async fn a_block_that_no_pool_tells_of_is_found() {
             calico.cluster().send(Method::DELETE, &path, None).await.expect("it is deleted");
         }
 
-        let released = release(&calico.store, &[claim("10.77.0.1", 1), claim("10.77.0.200", 1)]).await;
+        let released = calico.release(&[claim("10.77.0.1", 1), claim("10.77.0.200", 1)]).await;
 
-        assert!(matches!(&*released, [Outcome::Released(_), Outcome::AlreadyFree(_)]), "{released:?}");
+        assert!(matches!(&*released, [Outcome::Released { .. }, Outcome::AlreadyFree(_)]), "{released:?}");
         assert_eq!(calico.allocations(V4).await, nobody(), "{pool:?}");
     }
 }
@@ -124,12 +124,9 @@ async fn a_locked_datastore_is_left_as_it_is() {
     calico.put("ClusterInformation", "default", json!({"datastoreReady": false})).await;
     let before = calico.get("IPAMBlock", "10-77-0-0-29").await;
 
-    let released = release(&calico.store, &[claim("10.77.0.1", 1)]).await;
+    let refused = release(&calico.store, &[claim("10.77.0.1", 1)], Mode::Write).await;
 
-    assert!(
-        matches!(&*released, [Outcome::Failed(error)] if error.failure == Failure::Locked),
-        "{released:?}"
-    );
+    assert!(refused.as_ref().is_err_and(|error| error.failure == Failure::Locked), "{refused:?}");
     assert_eq!(calico.get("IPAMBlock", "10-77-0-0-29").await, before);
 }
 
@@ -140,13 +137,13 @@ async fn an_address_that_is_to_cool_down_is_marked_and_its_handle_is_told() {
     calico.handle(1, &[(V4, 1)]).await;
     calico.put("IPAMConfig", "default", json!({"ipCooldownSeconds": 600})).await;
 
-    let released = release(&calico.store, &[claim("10.77.0.1", 1)]).await;
+    let released = calico.release(&[claim("10.77.0.1", 1)]).await;
 
-    assert!(matches!(&*released, [Outcome::Released(_)]), "{released:?}");
+    assert!(matches!(&*released, [Outcome::Released { .. }]), "{released:?}");
     let block = calico.get("IPAMBlock", "10-77-0-0-29").await.expect("a block");
     assert!(block["spec"]["attributes"][0]["releasedAt"].is_string(), "{block}");
     assert!(!calico.has_handle(1).await);
-    let again = release(&calico.store, &[claim("10.77.0.1", 1)]).await;
+    let again = calico.release(&[claim("10.77.0.1", 1)]).await;
     assert!(matches!(&*again, [Outcome::AlreadyFree(_)]), "{again:?}");
 }
 
@@ -160,9 +157,9 @@ async fn writers_that_race_for_one_block_lose_nothing() {
     }
 
     let claims: Vec<_> = (0..7).map(|place| [claim(&format!("10.77.0.{place}"), place)]).collect();
-    let all = join_all(claims.iter().map(|claims| release(&calico.store, claims))).await;
+    let all = join_all(claims.iter().map(|claims| calico.release(claims))).await;
 
-    assert!(all.iter().all(|released| matches!(&**released, [Outcome::Released(_)])), "{all:?}");
+    assert!(all.iter().all(|released| matches!(&**released, [Outcome::Released { .. }])), "{all:?}");
     let block = calico.get("IPAMBlock", "10-77-0-0-29").await.expect("a block");
     assert_eq!(block["spec"]["allocations"], json!([null, null, null, null, null, null, null, 0]));
     assert_eq!(block["spec"]["sequenceNumber"], json!(SEQUENCE_NUMBER + 7));
@@ -184,9 +181,9 @@ async fn a_block_that_contradicts_itself_holds_up_nobody_else() {
     let patch = json!({"spec": {"unallocated": [0]}});
     calico.cluster().send(Method::PATCH, &path, Some(&patch)).await.expect("it is changed");
 
-    let released = release(&calico.store, &[claim("10.77.0.1", 1), claim("10.77.0.9", 2)]).await;
+    let released = calico.release(&[claim("10.77.0.1", 1), claim("10.77.0.9", 2)]).await;
 
-    let [Outcome::Failed(error), Outcome::Released(_)] = &*released else { panic!("{released:?}") };
+    let [Outcome::Failed(error), Outcome::Released { .. }] = &*released else { panic!("{released:?}") };
     assert_eq!(
         error.to_string(),
         "IPAMBlock 10-77-0-0-29: its allocations and unallocated disagree about which addresses are free"
@@ -207,7 +204,7 @@ async fn an_address_is_not_free_because_a_block_cannot_be_read() {
     let path = format!("{PATH}/ipamblocks/10-77-0-0-29");
     calico.cluster().send(Method::PATCH, &path, Some(&patch)).await.expect("it is changed");
 
-    let released = release(&calico.store, &[claim("10.77.0.1", 1)]).await;
+    let released = calico.release(&[claim("10.77.0.1", 1)]).await;
 
     let [Outcome::Failed(error)] = &*released else { panic!("{released:?}") };
     assert!(
@@ -233,9 +230,10 @@ async fn a_handle_that_cannot_be_told_holds_up_its_claim_alone() {
 
     let claims =
         [claim("10.77.0.1", 1), claim("10.77.0.2", 2), claim("10.77.0.9", 5), claim("10.77.0.10", 6)];
-    let released = release(&calico.store, &claims).await;
+    let released = calico.release(&claims).await;
 
-    let [Outcome::Failed(_), Outcome::Released(_), Outcome::Failed(_), Outcome::AlreadyFree(_)] = &*released
+    let [Outcome::Failed(_), Outcome::Released { .. }, Outcome::Failed(_), Outcome::AlreadyFree(_)] =
+        &*released
     else {
         panic!("{released:?}")
     };

@@ -52,7 +52,7 @@ impl CalicoAccess {
                 Err(StoreError::new("Calico", Failure::Absent(reason)))
             }
             (CalicoChoice::Auto | CalicoChoice::Etcd, Some(DatastoreSettings::Etcd(settings))) => {
-                Ok(CalicoDatastore::Etcd(EtcdDatastore::connect(settings).await?))
+                Ok(CalicoDatastore::Etcd(EtcdDatastore::connect(&settings).await?))
             }
             (CalicoChoice::Etcd, _) => Err(problem(
                 "--calico etcd",

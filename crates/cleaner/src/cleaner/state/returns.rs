@@ -1,6 +1,6 @@
 //! Which addresses are given back to Calico when, and what follows from what it answers.
 
-use calico_ipam::Claim;
+use calico_ipam::{Claim, Proof};
 use calico_store::{Failure as StoreFailure, Outcome, StoreError};
 use leak_judge::{AddressAction, CalicoAnswer, EndpointPlan, Held, Moment, Observation, Owner, Reason};
 
@@ -40,10 +40,12 @@ impl State {
         });
         let claim = |address| Claim {
             address,
-            container: endpoint.container.as_deref().unwrap_or_default().to_owned(),
-            namespace: endpoint.id.namespace.to_string(),
-            pod: endpoint.pod.to_string(),
-            nodes: node.iter().cloned().chain([host.clone()]).collect(),
+            proof: Proof::Endpoint {
+                container: endpoint.container.as_deref().unwrap_or_default().to_owned(),
+                namespace: endpoint.id.namespace.to_string(),
+                pod: endpoint.pod.to_string(),
+                nodes: node.iter().cloned().chain([host.clone()]).collect(),
+            },
         };
         open.map(|address| Return {
             endpoint: plan.id.clone(),
