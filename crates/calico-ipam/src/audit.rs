@@ -21,14 +21,14 @@ use jiff::Timestamp;
 pub use finding::{Finding, FindingKind};
 pub use users::{Holding, PodName, PodState, Users, Witness};
 
-use crate::{Block, Handle, HandleId, Known, Location};
+use crate::{Block, Handle, HandleId, Location, Pools};
 
 /// An object that was there and could not be understood.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unreadable {
     /// What it is for.
     pub part: Part,
-    /// Its name in the Kubernetes API or its key in etcd.
+    /// What it is called: it ends in its name in the Kubernetes API, or is its key in etcd.
     pub name: String,
     /// What is wrong with it.
     pub problem: String,
@@ -50,9 +50,13 @@ pub enum Part {
 /// Everything that an audit looks at.
 #[derive(Clone, Copy, Debug)]
 pub struct Books<'a> {
-    /// All that could be read of the datastore.
-    pub known: &'a Known,
-    /// What could not be read of it: nothing is concluded from its absence.
+    /// All pools.
+    pub pools: &'a Pools,
+    /// All blocks, in any order. Those whose deletion has begun where that is done in two steps are none.
+    pub blocks: &'a [Block],
+    /// All handles. The same holds for them.
+    pub handles: &'a BTreeMap<HandleId, Handle>,
+    /// What could not be read: nothing is concluded from its absence.
     pub unreadable: &'a BTreeSet<Unreadable>,
     /// Who uses addresses.
     pub users: &'a Users,
@@ -91,21 +95,23 @@ fn finding_of(unreadable: &Unreadable) -> Finding {
     Finding::new(kind, format!("{}: {}", unreadable.name, unreadable.problem))
 }
 
+// === impl Unreadable ===
+
+impl Unreadable {
+    fn short_name(&self) -> &str {
+        self.name.rsplit(' ').next().unwrap_or_default()
+    }
+}
+
 // === impl Audit ===
 
 impl<'a> Audit<'a> {
     fn new(books: Books<'a>) -> Self {
-        let Known { blocks, handles, deletes_in_two_steps, .. } = books.known;
-        // Whose deletion has begun is gone: whoever sees it next makes an end of it.
-        let is_there = |is_deleted: bool| !(*deletes_in_two_steps && is_deleted);
-        let blocks = blocks.iter().filter(|(_, block)| is_there(block.is_deleted()));
-        let blocks: BTreeMap<IpNet, &Block> = blocks.map(|(cidr, block)| (*cidr, block)).collect();
-        let handles = handles.iter().filter(|(_, handle)| is_there(handle.is_deleted()));
         Self {
-            lengths: blocks.keys().map(IpNet::prefix_len).collect(),
-            blocks,
-            handles: handles.collect(),
-            hidden: books.unreadable.iter().map(|object| object.name.as_str()).collect(),
+            blocks: books.blocks.iter().map(|block| (block.cidr(), block)).collect(),
+            lengths: books.blocks.iter().map(|block| block.cidr().prefix_len()).collect(),
+            handles: books.handles.iter().collect(),
+            hidden: books.unreadable.iter().map(Unreadable::short_name).collect(),
             books,
         }
     }

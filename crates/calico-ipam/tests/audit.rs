@@ -2,17 +2,19 @@
 
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use calico_ipam::{
-    Block, Books, Finding, FindingKind, Handle, HandleId, Holding, Known, Part, PodName, PodState, Pool,
-    Pools, Unreadable, Users, Witness, audit,
+    Block, Books, Finding, FindingKind, Handle, HandleId, Holding, Part, PodName, PodState, Pool, Pools,
+    Unreadable, Users, Witness, audit,
 };
 use serde_json::{Value, json};
 
 /// A cluster in which all is well, until a test changes it.
 struct Cluster {
-    known: Known,
+    pools: Pools,
+    blocks: Vec<Block>,
+    handles: BTreeMap<HandleId, Handle>,
     unreadable: BTreeSet<Unreadable>,
     pods: HashMap<PodName, PodState>,
     holdings: Vec<Holding>,
@@ -33,8 +35,14 @@ impl Cluster {
 
     fn without_blocks() -> Self {
         let pool = Pool::read("p", r#"{"cidr":"10.0.0.0/16","blockSize":29}"#).expect("a pool");
-        let known = Known { pools: Pools::new(vec![pool]), deletes_in_two_steps: true, ..Known::default() };
-        Self { known, unreadable: BTreeSet::new(), pods: HashMap::new(), holdings: Vec::new() }
+        Self {
+            pools: Pools::new(vec![pool]),
+            blocks: Vec::new(),
+            handles: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
+            pods: HashMap::new(),
+            holdings: Vec::new(),
+        }
     }
 
     /// A block of eight addresses, of which these are held.
@@ -53,13 +61,14 @@ impl Cluster {
         let more = more.as_object().expect("members").clone();
         block.as_object_mut().expect("an object").extend(more);
         let block = Block::read(&block.to_string()).expect("a block");
-        self.known.blocks.insert(block.cidr(), block);
+        self.blocks.retain(|other| other.cidr() != block.cidr());
+        self.blocks.push(block);
         self
     }
 
     fn handle(&mut self, id: &str, blocks: Value) -> &mut Self {
         let handle = Handle::read(&json!({"block": blocks}).to_string()).expect("a handle");
-        self.known.handles.insert(HandleId::new(id), handle);
+        self.handles.insert(HandleId::new(id), handle);
         self
     }
 
@@ -103,7 +112,14 @@ impl Cluster {
     fn findings(&self) -> Vec<Finding> {
         let users = Users::new(self.pods.clone(), self.holdings.iter().cloned());
         let now = "2026-08-01T00:00:00Z".parse().expect("a time");
-        let books = Books { known: &self.known, unreadable: &self.unreadable, users: &users, now };
+        let books = Books {
+            pools: &self.pools,
+            blocks: &self.blocks,
+            handles: &self.handles,
+            unreadable: &self.unreadable,
+            users: &users,
+            now,
+        };
         audit(books).into_iter().collect()
     }
 
@@ -359,13 +375,13 @@ fn a_handle_counts_what_blocks_say() {
         &["handle-count | 10.0.0.0/29 |  | it counts 0 addresses in the block, which says 1"],
     );
     finds(
-        |it| it.known.handles.clear(),
+        |it| it.handles.clear(),
         &["missing-handle | 10.0.0.1 | ran/du-0 | its attribute names a handle that is not there"],
     );
     let unnamed = json!({"secondary": {"namespace": "ran", "pod": "du-0", "node": "node-a"}});
     finds(
         |it| {
-            it.known.handles.clear();
+            it.handles.clear();
             it.block("10.0.0.0/29", &[(1, unnamed)]);
         },
         &["no-handle | 10.0.0.1 | ran/du-0 | its attribute names no handle"],
@@ -414,40 +430,30 @@ fn blocks_agree_with_themselves_with_each_other_and_with_pools() {
     );
 }
 
-/// In the Kubernetes API nothing in it counts; in etcd the mark means nothing.
-#[test]
-fn what_is_marked_as_deleted_is_gone_where_it_is_deleted_in_two_steps() {
-    let mut cluster = Cluster::without_blocks();
-    cluster.block_with("10.0.0.0/29", &[(1, held_by_du(OLD))], json!({"deleted": true}));
-    assert_eq!(cluster.told(), Vec::<String>::new());
-    cluster.known.deletes_in_two_steps = false;
-    assert_eq!(cluster.told().len(), 2, "{:?}", cluster.told());
-}
-
 #[test]
 fn nothing_is_concluded_from_what_could_not_be_read() {
-    let of_block = "invalid-block |  |  | 10-0-0-0-29: its arrays disagree";
+    let of_block = "invalid-block |  |  | IPAMBlock 10-0-0-0-29: its arrays disagree";
     finds(
         |it| {
-            it.known.blocks.clear();
-            it.unreadable(Part::Block, "10-0-0-0-29");
+            it.blocks.clear();
+            it.unreadable(Part::Block, "IPAMBlock 10-0-0-0-29");
         },
         &[of_block],
     );
     let key = "/calico/ipam/v2/assignment/ipv4/block/10.0.0.0-29";
     finds(
         |it| {
-            it.known.blocks.clear();
+            it.blocks.clear();
             it.unreadable(Part::Block, key);
         },
-        &[&of_block.replace("10-0-0-0-29", key)],
+        &[&of_block.replace("IPAMBlock 10-0-0-0-29", key)],
     );
     finds(
         |it| {
-            it.known.handles.clear();
-            it.unreadable(Part::Handle, &format!("net.{OLD}"));
+            it.handles.clear();
+            it.unreadable(Part::Handle, &format!("IPAMHandle net.{OLD}"));
         },
-        &["unreadable |  |  | net.OLD: its arrays disagree"],
+        &["unreadable |  |  | IPAMHandle net.OLD: its arrays disagree"],
     );
     finds(
         |it| {

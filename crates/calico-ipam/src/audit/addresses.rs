@@ -5,9 +5,6 @@ use std::{collections::BTreeSet, net::IpAddr};
 use super::{Audit, Finding, FindingKind, Holding, PodName, Witness};
 use crate::{Attribute, Block, Location};
 
-/// What stands in the attributes of a tunnel's address, of a load balancer's, and of a virtual machine's.
-const NO_PODS: [&str; 3] = ["type", "service", "vmi-name"];
-
 /// An address that somebody has, by what a block says.
 struct Allocation<'a> {
     address: IpAddr,
@@ -111,7 +108,7 @@ impl<'a> Audit<'a> {
         for address in self.books.users.addresses() {
             let users = self.books.users.of(address);
             let blocks: Vec<&Block> = self.blocks_of(address).collect();
-            let is_pooled = self.books.known.pools.block_of(address).is_some() || !blocks.is_empty();
+            let is_pooled = self.books.pools.block_of(address).is_some() || !blocks.is_empty();
             let finding = |kind: FindingKind, detail: String| Finding {
                 address: Some(address),
                 block: blocks.first().map(|block| block.cidr()),
@@ -181,7 +178,8 @@ fn is_of_other(holding: &Holding, allocation: &Allocation<'_>) -> bool {
 fn is_no_pods(holder: &Attribute) -> bool {
     holder.has_alternate_owner
         || holder.handle.kind_of_holder().is_some()
-        || NO_PODS.iter().any(|member| holder.owner.contains_key(*member))
+        || holder.kind_of_holder().is_some()
+        || holder.owner.contains_key("service")
 }
 
 fn told_by(holding: &Holding) -> String {

@@ -40,7 +40,7 @@ impl Audit<'_> {
         if self.books.unreadable.iter().any(|object| object.part == Part::Pool) {
             return Vec::new();
         }
-        let pools = &self.books.known.pools;
+        let pools = self.books.pools;
         let outside = self.blocks.keys().filter(|cidr| !pools.cover(**cidr));
         let finding = |cidr: &IpNet| {
             about(
