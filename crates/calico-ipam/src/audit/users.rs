@@ -127,6 +127,17 @@ impl Users {
         self.holdings_of(address).iter().filter(|one| self.is_living(one)).map(|one| &one.pod).collect()
     }
 
+    /// Whether a Pod of this name is there and has not ended.
+    pub fn is_alive(&self, name: &PodName) -> bool {
+        self.pods.get(name).is_some_and(|pod| !pod.is_finished)
+    }
+
+    /// The living Pod that has a container, as one of its endpoints says.
+    pub fn pod_of(&self, container: &str) -> Option<PodName> {
+        let mut all = self.containers.iter().filter(|(_, containers)| containers.contains(container));
+        all.next().map(|(pod, _)| pod.clone())
+    }
+
     /// The addresses that living Pods have.
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.holdings.keys().copied().filter(|address| !self.of(*address).is_empty())
