@@ -315,6 +315,7 @@ impl World {
             Told::Round(round) => format!("freed {}, deleted {}", round.freed, round.deleted),
             Told::Row(row) => format!("{:?} {}", row.action, row.reason),
             Told::Mended(mend) => format!("freed {}, restored {}", mend.freed, mend.restored),
+            Told::Returned(counts) => format!("{counts:?}"),
             Told::Inconsistent(_) | Told::Brake(_) => String::new(),
             Told::Audit(rows) => {
                 let held = rows.iter().filter(|row| {
@@ -386,6 +387,7 @@ fn rules(chance: &mut Chance, is_traced: bool) -> CleanerRules {
             ownership_window: seconds([60, 75][usize::from(chance.pick(2))]),
             unreachable_grace: chance.happens(200).then(|| seconds(150)),
             treatments: Treatments::default(),
+            calico: true,
         },
         mend: MendingRules {
             missing_for: seconds(5),
@@ -403,6 +405,6 @@ fn hear(reasons: &mut BTreeSet<Reason>, told: Told) {
         Told::Row(row) => drop(reasons.insert(row.reason)),
         Told::Audit(rows) => reasons.extend(rows.iter().map(|row| row.reason)),
         Told::Status(status) => reasons.extend(status.doubtful.keys().map(|(_, reason)| *reason)),
-        Told::Round(_) | Told::Mended(_) | Told::Inconsistent(_) | Told::Brake(_) => {}
+        Told::Round(_) | Told::Returned(_) | Told::Mended(_) | Told::Inconsistent(_) | Told::Brake(_) => {}
     }
 }

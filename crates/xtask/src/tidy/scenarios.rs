@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Problems, sources::Source};
 
-/// What may happen to a cluster and its Cleaner. Numbers that are missing belong to other address managers.
-const SCENARIOS: [(u8, &str); 56] = [
+/// What may happen to a cluster and its Cleaner.
+const SCENARIOS: [(u8, &str); 65] = [
     (1, "a Pod of a StatefulSet is made anew under its name"),
     (2, "the same, with the same static address"),
     (3, "a new Pod waits for the address that its predecessor still holds"),
@@ -56,6 +56,15 @@ const SCENARIOS: [(u8, &str); 56] = [
     (46, "a Pod is being deleted for an hour"),
     (47, "clocks are wrong by minutes"),
     (48, "a delete is seen late, or not at all"),
+    (49, "Calico has given the address to another Pod meanwhile"),
+    (50, "a handle of Calico's holds addresses of both families, or several of a block"),
+    (51, "Calico's block was written, and its handle was not"),
+    (52, "Calico's address is free already, cools down, or its block or pool is gone or another"),
+    (53, "an address is borrowed from another node's block, or the last of a block of no node"),
+    (54, "Calico's datastore is locked"),
+    (55, "a block of Calico's has fields that nobody here knows"),
+    (56, "a sequence number of Calico's is larger than a float can hold"),
+    (57, "Calico's own garbage collector frees the address at the same moment"),
     (58, "an endpoint is edited to name somebody's address"),
     (59, "two living endpoints have one address"),
     (60, "the bit of a living endpoint is clear"),
