@@ -9,6 +9,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 
+pub mod calico;
 mod cluster;
 mod control_plane;
 mod cpu_time;

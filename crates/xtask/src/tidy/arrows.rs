@@ -15,7 +15,10 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("leak-judge", &["danm-api", "danm-ipam"]),
     ("operator-runtime", &["danm-api"]),
     ("cluster-feed", &["danm-api", "leak-judge", "operator-runtime"]),
-    ("cleaner", &["danm-api", "leak-judge", "operator-runtime", "cluster-feed", "calico-ipam", "calico-store"]),
+    (
+        "cleaner",
+        &["danm-api", "leak-judge", "operator-runtime", "cluster-feed", "calico-ipam", "calico-store"],
+    ),
     ("showalloc", &["danm-api", "danm-ipam", "leak-judge", "operator-runtime", "cluster-feed"]),
     ("sandbox", &["danm-api", "danm-ipam", "operator-runtime"]),
     ("testkit", &["danm-api", "danm-ipam", "sandbox"]),
