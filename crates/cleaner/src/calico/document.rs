@@ -108,12 +108,15 @@ impl CalicoCheck {
         let locked = if self.datastore.locked { ", which is locked" } else { "" };
         let found = match self.findings.len() {
             0 => "all agrees".to_owned(),
-            1 => "1 finding".to_owned(),
-            count => format!("{count} findings"),
+            count => counted(count, "finding"),
         };
         format!(
-            "{found}: {allocated} addresses allocated and {cooling_down} cooling down in {blocks} blocks, \
-             {handles} handles, {pods} Pods, {endpoints} endpoints (Calico's datastore: {}{locked})",
+            "{found}: {allocated} addresses allocated, {cooling_down} cooling down; {}, {}, {}, {} (Calico's datastore: \
+             {}{locked})",
+            counted(*blocks, "block"),
+            counted(*handles, "handle"),
+            counted(*pods, "Pod"),
+            counted(*endpoints, "endpoint"),
             self.datastore.r#type
         )
     }
@@ -140,17 +143,23 @@ impl From<Finding> for FindingRow {
     }
 }
 
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// What to do about findings of a kind.
 const fn next_step(kind: FindingKind) -> &'static str {
     match kind {
         FindingKind::SeveralUsers => "delete all but one of the Pods; each gets another address",
         FindingKind::NotAllocated => "delete the Pod before somebody else gets its address",
         FindingKind::OwnerMismatch => "find out who has the address, and delete the Pod that should not",
-        FindingKind::OverlappingBlocks => "delete the Pods with addresses of the block that was not to be",
-        FindingKind::InvalidBlock => "no address of it is given back; repair it, or ask Calico's people",
+        FindingKind::OverlappingBlocks => {
+            "an address may be given twice; delete the Pods in the block that is not of its pool's block size"
+        }
+        FindingKind::InvalidBlock => "Calico may misjudge what is free in it; repair it",
         FindingKind::Unreadable => "nothing is concluded from it; repair it, or update danm-cleaner",
         FindingKind::Leaked => {
-            "nobody uses it: danm-cleaner gives back what an endpoint names; else danm-cleaner calico release ADDRESS --handle ID"
+            "nobody uses it; what an endpoint names goes by itself, the rest by danm-cleaner calico release ADDRESS --handle ID"
         }
         FindingKind::Suspect => {
             "find out who has it; if nobody: danm-cleaner calico release ADDRESS --handle ID"
@@ -160,14 +169,12 @@ const fn next_step(kind: FindingKind) -> &'static str {
         }
         FindingKind::BlockOutsidePools => "restore the pool, or delete the Pods that are left in it",
         FindingKind::EmptyHandle => {
-            "it holds nothing and does no harm; calicoctl ipam check and release delete it"
+            "it does no harm; danm-cleaner calico release ADDRESS --handle ID with a free address counts it anew"
         }
         FindingKind::HandleCount => {
-            "it goes when what it counts is given back; blocks are right, handles follow"
+            "blocks are right; once the container is gone, danm-cleaner calico release ADDRESS --handle ID counts it anew"
         }
-        FindingKind::MissingHandle => {
-            "it is given back by --cid or --pod as well; nothing else depends on the handle"
-        }
+        FindingKind::MissingHandle => "it does no harm: the address is given back all the same",
         FindingKind::NoHandle => {
             "only its Pod proves whose it is: danm-cleaner calico release ADDRESS --pod NS/NAME"
         }

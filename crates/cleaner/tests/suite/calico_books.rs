@@ -120,7 +120,7 @@ pub async fn run_with(kubeconfig: PathBuf, arguments: &[&str], variables: &[(&st
     let kubeconfig = kubeconfig.to_str().expect("text");
     let all = [&["calico", command, "--kubeconfig", kubeconfig], rest].concat();
     let mut program = program(&all);
-    variables.iter().for_each(|(name, value)| drop(program.env(name, value)));
+    program.envs(variables.iter().copied());
     let output = program.stdin(Stdio::null()).output().await.expect("it was built");
     Run {
         code: output.status.code(),

@@ -31,7 +31,7 @@ async fn where_all_agrees_nothing_is_found() {
     assert_eq!(check["findings"], json!([]));
     assert!(check["counts"].as_object().expect("counts").values().all(|count| count == 0), "{check}");
     let text = books.run(&["check"]).await.out;
-    assert!(text.starts_with("all agrees: 2 addresses allocated"), "{text}");
+    assert!(text.starts_with("all agrees: 2 addresses allocated, 0 cooling down; 1 block, 2 handles, 2 Pods, 1 endpoint (Calico"), "{text}");
 }
 
 /// What can be made through an API server, all at once.
@@ -94,7 +94,7 @@ async fn each_kind_is_found_and_told() {
     let text = books.run(&["check"]).await;
     text.ends_with(0);
     for line in [
-        "14 findings: 7 addresses allocated and 0 cooling down in 5 blocks, 6 handles, 8 Pods, 1 endpoints",
+        "14 findings: 7 addresses allocated, 0 cooling down; 5 blocks, 6 handles, 7 Pods, 1 endpoint",
         "\n\nleaked (1): nobody uses it",
         &format!("\n  10.77.0.8, handle {}: Pod ran/gone is gone\n", handle(11)),
         "\n  IPAMBlock 10-77-0-24-29: its allocations and unallocated disagree",

@@ -140,6 +140,21 @@ async fn what_the_books_say_is_another_s_is_refused_and_holds_up_nobody() {
     assert_eq!(books.held(BLOCK).await, [1]);
 }
 
+/// As a release leaves it that was cut short between its two writes.
+#[tokio::test]
+async fn an_empty_handle_is_counted_anew() {
+    let Ok(mut books) = Books::open().await else { return };
+    books.block(BLOCK, &[]).await;
+    books.handle(&handle(9), &[(BLOCK, 1)]).await;
+    assert_eq!(books.findings().await, [format!("empty-handle {}", handle(9))]);
+
+    let run = books.run(&["release", "10.77.0.1", "--handle", &handle(9)]).await;
+
+    run.ends_with(0);
+    assert!(run.out.starts_with("10.77.0.1 already free: "), "{}", run.out);
+    assert!(!books.has_handle(9).await);
+}
+
 #[tokio::test]
 async fn a_locked_datastore_is_left_alone() {
     let Ok(mut books) = Books::with(&[(1, "gone", 1)]).await else { return };

@@ -7,6 +7,7 @@ mod access;
 mod batch;
 mod calico_books;
 mod calico_check;
+mod calico_etcd;
 mod calico_release;
 mod controller;
 mod crash;
