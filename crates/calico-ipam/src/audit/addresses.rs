@@ -18,7 +18,7 @@ struct Allocation<'a> {
 
 // === impl Audit ===
 
-impl<'a> Audit<'a> {
+impl Audit<'_> {
     /// What is allocated, and to whom.
     pub(super) fn allocations(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
@@ -55,13 +55,13 @@ impl<'a> Audit<'a> {
         if allocation.users.is_empty() {
             return None;
         }
-        let detail = if !allocation.users.contains(named) {
-            format!("the block says Pod {named}, but it is used by {}", list(&allocation.users))
-        } else {
+        let detail = if allocation.users.contains(named) {
             let handle = &allocation.holder.handle;
             let holdings = self.books.users.holdings_of(allocation.address);
             let endpoint = holdings.iter().find(|one| one.pod == *named && is_of_other(one, allocation))?;
             format!("handle {handle} is not that of the container of {}", told_by(endpoint))
+        } else {
+            format!("the block says Pod {named}, but it is used by {}", list(&allocation.users))
         };
         Some(allocation.finding(FindingKind::OwnerMismatch, detail))
     }

@@ -53,7 +53,7 @@ pub(super) async fn run(args: &ReleaseArgs, client: Client) -> anyhow::Result<Ex
         Format::Json => print_json(&rows)?,
     }
     let left = rows.iter().filter(|row| !row.is_free()).count();
-    ensure!(left == 0, "{left} of {} addresses were not given back: {}", rows.len(), first_reason(&rows));
+    ensure!(left == 0, "{left} of {} addresses not given back: {}", rows.len(), first_reason(&rows));
     Ok(ExitCode::SUCCESS)
 }
 
