@@ -101,6 +101,13 @@ impl Block {
         Self { is_deleted: true, ..self.clone() }
     }
 
+    /// The blocks that an address could be in, by their sizes.
+    pub(crate) fn cidrs_around(address: IpAddr) -> impl Iterator<Item = IpNet> {
+        let longest = IpNet::from(address).prefix_len();
+        let lengths = (0..=LARGEST).filter_map(move |bits| longest.checked_sub(u8::try_from(bits).ok()?));
+        lengths.filter_map(move |length| Some(IpNet::new(address, length).ok()?.trunc()))
+    }
+
     /// The place of an address in the block.
     pub(crate) fn ordinal(&self, address: IpAddr) -> Option<usize> {
         let distance = match (self.cidr.network(), address) {

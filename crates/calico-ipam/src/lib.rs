@@ -6,11 +6,14 @@
 //!                                       ├─ ReleasePlan: blocks first, then handles
 //!  Block: who has which address ────────┤
 //!  Handle: how many, in which blocks ───┘
+//!
+//!  all of them, and who uses addresses ─── audit: what does not agree
 //! ```
 //!
 //! Facts: recorded operations of Calico's own library as of August 2026, which are the tests of this crate.
 
 mod attribute;
+mod audit;
 mod block;
 mod change;
 mod claim;
@@ -25,6 +28,9 @@ mod pool;
 mod release;
 
 pub use attribute::Attribute;
+pub use audit::{
+    Books, Finding, FindingKind, Holding, Part, PodName, PodState, Unreadable, Users, Witness, audit,
+};
 pub use block::{Block, BlockError};
 pub use change::Change;
 pub use claim::{Claim, Proof};

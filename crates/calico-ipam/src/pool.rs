@@ -55,4 +55,9 @@ impl Pools {
         let pool = self.0.iter().find(|pool| pool.cidr.contains(&address))?;
         IpNet::new(address, pool.block_size).ok().map(|block| block.trunc())
     }
+
+    /// Whether all of a block is in one pool.
+    pub fn cover(&self, block: IpNet) -> bool {
+        self.0.iter().any(|pool| pool.cidr.contains(&block))
+    }
 }

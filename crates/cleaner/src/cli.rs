@@ -6,6 +6,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use leak_judge::{Limit, Reason, Treatment};
 use operator_runtime::{ConnectArgs, LogArgs, parse_duration};
 
+use crate::calico::CalicoArgs;
+
 /// Finds DANM addresses that nobody uses any more, and frees them.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "danm-cleaner", version, args_conflicts_with_subcommands = true, args_override_self = true, after_help = EXAMPLES)]
@@ -26,6 +28,8 @@ pub struct Cli {
 pub(crate) enum Command {
     /// Clean (the default)
     Run(RunArgs),
+    /// Look at Calico's addresses, and give some back by hand
+    Calico(CalicoArgs),
 }
 
 /// How to clean.
@@ -104,6 +108,20 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "PROOF=off|report|release", value_delimiter = ',', value_parser = parse_policy, env = "DANM_CLEANER_POLICY")]
     pub policy: Vec<(Reason, Treatment)>,
 
+    #[command(flatten)]
+    pub datastore: DatastoreArgs,
+
+    /// Look at everything at least this often
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, env = "DANM_CLEANER_AUDIT_INTERVAL")]
+    pub audit_interval: Duration,
+
+    #[command(flatten)]
+    pub controller: ControllerArgs,
+}
+
+/// Where Calico's addresses are.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DatastoreArgs {
     /// Where Calico keeps account of the addresses that it gives; auto finds out, off keeps the endpoints that have any
     #[arg(
         long,
@@ -114,13 +132,6 @@ pub(crate) struct RunArgs {
         env = "DANM_CLEANER_CALICO"
     )]
     pub calico: CalicoChoice,
-
-    /// Look at everything at least this often
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = parse_duration, env = "DANM_CLEANER_AUDIT_INTERVAL")]
-    pub audit_interval: Duration,
-
-    #[command(flatten)]
-    pub controller: ControllerArgs,
 }
 
 /// How to be a controller.
@@ -212,8 +223,12 @@ Examples:
   After the loss of a cluster, when more than half of all endpoints are dead:
     danm-cleaner --once --override-brake --report after-the-crash.json
 
+  What of Calico's addresses does not agree:
+    danm-cleaner calico check
+
 Exit codes:
   0  done
+  1  problems were found, where --exit-code is given
   2  wrong usage, no access, or something could not be read or released";
 
 impl Cli {
@@ -221,7 +236,7 @@ impl Cli {
     pub(crate) fn run_args(&self) -> &RunArgs {
         match &self.command {
             Some(Command::Run(args)) => args,
-            None => &self.run,
+            Some(Command::Calico(_)) | None => &self.run,
         }
     }
 }

@@ -71,7 +71,7 @@ impl Config {
             report: report.is_some(),
         };
         let namespace = args.controller.lease_namespace.clone();
-        Ok(Self { rules, calico: args.calico, namespace, report, controller: controller(args) })
+        Ok(Self { rules, calico: args.datastore.calico, namespace, report, controller: controller(args) })
     }
 }
 
@@ -85,7 +85,7 @@ fn judge_rules(args: &RunArgs) -> Rules {
             Unreachable::Never => None,
         },
         treatments: args.policy.iter().fold(Treatments::default(), set),
-        calico: args.calico != CalicoChoice::Off,
+        calico: args.datastore.calico != CalicoChoice::Off,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use danm_api::{ApiGroup, ApiType, DanmKind, Decoded, EndpointView, Network, Node, Pod};
+use danm_api::{ApiGroup, ApiType, DanmKind, Decoded, EndpointView, Network, NetworkKind, Node, Pod};
 use futures::{
     StreamExt,
     stream::{self, LocalBoxStream},
@@ -78,6 +78,24 @@ impl KubeApiServer {
         } else {
             Api::namespaced_with(self.client.clone(), namespace, &api)
         }
+    }
+
+    /// All Pods, with their addresses.
+    pub(crate) async fn all_pods(&self) -> Result<Vec<Pod>, ApiError> {
+        let api: Api<Pod> = Api::all(self.client.clone());
+        self.channel.list("list pods", async |params| api.list(&params).await).await
+    }
+
+    /// All networks of a kind.
+    pub(crate) async fn networks(
+        &self,
+        group: ApiGroup,
+        kind: NetworkKind,
+    ) -> Result<Vec<Decoded<Network>>, ApiError> {
+        let api_type = ApiType { group, kind: DanmKind::Network(kind) };
+        let what = format!("list {}.{group}", api_type.kind.plural());
+        let api: Api<Decoded<Network>> = self.danm(api_type, "");
+        self.channel.list(&what, async |params| api.list(&params).await).await
     }
 
     fn network_api(&self, id: &NetworkId) -> Api<Decoded<Network>> {

@@ -25,6 +25,8 @@ pub struct Pod {
 pub struct PodSpec {
     /// Name of its Node, once it is bound to one.
     pub node_name: Option<String>,
+    /// Whether it uses the network of its Node: its addresses are the Node's then.
+    pub host_network: bool,
     /// `Always`, `OnFailure` or `Never`; `Always` where it is absent.
     pub restart_policy: Option<String>,
     /// How many seconds its containers may take to stop; 30 where it is absent.

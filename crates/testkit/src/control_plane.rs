@@ -67,15 +67,8 @@ impl ControlPlane {
     /// # Panics
     /// If a binary does not start: then the tests have no server.
     pub fn start() -> Result<Self, Unavailable> {
-        match binaries() {
-            Ok(binaries) => {
-                Ok(Self::run(&binaries).unwrap_or_else(|error| panic!("no control plane: {error:#}")))
-            }
-            Err(reason) if env::var_os("CI").is_some() => {
-                panic!("the control plane tier cannot be skipped: {reason}")
-            }
-            Err(reason) => Err(Unavailable(reason)),
-        }
+        let binaries = available()?;
+        Ok(Self::run(&binaries).unwrap_or_else(|error| panic!("no control plane: {error:#}")))
     }
 
     /// A kubeconfig of the user that may do everything.
@@ -159,7 +152,7 @@ impl ControlPlane {
 }
 
 impl Process {
-    fn spawn(mut command: Command) -> Result<Self> {
+    pub(crate) fn spawn(mut command: Command) -> Result<Self> {
         command.stdin(Stdio::piped()).env(END_WITH_STDIN, "1");
         let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         let stdin = child.stdin.take();
@@ -176,11 +169,22 @@ impl Drop for Process {
 }
 
 /// Starts a process that outlives this one and removes the folder then.
-fn sweeper(folder: &Path) -> Result<ChildStdin> {
+pub(crate) fn sweeper(folder: &Path) -> Result<ChildStdin> {
     let mut shell = Command::new("sh");
     shell.args(["-c", SWEEP]).arg(folder).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = shell.spawn().context("cannot start sh")?;
     child.stdin.take().context("its standard input is piped")
+}
+
+/// The folder of the binaries, or why there is none. With `CI` set that is a failure: no tier is skipped there.
+pub(crate) fn available() -> Result<PathBuf, Unavailable> {
+    match binaries() {
+        Ok(binaries) => Ok(binaries),
+        Err(reason) if env::var_os("CI").is_some() => {
+            panic!("the control plane tier cannot be skipped: {reason}")
+        }
+        Err(reason) => Err(Unavailable(reason)),
+    }
 }
 
 /// The folder of the binaries: what `xtask` says, or where it links its cache to.
@@ -193,7 +197,8 @@ fn binaries() -> Result<PathBuf, String> {
     Err(format!("there is no kube-apiserver in {}; cargo xtask control-plane builds it", folder.display()))
 }
 
-fn command(name: &str, folder: &Path) -> Result<Command> {
+/// One of the programs, which tells what it does in a file of its folder.
+pub(crate) fn command(name: &str, folder: &Path) -> Result<Command> {
     let log = File::create(log_file(folder, name))?;
     let mut command = Command::new(binaries().map_err(anyhow::Error::msg)?.join(name));
     command.stdout(log.try_clone()?).stderr(log);
@@ -259,7 +264,7 @@ fn write_users(folder: &Path, server: &str) -> io::Result<()> {
 }
 
 /// Ports that nobody listens on now. All are taken at once, so that they differ.
-fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
+pub(crate) fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
     let listeners: Vec<TcpListener> =
         (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<io::Result<_>>()?;
     let mut ports = [0; N];

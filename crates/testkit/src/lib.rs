@@ -5,6 +5,7 @@
 //!   samples ─┐                           ┌─> Cluster ──> ControlPlane (etcd, kube-apiserver, ...)
 //!   objects ─┴─> JSON ──> a test ──┬─────┘                    ^
 //!                                  └─> a program ──> Gate ────┘ (counts requests, stops at one)
+//!   Etcd: an etcd by itself, for those who keep their objects in one
 //! ```
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
@@ -13,6 +14,7 @@ pub mod calico;
 mod cluster;
 mod control_plane;
 mod cpu_time;
+mod etcd;
 mod gate;
 pub mod manifests;
 pub mod objects;
@@ -23,4 +25,5 @@ pub use danm_ipam::{AllocBits, BitIndex};
 pub use cluster::{Cluster, Server, collection_of};
 pub use control_plane::{ControlPlane, Process, Unavailable};
 pub use cpu_time::cpu_time;
+pub use etcd::{Etcd, Pair};
 pub use gate::Gate;

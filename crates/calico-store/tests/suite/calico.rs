@@ -72,6 +72,11 @@ impl Calico {
         release(&self.store, claims, Mode::Write).await.expect("it can be used")
     }
 
+    /// The kind of its configuration.
+    pub fn config_kind(&self) -> &'static str {
+        if self.api == V1 { "IPAMConfig" } else { "IPAMConfiguration" }
+    }
+
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
     }
@@ -91,28 +96,26 @@ impl Calico {
 
     /// A block in which these places are held by the handles of these containers.
     pub async fn block(&self, cidr: &str, held: &[(usize, u8)]) {
-        let attributes: Vec<Value> = held.iter().map(|(_, container)| attribute(*container)).collect();
-        let mut allocations = vec![Value::Null; 8];
-        for (index, (place, _)) in held.iter().enumerate() {
-            allocations[*place] = json!(index);
-        }
-        let unallocated: Vec<usize> = (0..8).filter(|place| allocations[*place].is_null()).collect();
-        let numbers: serde_json::Map<String, Value> =
-            held.iter().map(|(place, _)| (place.to_string(), json!(SEQUENCE_NUMBER - 1))).collect();
-        let block = json!({
-            "cidr": cidr, "affinity": "host:node-a", "allocations": allocations, "unallocated": unallocated,
-            "attributes": attributes, "sequenceNumber": SEQUENCE_NUMBER,
-            "sequenceNumberForAllocation": numbers, "deleted": false, "strictAffinity": false,
-        });
-        self.put("IPAMBlock", &cidr.replace(['.', ':', '/'], "-"), block).await;
+        self.put("IPAMBlock", &cidr.replace(['.', ':', '/'], "-"), block(cidr, held)).await;
     }
 
     /// The handle of a container, that counts so many addresses in these blocks.
     pub async fn handle(&self, container: u8, blocks: &[(&str, i64)]) {
-        let blocks: serde_json::Map<String, Value> =
-            blocks.iter().map(|(cidr, count)| ((*cidr).to_owned(), json!(count))).collect();
         let id = handle(container);
-        self.put("IPAMHandle", &id, json!({"handleID": id, "block": blocks, "deleted": false})).await;
+        let mut spec = counts(blocks);
+        spec["handleID"] = json!(id);
+        self.put("IPAMHandle", &id, spec).await;
+    }
+
+    /// Removes all objects of a kind.
+    pub async fn wipe(&self, kind: &str) {
+        self.cluster.send(Method::DELETE, &self.path(kind), None).await.expect("they are deleted");
+    }
+
+    /// All objects of a kind.
+    pub async fn list(&self, kind: &str) -> Vec<Value> {
+        let list = self.cluster.send(Method::GET, &self.path(kind), None).await.expect("a list");
+        list["items"].as_array().cloned().unwrap_or_default()
     }
 
     /// An object as it is now.
@@ -133,6 +136,30 @@ impl Calico {
 
 /// Larger than what a floating point number holds exactly.
 pub const SEQUENCE_NUMBER: u64 = 1_795_472_210_105_771_795;
+
+/// A block of eight addresses in which these places are held by the handles of these containers.
+pub fn block(cidr: &str, held: &[(usize, u8)]) -> Value {
+    let attributes: Vec<Value> = held.iter().map(|(_, container)| attribute(*container)).collect();
+    let mut allocations = vec![Value::Null; 8];
+    for (index, (place, _)) in held.iter().enumerate() {
+        allocations[*place] = json!(index);
+    }
+    let unallocated: Vec<usize> = (0..8).filter(|place| allocations[*place].is_null()).collect();
+    let numbers: serde_json::Map<String, Value> =
+        held.iter().map(|(place, _)| (place.to_string(), json!(SEQUENCE_NUMBER - 1))).collect();
+    json!({
+        "cidr": cidr, "affinity": "host:node-a", "allocations": allocations, "unallocated": unallocated,
+        "attributes": attributes, "sequenceNumber": SEQUENCE_NUMBER,
+        "sequenceNumberForAllocation": numbers, "deleted": false, "strictAffinity": false,
+    })
+}
+
+/// What a handle counts.
+pub fn counts(blocks: &[(&str, i64)]) -> Value {
+    let blocks: serde_json::Map<String, Value> =
+        blocks.iter().map(|(cidr, count)| ((*cidr).to_owned(), json!(count))).collect();
+    json!({"block": blocks, "deleted": false})
+}
 
 /// The handle of the container of this number.
 pub fn handle(container: u8) -> String {

@@ -6,6 +6,9 @@
 mod access;
 mod batch;
 mod calico;
+mod calico_books;
+mod calico_check;
+mod calico_release;
 mod controller;
 mod crash;
 mod definitions;

@@ -1,9 +1,10 @@
 //! The guide for operators, compared with the program: a flag, a metric or a reason that it does not name is a
 //! riddle in somebody's worst hour.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
-use clap::CommandFactory;
+use calico_ipam::FindingKind;
+use clap::{Command, CommandFactory};
 use leak_judge::Reason;
 
 use crate::running::Running;
@@ -26,10 +27,19 @@ fn names(guide: &str, words: impl IntoIterator<Item = String>) {
 
 #[test]
 fn it_names_every_flag_of_the_program() {
-    let command = cleaner::Cli::command();
+    names(&guide(), flags_of(&cleaner::Cli::command()));
+}
+
+/// Those of the commands below it, too.
+fn flags_of(command: &Command) -> BTreeSet<String> {
     let flags = command.get_arguments().filter_map(|argument| argument.get_long());
-    let own = flags.filter(|flag| !["help", "version"].contains(flag));
-    names(&guide(), own.map(|flag| format!("--{flag}")));
+    let own = flags.filter(|flag| !["help", "version"].contains(flag)).map(|flag| format!("--{flag}"));
+    own.chain(command.get_subcommands().flat_map(flags_of)).collect()
+}
+
+#[test]
+fn it_names_every_kind_of_finding() {
+    names(&guide(), FindingKind::ALL.iter().map(|kind| kind.code().to_owned()));
 }
 
 #[test]

@@ -6,6 +6,10 @@
 mod access;
 mod batch;
 mod calico;
+mod calico_books;
+mod calico_check;
+mod calico_etcd;
+mod calico_release;
 mod controller;
 mod crash;
 mod deployment;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use calico_ipam::{
-    Block, BlockChange, Claim, Handle, HandleChange, HandleId, Ownership, Terms, Wanted, ownership,
+    Block, BlockChange, Claim, Handle, HandleChange, HandleId, Ownership, Proof, Terms, Wanted, ownership,
 };
 use calico_store::{Failure as StoreFailure, Mode, Outcome, StoreError};
 use ipnet::IpNet;
@@ -79,9 +79,9 @@ impl Datastore {
             };
             let (terms, proves_nothing) = self.terms()?;
             let Settled { wanted, outcomes } = settle(&value, claims, proves_nothing);
-            let release = value.release(&wanted, &terms).map_err(|refusal| {
-                StoreError::new("a block", StoreFailure::Unusable(refusal.to_string()))
-            })?;
+            let release = value
+                .release(&wanted, &terms)
+                .map_err(|refusal| StoreError::new("a block", StoreFailure::Unusable(refusal.to_string())))?;
             let BlockChange::Update(block) = release.change else { return Ok(outcomes) };
             let put = DatastoreRequest::PutBlock(family, Box::new(Stored { version, value: block }));
             match self.ask(put).await {
@@ -198,8 +198,9 @@ impl cleaner::Calico for Datastore {
             places.into_iter().zip(done).for_each(|(at, outcome)| outcomes[at] = Some(outcome));
         }
         let mut untold = self.tell_handles(owed).await;
-        let is_free =
-            |at: &usize| matches!(outcomes[*at], Some(Outcome::AlreadyFree(_))) && !claims[*at].container.is_empty();
+        let is_free = |at: &usize| {
+            matches!(outcomes[*at], Some(Outcome::AlreadyFree(_))) && !container(&claims[*at]).is_empty()
+        };
         let free: BTreeSet<&str> =
             (0..claims.len()).filter(is_free).map(|at| claims[at].container.as_str()).collect();
         for container in free {
@@ -210,7 +211,7 @@ impl cleaner::Calico for Datastore {
         let outcomes: Vec<Outcome> = outcomes
             .into_iter()
             .zip(&claims)
-            .map(|(outcome, claim)| match (outcome, untold.get(&claim.container)) {
+            .map(|(outcome, claim)| match (outcome, untold.get(container(claim))) {
                 (Some(Outcome::Refused(reason)), _) => Outcome::Refused(reason),
                 (_, Some(error)) => Outcome::Failed(error.clone()),
                 (outcome, None) => outcome.unwrap_or_else(untouched),
@@ -257,5 +258,13 @@ fn store_failure(failure: Failure) -> StoreFailure {
         Failure::NotFound => StoreFailure::NotFound,
         Failure::Refused => StoreFailure::Failed("it was refused".to_owned()),
         Failure::Unknown => StoreFailure::Failed("no answer".to_owned()),
+    }
+}
+
+/// The container that an endpoint says it had.
+fn container(claim: &Claim) -> &str {
+    match &claim.proof {
+        Proof::Endpoint { container, .. } => container,
+        Proof::Handle(_) | Proof::Container(_) | Proof::Pod { .. } => "",
     }
 }
