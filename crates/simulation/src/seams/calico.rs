@@ -202,10 +202,10 @@ impl cleaner::Calico for Datastore {
             matches!(outcomes[*at], Some(Outcome::AlreadyFree(_))) && !container(&claims[*at]).is_empty()
         };
         let free: BTreeSet<&str> =
-            (0..claims.len()).filter(is_free).map(|at| claims[at].container.as_str()).collect();
-        for container in free {
-            let counted = self.recount(container).await;
-            untold.extend(counted.err().map(|error| (container.to_owned(), error)));
+            (0..claims.len()).filter(is_free).map(|at| container(&claims[at])).collect();
+        for id in free {
+            let counted = self.recount(id).await;
+            untold.extend(counted.err().map(|error| (id.to_owned(), error)));
         }
         let untouched = || Outcome::Failed(unanswered("an address", &Answer::Failed(Failure::Unknown)));
         let outcomes: Vec<Outcome> = outcomes
