@@ -5,9 +5,10 @@ mod member;
 mod members;
 mod wire;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use calico_ipam::{Change, Location, Members as Json, Write};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use self::{
@@ -48,6 +49,20 @@ pub struct EtcdDatastore {
     members: Members,
 }
 
+/// What Calico says of a node, as far as it is read.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct NodeSpec {
+    orch_refs: Vec<NodeReference>,
+}
+
+/// What an orchestrator calls a node.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct NodeReference {
+    node_name: String,
+}
+
 // === impl EtcdDatastore ===
 
 impl EtcdDatastore {
@@ -64,6 +79,22 @@ impl EtcdDatastore {
     /// Where it is, for people.
     pub(crate) fn endpoints(&self) -> impl fmt::Display {
         self.members.to_string()
+    }
+
+    /// The nodes that its Calico knows: by their names there, and by those that Kubernetes gave them.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn node_names(&self) -> Result<BTreeSet<String>, StoreError> {
+        let mut names = BTreeSet::new();
+        let mut add = |node: Result<Entry<i64>, StoreError>| {
+            let Ok(node) = node else { return };
+            let spec: NodeSpec = serde_json::from_str(node.text.get()).unwrap_or_default();
+            names.extend(spec.orch_refs.into_iter().map(|reference| reference.node_name));
+            names.insert(node.name);
+        };
+        self.each_below(&format!("{RESOURCES}/nodes/"), true, &mut add).await?;
+        Ok(names)
     }
 
     /// The objects whose keys begin with this.

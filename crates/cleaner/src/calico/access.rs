@@ -5,13 +5,14 @@ use std::{env, fs, io::ErrorKind, sync::Arc};
 
 use calico_ipam::Claim;
 use calico_store::{
-    CalicoDatastore, DatastoreSettings, EtcdDatastore, Failure, KubernetesDatastore, Mode, Outcome,
-    StoreError, release,
+    CalicoDatastore, DatastoreSettings, EtcdDatastore, EtcdSettings, Failure, KubernetesDatastore, Mode,
+    Outcome, StoreError, release,
 };
+use danm_api::Node;
 use kube::Client;
 use tokio::sync::Mutex;
 
-use crate::{Calico, CalicoChoice};
+use crate::{ApiServer, Calico, CalicoChoice, kube_api_server::KubeApiServer};
 
 /// The configuration of `calicoctl`, where it looks for it.
 const CONFIGURATION: &str = "/etc/calico/calicoctl.cfg";
@@ -52,7 +53,7 @@ impl CalicoAccess {
                 Err(StoreError::new("Calico", Failure::Absent(reason)))
             }
             (CalicoChoice::Auto | CalicoChoice::Etcd, Some(DatastoreSettings::Etcd(settings))) => {
-                Ok(CalicoDatastore::Etcd(EtcdDatastore::connect(&settings).await?))
+                self.etcd(&settings).await
             }
             (CalicoChoice::Etcd, _) => Err(problem(
                 "--calico etcd",
@@ -66,6 +67,22 @@ impl CalicoAccess {
                 self.kubernetes(api_group.as_deref()).await
             }
         }
+    }
+
+    /// An etcd of another cluster knows nothing of what is held in this one: it would call free what is not.
+    async fn etcd(&self, settings: &EtcdSettings) -> Result<CalicoDatastore, StoreError> {
+        let etcd = EtcdDatastore::connect(settings).await?;
+        let known = etcd.node_names().await?;
+        let datastore = CalicoDatastore::Etcd(etcd);
+        let nodes = KubeApiServer::new(self.client.clone(), "").nodes().await;
+        let nodes = nodes
+            .map_err(|error| StoreError::new(datastore.to_string(), Failure::Failed(error.to_string())))?;
+        let is_known = |node: &Node| node.metadata.name.as_ref().is_some_and(|name| known.contains(name));
+        if !nodes.is_empty() && !nodes.iter().any(is_known) {
+            let problem = "it knows none of this cluster's Nodes: is it the etcd of another cluster?";
+            return Err(self::problem(&datastore.to_string(), &problem));
+        }
+        Ok(datastore)
     }
 
     async fn kubernetes(&self, api_group: Option<&str>) -> Result<CalicoDatastore, StoreError> {

@@ -1,7 +1,7 @@
 //! The commands about Calico's addresses where those are in an etcd: the program is told as calicoctl is.
 
 use serde_json::{Value, json};
-use testkit::{Cluster, Etcd, calico};
+use testkit::{Cluster, Etcd, calico, objects};
 
 use crate::{
     access::fails_with,
@@ -77,4 +77,23 @@ async fn a_block_that_cannot_be_read_is_named_by_its_key_and_hides_no_address() 
     assert_eq!(findings.len(), 1, "{check}");
     assert_eq!(findings[0]["kind"], "invalid-block");
     assert!(findings[0]["detail"].as_str().expect("a text").starts_with(&key), "{check}");
+}
+
+/// It would call free what this cluster's Pods hold.
+#[tokio::test]
+async fn an_etcd_of_another_cluster_is_not_believed() {
+    let Ok(mut cluster) = crate::cluster().await else { return };
+    let Some(etcd) = filled(&[("elsewhere", 1)]).await else { return };
+    let nodes = "/calico/resources/v3/projectcalico.org/nodes";
+    let node = |name: &str| {
+        let references = json!([{"nodeName": name, "orchestrator": "k8s"}]);
+        json!({"metadata": {"name": "host-1"}, "spec": {"orchRefs": references}}).to_string()
+    };
+    etcd.put(&format!("{nodes}/host-1"), &node("node-of-another")).await;
+    cluster.create([objects::node("node-a", "True")]).await;
+
+    fails_with(&run(&cluster, &etcd, &["check"]).await, &["none of this cluster's Nodes"]);
+
+    etcd.put(&format!("{nodes}/host-1"), &node("node-a")).await;
+    run(&cluster, &etcd, &["check"]).await.ends_with(0);
 }
