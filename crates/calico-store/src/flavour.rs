@@ -33,8 +33,22 @@ impl Flavour {
         if has_v3 && !has_v1 { Self::ProjectV3 } else { Self::CrdV1 }
     }
 
+    /// The same, or what is missing and what to do.
+    pub(crate) fn find(asked_for: Option<&str>, served: &[&str]) -> Result<Self, String> {
+        let flavour = Self::choose(asked_for, served.iter().copied());
+        let group = flavour.group();
+        if served.contains(&group) {
+            Ok(flavour)
+        } else if asked_for.is_some_and(|group| !group.is_empty()) {
+            Err(format!("the API server does not serve {group}, which CALICO_API_GROUP asks for"))
+        } else {
+            Err("the API server serves no group of Calico's: is its datastore an etcd (ETCD_ENDPOINTS)?"
+                .to_owned())
+        }
+    }
+
     /// The group, without its version.
-    pub(crate) const fn group(self) -> &'static str {
+    const fn group(self) -> &'static str {
         match self {
             Self::CrdV1 => "crd.projectcalico.org",
             Self::ProjectV3 => "projectcalico.org",
@@ -72,5 +86,16 @@ mod tests {
         assert_eq!(chosen(Some(""), &[v3]), Flavour::ProjectV3);
         assert_eq!(chosen(Some("ProjectCalico.org/v3"), &[v1]), Flavour::ProjectV3);
         assert_eq!(chosen(Some("crd.projectcalico.org/v1"), &[v3]), Flavour::CrdV1);
+    }
+
+    #[test]
+    fn a_group_that_is_not_served_is_told() {
+        let (v1, v3) = ("crd.projectcalico.org", "projectcalico.org");
+        assert_eq!(Flavour::find(None, &["apps", v1]), Ok(Flavour::CrdV1));
+        assert_eq!(Flavour::find(Some("projectcalico.org/v3"), &[v3]), Ok(Flavour::ProjectV3));
+        let nothing = Flavour::find(None, &["apps"]).expect_err("it is not served");
+        assert!(nothing.contains("no group of Calico's"), "{nothing}");
+        let other = Flavour::find(Some("projectcalico.org/v3"), &["apps", v1]).expect_err("it is not served");
+        assert!(other.contains("does not serve projectcalico.org,"), "{other}");
     }
 }

@@ -51,10 +51,8 @@ impl KubernetesDatastore {
             Err(_) => return Err(StoreError::new("API groups", overdue())),
         };
         let served: Vec<&str> = groups.groups.iter().map(|group| group.name.as_str()).collect();
-        let flavour = Flavour::choose(asked_for, served.iter().copied());
-        if !served.contains(&flavour.group()) {
-            return Err(StoreError::new("Calico", Failure::Absent(absent(flavour, asked_for))));
-        }
+        let flavour = Flavour::find(asked_for, &served);
+        let flavour = flavour.map_err(|reason| StoreError::new("Calico", Failure::Absent(reason)))?;
         Ok(Self::new(client, flavour))
     }
 
@@ -216,16 +214,6 @@ fn listed(text: &str, kind: Kind) -> Result<Entry<Object>, StoreError> {
     let mut entry = entry(text, format!("one {kind} of the list"))?;
     entry.called = format!("{kind} {}", entry.name);
     Ok(entry)
-}
-
-/// What is missing, and what to do.
-fn absent(flavour: Flavour, asked_for: Option<&str>) -> String {
-    let group = flavour.group();
-    match asked_for.filter(|group| !group.is_empty()) {
-        Some(_) => format!("the API server does not serve {group}, which CALICO_API_GROUP asks for"),
-        None => "the API server serves no group of Calico's: is its datastore an etcd (ETCD_ENDPOINTS)?"
-            .to_owned(),
-    }
 }
 
 fn failure(error: &Error) -> Failure {

@@ -218,3 +218,6 @@ fn unreadable(error: &serde_saphyr::Error) -> SettingsError {
     let place = place.unwrap_or_else(|| "the file".to_owned());
     SettingsError::new(&place, "it is no YAML of Calico's configuration")
 }
+
+#[cfg(test)]
+mod tests;

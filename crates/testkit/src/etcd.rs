@@ -192,6 +192,19 @@ impl Etcd {
         pairs.map(pair).collect()
     }
 
+    /// How many calls it has answered that read or wrote keys, this test's among them.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub async fn calls(&self) -> f64 {
+        let text = self.gateway.read("/metrics").await.expect("it answers");
+        let lines = text.lines().filter(|line| {
+            line.starts_with("grpc_server_handled_total{")
+                && line.contains("grpc_service=\"etcdserverpb.KV\"")
+        });
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
     async fn run_or_say(with_tls: bool) -> Result<Self, Unavailable> {
         if let Err(Unavailable(reason)) = available() {
             eprintln!("SKIPPED: {reason}");

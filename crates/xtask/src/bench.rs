@@ -15,6 +15,8 @@ pub enum Bench {
     Judge,
     /// Rate and latency of releases on the real API server, memory of the process
     Cleaner,
+    /// Addresses given back to Calico, on the real API server and in a real etcd
+    Calico,
     /// Listings, overviews and large networks
     Showalloc,
 }
@@ -24,10 +26,11 @@ pub fn run(bench: &Bench) -> Result<()> {
     let [package, name] = match bench {
         Bench::Judge => ["leak-judge", "judge"],
         Bench::Cleaner => ["cleaner", "cleaner"],
+        Bench::Calico => ["calico-store", "calico"],
         Bench::Showalloc => ["showalloc", "showalloc"],
     };
     let mut bench_of = cargo();
-    if matches!(bench, Bench::Cleaner) {
+    if matches!(bench, Bench::Cleaner | Bench::Calico) {
         bench_of.env("DANM_CONTROL_PLANE", control_plane::provide()?);
     }
     succeed(bench_of.args(["bench", "--quiet", "--package", package, "--bench", name]))

@@ -1,6 +1,6 @@
 //! Calico's datastore in the real API server. Without one these tests are skipped, and say so; with `CI` set they fail.
 
-#![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 
 mod calico;
 mod etcd;

@@ -23,6 +23,7 @@ async fn prepare(calico: &Calico) {
     calico.handle(4, &[(V4, 1)]).await;
 }
 
+/// Scenario 51, at every request.
 #[tokio::test]
 async fn killed_at_any_request_the_next_release_ends_it() {
     let Ok(calico) = Calico::start().await else { return };

@@ -1,7 +1,8 @@
 //! Addresses are given back in the Kubernetes API.
 
-use calico_store::{Failure, Mode, Outcome, release};
-use futures::future::join_all;
+use calico_ipam::{Block, Change, Claim, Terms, Wanted};
+use calico_store::{Failure, Inventory, Mode, Outcome, release};
+use futures::future::{join, join_all};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ fn nobody() -> Value {
     json!(vec![Value::Null; 8])
 }
 
+/// Scenario 50.
 #[tokio::test]
 async fn both_families_of_a_pod_are_given_back_and_its_handle_goes() {
     let Ok(calico) = Calico::start().await else { return };
@@ -47,6 +49,7 @@ async fn so_they_are_in_the_newer_group() {
     assert!(!calico.has_handle(1).await);
 }
 
+/// Scenario 49.
 #[tokio::test]
 async fn what_is_somebody_elses_is_not_touched() {
     let Ok(calico) = Calico::start().await else { return };
@@ -61,6 +64,7 @@ async fn what_is_somebody_elses_is_not_touched() {
     assert!(calico.has_handle(3).await);
 }
 
+/// Scenarios 55 and 56.
 #[tokio::test]
 async fn everything_that_is_not_ours_comes_back_as_it_was() {
     let Ok(calico) = Calico::start().await else { return };
@@ -82,6 +86,7 @@ async fn everything_that_is_not_ours_comes_back_as_it_was() {
     assert_eq!(block["spec"]["sequenceNumberForAllocation"], json!({"2": SEQUENCE_NUMBER - 1}));
 }
 
+/// Scenario 53.
 #[tokio::test]
 async fn a_block_for_nobody_goes_with_its_last_address() {
     let Ok(calico) = Calico::start().await else { return };
@@ -97,7 +102,7 @@ async fn a_block_for_nobody_goes_with_its_last_address() {
     assert!(!calico.has_handle(1).await);
 }
 
-/// The pool was made anew with smaller blocks, or is gone: the block of before is found all the same.
+/// Scenario 52: the pool was made anew with smaller blocks, or is gone: the block of before is found all the same.
 #[tokio::test]
 async fn a_block_that_no_pool_tells_of_is_found() {
     for pool in [Some(json!({"cidr": "10.77.0.0/24", "blockSize": 30})), None] {
@@ -117,6 +122,7 @@ async fn a_block_that_no_pool_tells_of_is_found() {
     }
 }
 
+/// Scenario 54.
 #[tokio::test]
 async fn a_locked_datastore_is_left_as_it_is() {
     let Ok(calico) = Calico::start().await else { return };
@@ -239,4 +245,150 @@ async fn a_handle_that_cannot_be_told_holds_up_its_claim_alone() {
     };
     assert_eq!(calico.allocations(V4).await, nobody());
     assert!(!calico.has_handle(2).await);
+}
+
+/// Scenario 57: Calico collects the same garbage at the same time, the block first and the handle after it.
+#[tokio::test]
+async fn with_calico_s_own_collector_each_address_is_given_back_once() {
+    let Ok(calico) = Calico::start().await else { return };
+    let held: Vec<(usize, u8)> = (0..8).map(|container| (usize::from(container), container)).collect();
+    for round in 0..5 {
+        calico.block(V4, &held).await;
+        for container in 0..8 {
+            calico.handle(container, &[(V4, 1)]).await;
+        }
+        let claims: Vec<_> = (0..8).map(|place| claim(&format!("10.77.0.{place}"), place)).collect();
+
+        let (released, collected) = join(calico.release(&claims[..5]), collect(&calico, &claims[3..])).await;
+
+        let by_us = released.iter().filter(|outcome| matches!(outcome, Outcome::Released { .. })).count();
+        let free = released.iter().filter(|outcome| matches!(outcome, Outcome::AlreadyFree(_))).count();
+        assert_eq!(by_us + free, 5, "{round}: {released:?}");
+        assert_eq!(by_us + collected, 8, "{round}: each once");
+        assert_eq!(calico.allocations(V4).await, nobody(), "{round}");
+        assert_eq!(calico.list("IPAMHandle").await, [] as [Value; 0], "{round}");
+    }
+}
+
+/// As Calico's collector does it: one address after the other, the block first, and the handle after it. Gives how many it
+/// gave back.
+async fn collect(calico: &Calico, claims: &[Claim]) -> usize {
+    let terms = Terms { now: jiff::Timestamp::now(), cooldown: jiff::SignedDuration::ZERO };
+    let path = format!("{PATH}/ipamblocks/10-77-0-0-29");
+    let mut collected = 0;
+    for claim in claims {
+        loop {
+            let mut object = calico.get("IPAMBlock", "10-77-0-0-29").await.expect("a block");
+            let block = Block::read(&object["spec"].to_string()).expect("a block");
+            let wanted = Wanted { address: claim.address, handle: None, sequence_number: None };
+            let release = block.release(&[wanted], &terms).expect("it is given back");
+            let Some(Change::Put(spec)) = Change::of_block(&release.change) else { break };
+            object["spec"] = serde_json::to_value(spec).expect("JSON");
+            if calico.cluster().send(Method::PUT, &path, Some(&object)).await.is_ok() {
+                collected += release.released.len();
+                for id in release.counts.keys() {
+                    // It may be gone by our hand.
+                    let path = format!("{PATH}/ipamhandles/{id}");
+                    let _ = calico.cluster().send(Method::DELETE, &path, None).await;
+                }
+                break;
+            }
+        }
+    }
+    collected
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_it_would_write_and_writes_nothing() {
+    let Ok(calico) = Calico::start().await else { return };
+    calico.block(V4, &[(1, 1)]).await;
+    calico.handle(1, &[(V4, 1)]).await;
+    let before = [calico.list("IPAMBlock").await, calico.list("IPAMHandle").await];
+
+    let released =
+        release(&calico.store, &[claim("10.77.0.1", 1)], Mode::DryRun).await.expect("it can be used");
+
+    let expected = [
+        "PUT IPAMBlock 10-77-0-0-29".to_owned(),
+        format!("PUT IPAMHandle {}", handle(1)),
+        format!("DELETE IPAMHandle {}", handle(1)),
+    ];
+    let [Outcome::Released { writes, .. }] = &*released else { panic!("{released:?}") };
+    assert_eq!(*writes, expected);
+    assert_eq!([calico.list("IPAMBlock").await, calico.list("IPAMHandle").await], before);
+}
+
+/// From some number on handles are read in lists.
+#[tokio::test]
+async fn many_handles_are_told_as_few_are() {
+    let Ok(calico) = Calico::start().await else { return };
+    let mut claims = Vec::new();
+    for number in 0..10_u8 {
+        let cidr = format!("10.77.0.{}/29", number * 8);
+        let held: Vec<(usize, u8)> = (0..8).map(|place| (usize::from(place), number * 8 + place)).collect();
+        calico.block(&cidr, &held).await;
+        for (_, container) in held {
+            // Its own address and another, which it keeps, for every second one.
+            let other = ("10.77.0.248/29", 1);
+            let counts = [(&*cidr, 1), other];
+            calico.handle(container, if container % 2 == 0 { &counts[..1] } else { &counts }).await;
+            claims.push(claim(&format!("10.77.0.{container}"), container));
+        }
+    }
+
+    let released = calico.release(&claims).await;
+
+    assert!(released.iter().all(|outcome| matches!(outcome, Outcome::Released { .. })), "{released:?}");
+    let left = calico.list("IPAMHandle").await;
+    assert_eq!(left.len(), 40);
+    assert!(left.iter().all(|handle| handle["spec"]["block"] == json!({"10.77.0.248/29": 1})), "{left:?}");
+}
+
+/// The wrong cluster holds no block either.
+#[tokio::test]
+async fn where_there_is_no_block_at_all_nothing_is_proved_to_be_free() {
+    let Ok(calico) = Calico::start().await else { return };
+
+    let released = calico.release(&[claim("10.77.0.1", 1)]).await;
+
+    let [Outcome::Failed(error)] = &*released else { panic!("{released:?}") };
+    assert!(error.to_string().contains("is this the datastore of this cluster's Calico?"), "{error}");
+}
+
+#[tokio::test]
+async fn an_inventory_holds_everything_and_names_what_cannot_be_understood() {
+    let Ok(calico) = Calico::start().await else { return };
+    calico.block(V4, &[(1, 1)]).await;
+    calico.block("10.77.0.8/29", &[]).await;
+    calico.handle(1, &[(V4, 1)]).await;
+    calico.handle(2, &[(V4, 1)]).await;
+    calico.put("IPAMConfig", "default", json!({"ipCooldownSeconds": 600})).await;
+    let broken = [
+        (format!("{PATH}/ipamblocks/10-77-0-8-29"), json!({"spec": {"unallocated": [0]}})),
+        (format!("{PATH}/ipamhandles/{}", handle(2)), json!({"spec": {"block": {"10.77.0.0/29": "one"}}})),
+        (format!("{PATH}/ippools/pool6"), json!({"spec": {"cidr": "fd00"}})),
+    ];
+    for (path, patch) in broken {
+        calico.cluster().send(Method::PATCH, &path, Some(&patch)).await.expect("it is changed");
+    }
+
+    let Inventory { pools, blocks, handles, is_locked, config, problems } =
+        calico.store.inventory().await.expect("it is read");
+
+    let block_of =
+        |address: &str| pools.block_of(address.parse().expect("an address")).map(|cidr| cidr.to_string());
+    assert_eq!(block_of("10.77.0.9").as_deref(), Some("10.77.0.8/29"));
+    assert_eq!(block_of("fd00:77::1"), None);
+    assert_eq!(blocks.iter().map(|block| block.cidr().to_string()).collect::<Vec<_>>(), [V4]);
+    assert_eq!(handles.keys().map(ToString::to_string).collect::<Vec<_>>(), [handle(1)]);
+    assert_eq!((is_locked, config.cooldown.as_secs()), (false, 600));
+    let mut named: Vec<&str> = problems.iter().map(|problem| &*problem.object).collect();
+    named.sort_unstable();
+    assert_eq!(named, ["IPAMBlock 10-77-0-8-29", &format!("IPAMHandle {}", handle(2)), "IPPool pool6"]);
+}
+
+#[tokio::test]
+async fn the_datastore_says_where_it_is() {
+    let Ok(calico) = Calico::start().await else { return };
+    assert_eq!(calico.store.to_string(), "the Kubernetes API (crd.projectcalico.org/v1)");
 }

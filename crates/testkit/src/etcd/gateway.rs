@@ -32,20 +32,29 @@ impl Gateway {
 
     /// Asks something, such as `kv/range`.
     pub async fn ask(&self, path: &str, question: &Value) -> Result<Value> {
+        let text = self.send(Method::POST, &format!("/v3/{path}"), question.to_string()).await?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Reads what is not JSON.
+    pub async fn read(&self, path: &str) -> Result<String> {
+        self.send(Method::GET, path, String::new()).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: String) -> Result<String> {
         let stream = TcpStream::connect(&self.host).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // It ends with the answer.
         tokio::spawn(connection);
-        let mut request =
-            Request::builder().method(Method::POST).uri(format!("/v3/{path}")).header("host", &self.host);
+        let mut request = Request::builder().method(method).uri(path).header("host", &self.host);
         if let Some(token) = &self.token {
             request = request.header("authorization", token);
         }
-        let body = Full::new(Bytes::from(question.to_string()));
-        let answer = sender.send_request(request.body(body)?).await?;
+        let answer = sender.send_request(request.body(Full::new(Bytes::from(body)))?).await?;
         let status = answer.status();
         let text = answer.into_body().collect().await?.to_bytes();
-        ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&text));
-        Ok(serde_json::from_slice(&text)?)
+        let text = String::from_utf8_lossy(&text).into_owned();
+        ensure!(status.is_success(), "{status}: {text}");
+        Ok(text)
     }
 }

@@ -56,15 +56,15 @@ const SCENARIOS: [(u8, &str); 65] = [
     (46, "a Pod is being deleted for an hour"),
     (47, "clocks are wrong by minutes"),
     (48, "a delete is seen late, or not at all"),
-    (49, "Calico has given the address to another Pod meanwhile"),
-    (50, "a handle of Calico's holds addresses of both families, or several of a block"),
-    (51, "Calico's block was written, and its handle was not"),
-    (52, "Calico's address is free already, cools down, or its block or pool is gone or another"),
-    (53, "an address is borrowed from another node's block, or the last of a block of no node"),
+    (49, "an address of Calico's is another's by the time it is to be given back"),
+    (50, "one handle of Calico's holds both families, or several addresses of a block"),
+    (51, "Calico's block is written, and its handle is not"),
+    (52, "an address of Calico's is free, cools down, or its block or pool is gone or made anew"),
+    (53, "an address of Calico's is of another node's block, or the last of one"),
     (54, "Calico's datastore is locked"),
-    (55, "a block of Calico's has fields that nobody here knows"),
-    (56, "a sequence number of Calico's is larger than a float can hold"),
-    (57, "Calico's own garbage collector frees the address at the same moment"),
+    (55, "a block of Calico's holds what only newer versions know"),
+    (56, "a number of Calico's is larger than a floating point number holds"),
+    (57, "Calico collects the same garbage"),
     (58, "an endpoint is edited to name somebody's address"),
     (59, "two living endpoints have one address"),
     (60, "the bit of a living endpoint is clear"),
@@ -186,10 +186,10 @@ fn not_before_its_attribute() {}
         let mut named: BTreeMap<u8, String> = all.collect();
         assert_eq!(compare(&named), [""; 0]);
         named.remove(&21);
-        named.insert(50, "b.rs".to_owned());
+        named.insert(66, "b.rs".to_owned());
         let problems = compare(&named);
         assert_eq!(problems.len(), 2, "{problems:#?}");
         assert!(problems[0].contains("scenario 21 is named by no test: a bit is set for another"));
-        assert!(problems[1].contains("b.rs: there is no scenario 50"));
+        assert!(problems[1].contains("b.rs: there is no scenario 66"));
     }
 }
