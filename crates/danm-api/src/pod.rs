@@ -28,7 +28,7 @@ pub struct PodSpec {
     /// Whether it uses the network of its Node: its addresses are the Node's then.
     pub host_network: bool,
     /// `Always`, `OnFailure` or `Never`; `Always` where it is absent.
-    pub restart_policy: Option<String>,
+    pub restart_policy: Option<Box<str>>,
     /// How many seconds its containers may take to stop; 30 where it is absent.
     pub termination_grace_period_seconds: Option<i64>,
 }
@@ -41,10 +41,8 @@ pub struct PodStatus {
     pub phase: Option<String>,
     /// Why the Pod as a whole is as it is, such as `Evicted`.
     pub reason: Option<String>,
-    /// The first of its addresses.
-    #[serde(rename = "podIP")]
-    pub pod_ip: Option<String>,
-    /// All its addresses, as far as its kubelet was told of them.
+    /// Its addresses, as far as its kubelet was told of them. Where only the first was written (`podIP`), the API server
+    /// fills this in.
     #[serde(rename = "podIPs")]
     pub pod_ips: Vec<PodIp>,
     /// Its containers, the ordinary ones.
@@ -91,8 +89,7 @@ const CALICO_ANNOTATIONS: [&str; 2] = ["cni.projectcalico.org/podIP", "cni.proje
 impl Pod {
     /// The addresses that it says to have, by its status and by Calico's annotations. Texts that are none are left out.
     pub fn addresses(&self) -> BTreeSet<IpAddr> {
-        let PodStatus { pod_ip, pod_ips, .. } = &self.status;
-        let told = pod_ip.iter().map(String::as_str).chain(pod_ips.iter().map(|it| &*it.ip));
+        let told = self.status.pod_ips.iter().map(|it| &*it.ip);
         let annotations = self.metadata.annotations.iter();
         let noted = annotations.flat_map(|all| CALICO_ANNOTATIONS.iter().filter_map(|name| all.get(*name)));
         let noted = noted.flat_map(|list| list.split(','));

@@ -10,6 +10,8 @@ pub enum Mutant {
     FreeBeforeJudgement,
     /// Pods of the same name are the same.
     NameForUid,
+    /// What is Calico's need not be given back.
+    NoReturn,
 }
 
 #[cfg(feature = "mutants")]

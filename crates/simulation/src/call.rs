@@ -1,4 +1,4 @@
-//! Requests to the API server: what can be asked, what may be answered, and the two instants each of them has. A
+//! Requests to the API server and to Calico's datastore: what can be asked, what may be answered, and the two instants each of them has. A
 //! request takes effect at the first, and whoever asked learns of it at the second; between them, and instead of
 //! either, anything may happen.
 
@@ -9,11 +9,13 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use calico_ipam::{Block, Handle, HandleId};
 use danm_api::ApiGroup;
 use leak_judge::NetworkWrite;
 
 use crate::{
     agenda::Millis,
+    calico::{DatastoreRequest, Stored},
     sim::Sim,
     store::{Condition, Endpoint, EndpointKey, Network, NetworkKey, Node, NodeKey, Phase, Pod, PodKey},
     tasks::Task,
@@ -66,6 +68,8 @@ pub enum Request {
     EndpointsOfPod(PodKey),
     /// Of a CNI plugin.
     CreateEndpoint(Box<Endpoint>),
+    /// Of a CNI plugin: an endpoint as of a version, with what another plugin has given it.
+    UpdateEndpoint(Box<Endpoint>),
     /// Of a CNI plugin: whatever is there.
     DeleteEndpoint(EndpointKey),
     /// A new Pod.
@@ -84,6 +88,8 @@ pub enum Request {
     OutOfService(NodeKey, bool),
     /// A Node object goes.
     RemoveNode(NodeKey),
+    /// To Calico's datastore.
+    Calico(DatastoreRequest),
 }
 
 /// What is answered.
@@ -101,10 +107,20 @@ pub enum Answer {
     Network(Option<Box<Network>>),
     /// Endpoints.
     Endpoints(Vec<Endpoint>),
+    /// The endpoint that was created.
+    Created(Box<Endpoint>),
     /// The version of a Lease.
     Lease(u64),
     /// What is stored about boots.
     Boots(Option<(u64, BTreeMap<String, String>)>),
+    /// Calico's datastore is locked.
+    Locked,
+    /// A block of Calico's.
+    CalicoBlock(Box<Stored<Block>>),
+    /// A handle of Calico's, if it is there.
+    CalicoHandle(Option<Box<Stored<Handle>>>),
+    /// The handles of a container.
+    CalicoHandles(Vec<HandleId>),
     /// It was not done, or nobody knows.
     Failed(Failure),
 }

@@ -25,6 +25,7 @@
 
 mod actors;
 mod agenda;
+mod calico;
 mod call;
 mod chance;
 mod climate;
@@ -50,5 +51,5 @@ pub use mutant::Mutant;
 pub use schedule::{Outcome, Schedule};
 pub use shrink::shortest;
 pub use survey::{Histogram, Survey, survey};
-pub use tally::{Fault, Tally};
+pub use tally::{Dealing, Fault, Tally};
 pub use violation::{Law, Violation};

@@ -6,7 +6,7 @@ use std::{process::ExitCode, time::Instant};
 
 use clap::Parser;
 use leak_judge::Reason;
-use simulation::{Fault, Mutant, Schedule, Survey, Tally, shortest, survey};
+use simulation::{Dealing, Fault, Mutant, Schedule, Survey, Tally, shortest, survey};
 
 /// Runs the Cleaner through simulated schedules
 #[derive(Parser)]
@@ -76,9 +76,11 @@ fn many(args: &Args, mutant: Option<Mutant>) -> bool {
 fn seldom(tally: &Tally) -> String {
     let bar = tally.schedules / 1_000;
     let faults = Fault::ALL.iter().filter(|fault| tally.of(**fault) < bar).map(|fault| fault.text());
+    let dealings = Dealing::ALL.iter().filter(|dealing| tally.of_calico(**dealing) < bar);
+    let dealings = dealings.map(|dealing| dealing.text());
     let count = |reason: &Reason| tally.reasons.get(reason).copied().unwrap_or_default();
     let reasons = Reason::ALL.iter().filter(|reason| count(reason) < bar);
-    faults.chain(reasons.map(|reason| reason.code())).collect::<Vec<_>>().join(", ")
+    faults.chain(dealings).chain(reasons.map(|reason| reason.code())).collect::<Vec<_>>().join(", ")
 }
 
 fn print(survey: &Survey) {
@@ -96,6 +98,10 @@ fn print(survey: &Survey) {
     println!("schedules in which a reason was given:");
     for reason in Reason::ALL {
         println!("  {:>12}  {reason}", tally.reasons.get(reason).copied().unwrap_or_default());
+    }
+    println!("addresses of Calico:");
+    for dealing in Dealing::ALL {
+        println!("  {:>12}  {}", tally.of_calico(*dealing), dealing.text());
     }
     println!("addresses given back {}, endpoints deleted {}", tally.freed, tally.deleted);
     println!("addresses that CNI plugins gave twice {}", tally.contested);

@@ -13,6 +13,8 @@ pub struct Seam {
     pub reads_are_stale: bool,
     /// Writes and deletes are done whatever they are conditional on.
     pub writes_are_unconditional: bool,
+    /// Whoever asks for one of Calico's addresses has it.
+    pub claims_are_believed: bool,
 }
 
 macro_rules! mutants {
@@ -52,6 +54,10 @@ mutants! {
     NoOrphanGrace = "no-orphan-grace",
     /// Its writes and deletes are conditional on nothing.
     NoPrecondition = "no-precondition",
+    /// It gives an address back to Calico whoever has it by then.
+    NoHandleCheck = "no-handle-check",
+    /// It deletes endpoints of Calico without having given back what they have.
+    NoReturn = "no-return",
 }
 
 impl Mutant {
@@ -65,6 +71,7 @@ impl Mutant {
         Seam {
             reads_are_stale: self == Self::NoReread,
             writes_are_unconditional: self == Self::NoPrecondition,
+            claims_are_believed: self == Self::NoHandleCheck,
         }
     }
 
@@ -74,6 +81,7 @@ impl Mutant {
             Some(Self::NoRivalCheck) => Some(Inside::NoRivalCheck),
             Some(Self::FreeBeforeJudgement) => Some(Inside::FreeBeforeJudgement),
             Some(Self::NameForUid) => Some(Inside::NameForUid),
+            Some(Self::NoReturn) => Some(Inside::NoReturn),
             _ => None,
         };
         #[cfg(feature = "mutants")]

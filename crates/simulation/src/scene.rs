@@ -10,10 +10,11 @@ use crate::{
         plugin::{Template, Want, Wish},
         workload::{Kind, Workload},
     },
+    calico::{self, Assignee},
     chance::Chance,
     machine::Machine,
-    store::{Endpoint, NetworkKey, NetworkSpec, NodeKey, Phase, Pod, Store},
-    truth::Address,
+    store::{Endpoint, NAMESPACES, NetworkKey, NetworkSpec, NodeKey, Phase, Pod, Store},
+    truth::{Address, Sandbox},
     world::World,
 };
 
@@ -44,8 +45,9 @@ pub fn furnish(world: &mut World) -> Vec<Workload> {
         world.store.put_network(fresh);
     }
     let count = 2 + world.chance.pick(4);
+    let has_calico = world.calico.is_some();
     let workloads: Vec<Workload> =
-        (0..count).map(|number| workload(&mut world.chance, &world.store, number)).collect();
+        (0..count).map(|number| workload(&mut world.chance, &world.store, has_calico, number)).collect();
     for number in 0..world.chance.pick(6) {
         leave_behind(world, number, &workloads[usize::from(number % count)]);
     }
@@ -76,8 +78,9 @@ fn leave_behind(world: &mut World, number: u16, workload: &Workload) {
     let how = world.chance.weigh(&[4, 4, 1]);
     let Some(mut object) = world.store.network(network).cloned() else { return };
     let mut bits = [None, None];
+    let template = &workload.template;
     for (family, array) in object.bits.iter_mut().enumerate() {
-        let Some(array) = array else { continue };
+        let Some(array) = array.as_mut().filter(|_| !template.calico[family]) else { continue };
         let bit = BitIndex(2 + u32::from(number) / 2);
         bits[family] = Some(bit);
         if how != 1 {
@@ -86,12 +89,45 @@ fn leave_behind(world: &mut World, number: u16, workload: &Workload) {
         }
     }
     world.store.put_network(object);
+    let calico = leave_in_calico(world, (network, sandbox), &pod, template.calico, how != 1);
     world.truth.stop(sandbox);
     if how != 2 {
         let key = world.store.new_endpoint_key();
         let endpoint = Endpoint::of(&pod, host, sandbox, (network, bits));
-        world.store.put_endpoint(Endpoint { key, ..endpoint });
+        let is_calico = template.calico.contains(&true);
+        world.store.put_endpoint(Endpoint { key, is_calico, calico, ..endpoint });
     }
+}
+
+/// What an earlier sandbox had of Calico, and perhaps still has.
+fn leave_in_calico(
+    world: &mut World,
+    (network, sandbox): (NetworkKey, Sandbox),
+    pod: &Pod,
+    families: [bool; 2],
+    has_still: bool,
+) -> [Option<BitIndex>; 2] {
+    let mut bits = [None, None];
+    let Some(calico) = &mut world.calico else { return bits };
+    let to = Assignee {
+        handle: calico::handle_of(network, sandbox),
+        namespace: NAMESPACES[pod.namespace],
+        pod: pod.name.to_string(),
+        node: pod.node.name(),
+    };
+    for family in (0..2).filter(|family| families[*family]) {
+        let terms = calico.terms(0);
+        let Some((block, bit)) = calico::assigned(&calico.block(family).value, &to, &terms) else { continue };
+        bits[family] = Some(bit);
+        if has_still {
+            let handle = calico.handle(&to.handle).map(|stored| stored.value.clone());
+            calico.put_handle(to.handle.clone(), calico::counted(handle.as_ref(), &to.handle, &block));
+            calico.put_block(family, block);
+            let address = world.truth.of_calico(family, bit);
+            world.truth.allocated(address, sandbox, |_| false);
+        }
+    }
+    bits
 }
 
 /// How many machines there are.
@@ -99,7 +135,7 @@ pub fn machine_count(chance: &mut Chance) -> usize {
     2 + usize::from(chance.pick(2))
 }
 
-fn workload(chance: &mut Chance, store: &Store, number: u16) -> Workload {
+fn workload(chance: &mut Chance, store: &Store, has_calico: bool, number: u16) -> Workload {
     let kind = [Kind::Deployment, Kind::StatefulSet, Kind::Job][chance.weigh(&[4, 4, 2])];
     let is_static = kind == Kind::StatefulSet && chance.happens(350);
     let network = usize::from(chance.pick(u16::try_from(store.specs.len()).unwrap_or(1)));
@@ -108,10 +144,14 @@ fn workload(chance: &mut Chance, store: &Store, number: u16) -> Workload {
         let other = (network + 1) % store.specs.len();
         wishes.push(wish(store, other, None));
     }
+    let calico = match has_calico && chance.happens(400) {
+        true => [[true, false], [true, true], [false, true]][chance.weigh(&[4, 3, 3])],
+        false => [false; 2],
+    };
     let template = Template {
         wishes,
         writes_pod_uid: kind != Kind::Deployment || !chance.happens(60),
-        is_calico: chance.happens(60),
+        calico,
         cleans_up: !chance.happens(230),
     };
     Workload {

@@ -2,7 +2,7 @@
 //! be as it should be.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeSet,
     future::Future,
     pin::Pin,
@@ -15,14 +15,15 @@ use cleaner::{BrakeRules, Cadence, Cleaner, CleanerError, CleanerRules, Seams, S
 use leak_judge::{Action, Brake, Limit, MendingRules, Reason, Rules, Source, Treatments, Verdict};
 
 use crate::{
-    actors::{static_pod::run_static, weather::blow},
+    actors::{calico_collector::collect, static_pod::run_static, weather::blow},
     agenda::Millis,
+    calico::Calico,
     chance::Chance,
     climate::Climate,
     mutant::Mutant,
     replica::{Command, Inbox, Replica},
     scene,
-    seams::{Connection, Inputs, NoCalico, VirtualClock},
+    seams::{Connection, Datastore, Inputs, VirtualClock},
     sim::Sim,
     store::{CORE, Node, Store},
     tally::Tally,
@@ -99,7 +100,8 @@ impl Schedule {
         let climate = Climate::chosen(&mut chance);
         let specs = scene::networks(&mut chance);
         let store = Store::new(specs, 4);
-        let mut world = World::new(chance, climate, store, self.is_traced);
+        let calico = Calico::chosen(&mut chance);
+        let mut world = World::new(chance, climate, store, calico, self.is_traced);
         world.flaw = self.mutant.map(Mutant::seam).unwrap_or_default();
         let runner = Runner::new(world, self.mutant);
         runner.run()
@@ -113,6 +115,8 @@ struct Runner {
     cleaners: [Option<Run>; 2],
     rules: CleanerRules,
     reasons: Rc<RefCell<BTreeSet<Reason>>>,
+    /// Whether a Cleaner has told that Calico's datastore is in its way since faults stopped.
+    is_calico_told: Rc<Cell<bool>>,
 }
 
 impl Runner {
@@ -132,6 +136,10 @@ impl Runner {
         }
         let weather = blow(sim.clone(), incidents);
         sim.world().spawn(Box::pin(weather));
+        if sim.world().calico.is_some() {
+            let collector = collect(sim.clone());
+            sim.world().spawn(Box::pin(collector));
+        }
         if sim.world().chance.happens(40) {
             let work = run_static(sim.clone());
             sim.world().spawn(Box::pin(work));
@@ -144,7 +152,8 @@ impl Runner {
                 starter.world().replicas[replica].command = Some(Command::Begin);
             }));
         }
-        Self { sim, tasks: Tasks::default(), cleaners: [None, None], rules, reasons: Rc::default() }
+        let (tasks, reasons, is_calico_told) = (Tasks::default(), Rc::default(), Rc::default());
+        Self { sim, tasks, cleaners: [None, None], rules, reasons, is_calico_told }
     }
 
     fn run(mut self) -> Outcome {
@@ -196,13 +205,21 @@ impl Runner {
             if world.violation.is_some() {
                 return;
             }
-            if world.is_quiet() && world.disorder().is_none() {
+            if world.is_quiet() && world.disorder().is_none() && !self.conceals(&world) {
                 return;
             }
         }
         let mut world = self.sim.world();
-        let disorder = world.disorder().unwrap_or_else(|| "somebody is never done".to_owned());
+        let concealed =
+            self.conceals(&world).then(|| "nobody tells that endpoints wait for Calico".to_owned());
+        let disorder = world.disorder().or(concealed);
+        let disorder = disorder.unwrap_or_else(|| "somebody is never done".to_owned());
         world.violate(Law::NothingIsLeft, format!("in the end {disorder}"));
+    }
+
+    /// Whether something waits for Calico and no Cleaner has told so.
+    fn conceals(&self, world: &World) -> bool {
+        world.has_waiting_for_calico() && !self.is_calico_told.get()
     }
 
     /// Looks after the Cleaners: begins, ends and polls them.
@@ -252,11 +269,16 @@ impl Runner {
         };
         let clock = VirtualClock::new(self.sim.clone(), replica, shown);
         let connection = Connection::new(self.sim.clone(), replica);
-        let seams = Seams { api: connection, calico: NoCalico, clock };
+        let calico = Datastore::new(self.sim.clone(), replica);
+        let seams = Seams { api: connection, calico, clock };
         let cleaner = Cleaner::new(seams, Inputs::new(inbox), CORE, self.rules);
         let (reasons, sim) = (Rc::clone(&self.reasons), self.sim.clone());
+        let is_calico_told = Rc::clone(&self.is_calico_told);
         let tell = move |told| {
             sim.world().note_told(replica, &told);
+            if sim.world().is_calm && tells_of_calico(&told) {
+                is_calico_told.set(true);
+            }
             hear(&mut reasons.borrow_mut(), told);
         };
         self.cleaners[replica] = Some(Box::pin(cleaner.run(tell)));
@@ -398,6 +420,11 @@ fn rules(chance: &mut Chance, is_traced: bool) -> CleanerRules {
         cadence: Cadence::Every(seconds(intervals[usize::from(chance.pick(3))])),
         report,
     }
+}
+
+fn tells_of_calico(told: &Told) -> bool {
+    let Told::Status(status) = told else { return false };
+    status.troubles.iter().any(|trouble| trouble.object == "Calico's datastore")
 }
 
 fn hear(reasons: &mut BTreeSet<Reason>, told: Told) {

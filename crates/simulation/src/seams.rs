@@ -1,6 +1,8 @@
 //! The Cleaner's seams, as the simulation fills them: an API server whose answers come when the world says, a clock of
 //! virtual time, and the stream of what the watches see.
 
+mod calico;
+
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -11,11 +13,7 @@ use std::{
     time::Duration,
 };
 
-use calico_ipam::Claim;
-use calico_store::{Failure as StoreFailure, Mode, Outcome, StoreError};
-use cleaner::{
-    ApiError, ApiServer, Calico, Clock, Deletion, EndpointsPage, Failure as Reason, Input, StoredBoots,
-};
+use cleaner::{ApiError, ApiServer, Clock, Deletion, EndpointsPage, Failure as Reason, Input, StoredBoots};
 use danm_api::{ApiGroup, Decoded, EndpointView, Network, Node, Pod};
 use futures::{
     Stream, StreamExt,
@@ -23,6 +21,7 @@ use futures::{
 };
 use leak_judge::{EndpointId, Moment, NetworkId, NetworkWrite, Uid, Version};
 
+pub use self::calico::Datastore;
 use crate::{
     agenda::Millis,
     call::{Answer, Failure, Party, Request},
@@ -41,10 +40,6 @@ pub struct Connection {
     sim: Sim,
     replica: usize,
 }
-
-/// A cluster without Calico.
-#[derive(Clone)]
-pub struct NoCalico;
 
 /// A Cleaner's clock, counted from when its process began.
 #[derive(Clone)]
@@ -295,13 +290,5 @@ impl Stream for Inputs {
         }
         inbox.waker = Some(context.waker().clone());
         Poll::Pending
-    }
-}
-
-// === impl NoCalico ===
-
-impl Calico for NoCalico {
-    async fn release(&self, _: Vec<Claim>, _: Mode) -> Result<Vec<Outcome>, StoreError> {
-        Err(StoreError::new("Calico", StoreFailure::Absent("there is none".to_owned())))
     }
 }

@@ -1,6 +1,8 @@
 //! What the API server does with a request: at once, all of it or nothing. Against each write of a Cleaner it is checked
 //! whom it hurts.
 
+mod calico;
+
 use std::rc::Rc;
 
 use danm_ipam::{AllocBits, BitIndex};
@@ -8,7 +10,7 @@ use leak_judge::{NetworkWrite, Source};
 
 use crate::{
     call::{Answer, Failure, Party, Request},
-    store::{Condition, EndpointKey, Network, NetworkKey, NodeKey, Object, Pod, PodKey},
+    store::{Condition, Endpoint, EndpointKey, Network, NetworkKey, NodeKey, Object, Pod, PodKey},
     truth::{Address, Sandbox},
     violation::Law,
     world::World,
@@ -71,9 +73,12 @@ impl World {
                 endpoint.key = self.store.new_endpoint_key();
                 endpoint.created = self.now;
                 self.note(|_| format!("endpoint {} of sandbox {}", endpoint.key.0, endpoint.sandbox.0));
-                self.store.put_endpoint(*endpoint);
-                Answer::Done
+                self.store.put_endpoint(*endpoint.clone());
+                endpoint.version = self.store.endpoint(endpoint.key).map_or(0, |stored| stored.version);
+                Answer::Created(endpoint)
             }
+            Request::UpdateEndpoint(endpoint) => self.update_endpoint(*endpoint),
+            Request::Calico(request) => self.perform_for_calico(party, request),
             Request::DeleteEndpoint(key) => self.delete_endpoint(key),
             Request::RemovePod(key) => self.remove_pod(key),
             request => self.perform_for_others(request),
@@ -202,7 +207,9 @@ impl World {
     }
 
     fn delete_as_seen(&mut self, party: Party, key: EndpointKey, version: u64) -> Answer {
-        let Some(endpoint) = self.store.endpoint(key) else { return Answer::Failed(Failure::NotFound) };
+        let Some(endpoint) = self.store.endpoint(key).cloned() else {
+            return Answer::Failed(Failure::NotFound);
+        };
         if endpoint.version != version && !self.flaw.writes_are_unconditional {
             return Answer::Failed(Failure::Conflict);
         }
@@ -216,7 +223,20 @@ impl World {
         }
         self.note(|_| format!("{party:?} deletes endpoint {}", key.0));
         self.tally.deleted += 1;
+        self.judge_farewell(party, &endpoint);
         self.delete_endpoint(key)
+    }
+
+    fn update_endpoint(&mut self, endpoint: Endpoint) -> Answer {
+        match self.store.endpoint(endpoint.key) {
+            None => Answer::Failed(Failure::NotFound),
+            Some(stored) if stored.version != endpoint.version => Answer::Failed(Failure::Conflict),
+            Some(_) => {
+                self.note(|_| format!("endpoint {} has {:?} of Calico", endpoint.key.0, endpoint.calico));
+                self.store.put_endpoint(endpoint);
+                Answer::Done
+            }
+        }
     }
 
     fn delete_endpoint(&mut self, key: EndpointKey) -> Answer {

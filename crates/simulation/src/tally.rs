@@ -4,15 +4,15 @@ use std::{collections::BTreeMap, ops::AddAssign};
 
 use leak_judge::Reason;
 
-macro_rules! faults {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// Everything that goes wrong in a schedule.
+macro_rules! kinds {
+    ($(#[$doc_of_all:meta])* $all:ident: $($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        $(#[$doc_of_all])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Fault {
+        pub enum $all {
             $($(#[$doc])* $name,)*
         }
 
-        impl Fault {
+        impl $all {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
@@ -26,7 +26,9 @@ macro_rules! faults {
     };
 }
 
-faults! {
+kinds! {
+    /// Everything that goes wrong in a schedule.
+    Fault:
     /// A request never reaches the API server.
     RequestLost = "request lost",
     /// A request takes effect, and nobody hears of it.
@@ -91,6 +93,37 @@ faults! {
     SwitchedOff = "Cleaner switched off for a network",
     /// The mirror of a static Pod goes, and comes again under another uid.
     MirrorMadeAnew = "mirror Pod made anew",
+    /// Calico's datastore is not to be changed for a while, or for ever.
+    CalicoLocked = "Calico's datastore locked",
+    /// Calico's datastore is not found for a while, or for ever.
+    CalicoAbsent = "Calico's datastore absent",
+    /// Neither ends before the schedule does.
+    CalicoStaysShut = "Calico's datastore out of use to the end",
+}
+
+kinds! {
+    /// What becomes of Calico's addresses.
+    Dealing:
+    /// A CNI plugin gets one.
+    Assigned = "given to a sandbox",
+    /// A CNI plugin gets one that a Cleaner gave back.
+    GivenAgain = "given again after a Cleaner gave it back",
+    /// Calico's own garbage collector gives some back.
+    Collected = "collected by Calico itself",
+    /// A Cleaner gives one back.
+    GivenBack = "given back by a Cleaner",
+    /// A Cleaner finds that somebody was faster.
+    AlreadyFree = "found free by a Cleaner",
+    /// A Cleaner finds that it is somebody else's.
+    Refused = "refused by a Cleaner",
+    /// A Cleaner cannot give one back, or not be sure of it.
+    Failed = "failed to be given back",
+    /// A Cleaner finds the datastore locked.
+    HeldLocked = "held up by a locked datastore",
+    /// A Cleaner finds no datastore.
+    HeldAbsent = "held up by an absent datastore",
+    /// A Cleaner has deleted an endpoint with an address of DANM's and one of Calico's.
+    MixedDeleted = "settled together with one of DANM's",
 }
 
 /// What happened.
@@ -108,6 +141,8 @@ pub struct Tally {
     pub freed: u64,
     /// Endpoints deleted by Cleaners.
     pub deleted: u64,
+    /// What became of Calico's addresses, by kind.
+    pub dealings: Vec<u64>,
     /// Addresses that CNI plugins gave to two sandboxes.
     pub contested: u64,
 }
@@ -122,6 +157,17 @@ impl Tally {
     /// How often a fault occurred.
     pub fn of(&self, fault: Fault) -> u64 {
         self.faults.get(fault as usize).copied().unwrap_or_default()
+    }
+
+    /// Something becomes of an address of Calico's.
+    pub fn deals(&mut self, dealing: Dealing) {
+        self.dealings.resize(Dealing::ALL.len(), 0);
+        self.dealings[dealing as usize] += 1;
+    }
+
+    /// How often it did.
+    pub fn of_calico(&self, dealing: Dealing) -> u64 {
+        self.dealings.get(dealing as usize).copied().unwrap_or_default()
     }
 
     /// All faults; what is a part of any day is none.
@@ -140,6 +186,8 @@ impl AddAssign<&Self> for Tally {
         self.contested += other.contested;
         self.faults.resize(Fault::ALL.len(), 0);
         self.faults.iter_mut().zip(&other.faults).for_each(|(all, one)| *all += one);
+        self.dealings.resize(Dealing::ALL.len(), 0);
+        self.dealings.iter_mut().zip(&other.dealings).for_each(|(all, one)| *all += one);
         for (reason, count) in &other.reasons {
             *self.reasons.entry(*reason).or_default() += count;
         }

@@ -13,7 +13,7 @@ use crate::store::{NetworkKey, NodeKey, PodKey};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sandbox(pub usize);
 
-/// An address: network, family (IPv4, IPv6), bit.
+/// An address: network, family (IPv4, IPv6), bit. All that Calico gives is on one network of its own, behind DANM's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address {
     /// The network.
@@ -67,20 +67,36 @@ pub enum Bit {
 }
 
 /// Everything that is so.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Truth {
     sandboxes: Vec<Fate>,
     /// By network and family, then by bit.
     bits: Vec<[Vec<Bit>; 2]>,
+    /// The place of Calico's addresses among the networks.
+    calico: NetworkKey,
     /// How often an address got contested.
     pub contests: u64,
 }
 
+impl Sandbox {
+    /// Its container id, of the usual length: what is shorter proves nothing to Calico.
+    pub fn container(self) -> String {
+        format!("{:064x}", self.0)
+    }
+
+    /// The sandbox with a container id.
+    pub fn of_container(container: &str) -> Option<Self> {
+        usize::from_str_radix(container, 16).ok().map(Self)
+    }
+}
+
 impl Truth {
-    /// Nothing runs; networks have so many bits of each family.
-    pub fn new(sizes: impl Iterator<Item = [usize; 2]>) -> Self {
-        let bits = sizes.map(|sizes| sizes.map(|size| vec![Bit::Clear(Cleared::ByCni); size]));
-        Self { sandboxes: Vec::new(), bits: bits.collect(), contests: 0 }
+    /// Nothing runs; networks have so many bits of each family, and so many addresses does Calico have.
+    pub fn new(sizes: impl Iterator<Item = [usize; 2]>, calico: [usize; 2]) -> Self {
+        let fresh = |sizes: [usize; 2]| sizes.map(|size| vec![Bit::Clear(Cleared::ByCni); size]);
+        let mut bits: Vec<_> = sizes.map(fresh).collect();
+        bits.push(fresh(calico));
+        Self { sandboxes: Vec::new(), calico: NetworkKey(bits.len() - 1), bits, contests: 0 }
     }
 
     /// A new sandbox of a Pod.
@@ -106,9 +122,11 @@ impl Truth {
         self.sandboxes.iter_mut().filter(|fate| fate.pod == pod).for_each(|fate| fate.is_stopping = true);
     }
 
-    /// Its endpoint does not say any more which addresses it uses: that they are is nobody else's to know.
+    /// Its endpoint does not say any more which addresses it uses: that they are is nobody else's to know. Calico knows it
+    /// of its own.
     pub fn hide(&mut self, sandbox: Sandbox) {
-        self.sandboxes[sandbox.0].uses.iter_mut().for_each(|one| one.is_contested = true);
+        let uses = self.sandboxes[sandbox.0].uses.iter_mut();
+        uses.filter(|one| one.address.network != self.calico).for_each(|one| one.is_contested = true);
     }
 
     /// It uses no address any more.
@@ -119,6 +137,11 @@ impl Truth {
     /// Everything on a machine stops.
     pub fn stop_all_on(&mut self, node: NodeKey) {
         self.sandboxes.iter_mut().filter(|fate| fate.node == node).for_each(|fate| fate.is_running = false);
+    }
+
+    /// An address that Calico gives.
+    pub const fn of_calico(&self, family: usize, bit: BitIndex) -> Address {
+        Address { network: self.calico, family, bit }
     }
 
     /// How a sandbox fares.
@@ -165,7 +188,7 @@ impl Truth {
         self.contest(address);
     }
 
-    /// A CNI plugin has cleared a bit.
+    /// Somebody who is no Cleaner has cleared a bit.
     pub fn freed(&mut self, address: Address) {
         self.set(address, Bit::Clear(Cleared::ByCni));
     }

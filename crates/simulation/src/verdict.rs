@@ -1,9 +1,10 @@
 //! Whether everything is as it should be once faults have stopped: the set bits are those of living sandboxes and the
-//! reserved ones, and no endpoint is left over.
+//! reserved ones, no endpoint is left over, and nothing is left in Calico's account of what Cleaners have settled there.
 
 use danm_ipam::BitIndex;
 
 use crate::{
+    calico::Calico,
     store::{Endpoint, Network, NetworkSpec, Phase, Pod},
     truth::Address,
     world::World,
@@ -15,7 +16,7 @@ impl World {
         if self.open_calls > 0 {
             return Some("requests are under way".to_owned());
         }
-        self.leftover().or_else(|| {
+        self.leftover().or_else(|| self.miscount()).or_else(|| {
             let mut networks = self.store.networks();
             networks.find_map(|network| self.disorder_of(network, self.store.spec(network.key)))
         })
@@ -29,16 +30,51 @@ impl World {
         left.next().map(|endpoint| format!("endpoint {} is left over", endpoint.key.0))
     }
 
-    /// Whether the Cleaner rightly leaves an endpoint of a dead sandbox alone: Calico's side of it is not done, it is of
-    /// an earlier sandbox of a Pod that is there, whose next ADD or DEL finds it, or it has the name of a static Pod.
+    /// Whether the Cleaner rightly leaves an endpoint of a dead sandbox alone: it has to wait for Calico, or somebody else
+    /// looks after it.
     fn is_kept(&self, endpoint: &Endpoint) -> bool {
+        self.waits_for_calico(endpoint) || self.is_others(endpoint) || self.has_kept_rival(endpoint)
+    }
+
+    /// Whether an endpoint has something of Calico, of which the datastore is out of use.
+    fn waits_for_calico(&self, endpoint: &Endpoint) -> bool {
+        let has_address = endpoint.calico.iter().any(Option::is_some);
+        has_address && self.calico.as_ref().is_some_and(Calico::is_out_of_use)
+    }
+
+    /// An endpoint of a dead sandbox that waits for Calico and for nothing else: that has to be told.
+    pub fn has_waiting_for_calico(&self) -> bool {
+        let lives = Self::lives(&self.store);
+        let mut dead = self.store.endpoints().filter(|one| !lives(self.truth.fate(one.sandbox)));
+        dead.any(|one| self.waits_for_calico(one) && !self.is_others(one))
+    }
+
+    /// Whether an endpoint that is rightly kept names an address of Calico's too.
+    fn has_kept_rival(&self, endpoint: &Endpoint) -> bool {
+        let names = |one: &Endpoint, family: usize| {
+            one.calico[family].is_some() && one.calico[family] == endpoint.calico[family]
+        };
+        let mut rivals = self.store.endpoints().filter(|one| one.key != endpoint.key);
+        rivals.any(|one| (0..2).any(|family| names(one, family)) && self.is_others(one))
+    }
+
+    /// Whether an endpoint is of an earlier sandbox of a Pod that is there, whose next ADD or DEL finds it, or has the name of
+    /// a static Pod.
+    fn is_others(&self, endpoint: &Endpoint) -> bool {
         let has_name = |pod: &Pod| pod.name == endpoint.pod_name && pod.namespace == endpoint.namespace;
         let is_there = if endpoint.has_pod_uid {
             self.store.pod(endpoint.pod).is_some_and(|pod| pod.phase != Phase::Succeeded)
         } else {
             self.store.pods().any(has_name)
         };
-        endpoint.is_calico || is_there || endpoint.pod_name.starts_with("etcd-")
+        is_there || endpoint.pod_name.starts_with("etcd-")
+    }
+
+    /// A handle that a Cleaner has not told what it gave back, of a sandbox of which there is no endpoint any more.
+    fn miscount(&self) -> Option<String> {
+        let calico = self.calico.as_ref().filter(|calico| !calico.is_out_of_use())?;
+        let left = calico.miscounted(|sandbox| self.store.endpoints().all(|one| one.sandbox != sandbox))?;
+        Some(format!("Calico's handle {left} counts what was given back"))
     }
 
     fn disorder_of(&self, network: &Network, spec: &NetworkSpec) -> Option<String> {

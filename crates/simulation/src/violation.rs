@@ -11,6 +11,8 @@ pub enum Law {
     NoAddressIsGivenTwice,
     /// No endpoint of a living Pod is deleted.
     NoLivingEndpointIsDeleted,
+    /// No endpoint is deleted while Calico keeps its address for it.
+    NoAddressIsForgotten,
     /// No reserved bit is cleared.
     ReservedBitsStay,
     /// What is written is a bit array of the network.

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     actors::plugin::Template,
     agenda::{Agenda, Millis},
+    calico::Calico,
     call::{Answer, Calls, Failure, Party, Request},
     chance::Chance,
     climate::Climate,
@@ -62,6 +63,8 @@ pub struct World {
     pub agenda: Agenda<Event>,
     /// The API server's data.
     pub store: Store,
+    /// Calico's, in clusters that have it.
+    pub calico: Option<Calico>,
     /// What is really so.
     pub truth: Truth,
     /// Requests.
@@ -97,12 +100,18 @@ pub struct World {
 
 impl World {
     /// A world in which nothing has happened.
-    pub fn new(chance: Chance, climate: Climate, store: Store, is_traced: bool) -> Self {
+    pub fn new(
+        chance: Chance,
+        climate: Climate,
+        store: Store,
+        calico: Option<Calico>,
+        is_traced: bool,
+    ) -> Self {
         let sizes = store.specs.iter().map(|spec| {
             let size = |family: usize| spec.pools[family].as_ref().map_or(0, |pool| pool.size() as usize);
             [size(0), size(1)]
         });
-        let truth = Truth::new(sizes);
+        let truth = Truth::new(sizes, calico.as_ref().map_or([0, 0], Calico::sizes));
         Self {
             me: Weak::new(),
             now: 0,
@@ -111,6 +120,7 @@ impl World {
             agenda: Agenda::default(),
             truth,
             store,
+            calico,
             calls: Calls::default(),
             open_calls: 0,
             machines: Vec::new(),

@@ -1,7 +1,7 @@
 //! The production Cleaner breaks no law in a few hundred schedules; one that lacks a safeguard soon does. Millions are
 //! run by `cargo xtask sim`.
 
-use simulation::{Law, Mutant, Schedule, shortest, survey};
+use simulation::{Dealing, Law, Mutant, Schedule, shortest, survey};
 
 /// Within so many seeds a mutant has to be caught.
 const SEEDS: u64 = 10_000;
@@ -19,6 +19,16 @@ fn the_cleaner_breaks_no_law() {
     assert!(survey.calls.percentile(50) >= 100, "{} API calls", survey.calls.percentile(50));
     assert!(survey.faults.percentile(50) >= 3, "{} faults", survey.faults.percentile(50));
     assert!(survey.tally.freed > 100, "{} addresses given back", survey.tally.freed);
+}
+
+/// Scenarios 49, 54 and 57, and all that the Cleaner asks Calico for.
+#[test]
+fn everything_that_may_become_of_an_address_of_calico_does() {
+    let survey = survey(1_000, 600, None, false);
+    assert_eq!(survey.violations, []);
+    for dealing in Dealing::ALL {
+        assert!(survey.tally.of_calico(*dealing) > 0, "never {}", dealing.text());
+    }
 }
 
 #[test]
@@ -74,4 +84,14 @@ fn a_cleaner_that_takes_a_bit_without_an_endpoint_for_nobodys_is_caught() {
 #[test]
 fn a_cleaner_whose_writes_are_conditional_on_nothing_is_caught() {
     assert!(catch(Mutant::NoPrecondition).is_some());
+}
+
+#[test]
+fn a_cleaner_that_gives_back_to_calico_whoever_has_the_address_is_caught() {
+    assert_eq!(catch(Mutant::NoHandleCheck).map(|(_, law)| law), Some(Law::NobodyIsRobbed));
+}
+
+#[test]
+fn a_cleaner_that_forgets_to_give_back_to_calico_is_caught() {
+    assert_eq!(catch(Mutant::NoReturn).map(|(_, law)| law), Some(Law::NoAddressIsForgotten));
 }

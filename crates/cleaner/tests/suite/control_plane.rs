@@ -5,6 +5,7 @@
 
 mod access;
 mod batch;
+mod calico;
 mod calico_books;
 mod calico_check;
 mod calico_release;

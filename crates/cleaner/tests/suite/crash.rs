@@ -25,7 +25,7 @@ async fn kill_after(cluster: &mut Cluster, last: usize) -> bool {
     stopped
 }
 
-/// Scenarios 24, 25 and 28: the answer to the last request is lost each time.
+/// Scenarios 24, 25, 28 and 51: the answer to the last request is lost each time.
 #[tokio::test]
 async fn killed_at_any_request_and_started_again_it_ends_in_the_same_state() {
     let Ok(mut cluster) = crate::cluster().await else { return };
@@ -44,6 +44,7 @@ async fn killed_at_any_request_and_started_again_it_ends_in_the_same_state() {
             shapes::bits_without_the_dead(),
             "killed after request {last}"
         );
+        assert_eq!(shapes::held_in_calico(&cluster).await, (0, 0), "killed after request {last}");
         if !was_killed {
             break;
         }

@@ -36,7 +36,9 @@ async fn grant(cluster: &Cluster, rights: &[(&str, &str, &[&str])]) {
     cluster.send(Method::POST, roles, Some(&role)).await.expect("a role");
     let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
     let _ = cluster.send(Method::DELETE, &format!("{bindings}/cleaner"), None).await;
-    let _ = cluster.send(Method::DELETE, &format!("{bindings}/danm-cleaner"), None).await;
+    for binding in ["danm-cleaner", "danm-cleaner-calico"] {
+        let _ = cluster.send(Method::DELETE, &format!("{bindings}/{binding}"), None).await;
+    }
     let in_namespace =
         "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-node-lease/rolebindings/danm-cleaner";
     let _ = cluster.send(Method::DELETE, in_namespace, None).await;
@@ -109,6 +111,7 @@ async fn what_depends_on_networks_that_cannot_be_read_is_held_and_the_rest_goes(
             ("danm.k8s.io", "danmnets", &["list", "watch", "get", "patch"]),
             ("danm.k8s.io", "clusternetworks", &["list", "watch", "get", "patch"]),
             ("danm.io", "*", &["list", "watch", "get", "patch", "delete"]),
+            ("crd.projectcalico.org", "*", &["list", "get", "update", "delete"]),
         ],
     )
     .await;
@@ -125,7 +128,8 @@ async fn what_depends_on_networks_that_cannot_be_read_is_held_and_the_rest_goes(
 
 /// Gives the user `cleaner` the rights that the manifest gives to the service account.
 async fn deploy(cluster: &Cluster) {
-    for mut object in manifests::objects_in("cleaner/rbac.yaml") {
+    let of_calico = manifests::objects_in("cleaner/calico-kubernetes/rbac.yaml");
+    for mut object in manifests::objects_in("cleaner/rbac.yaml").into_iter().chain(of_calico) {
         let kind = object["kind"].as_str().unwrap_or_default().to_owned();
         if kind == "ServiceAccount" {
             continue;

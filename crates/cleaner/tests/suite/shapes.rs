@@ -1,9 +1,10 @@
 //! A cluster with an endpoint of every shape there is, beside each other, and what has to become of each.
 
 use danm_api::{ApiGroup, DanmKind, NetworkKind};
+use http::Method;
 use serde_json::{Value, json};
 use testkit::{
-    Cluster,
+    Cluster, calico,
     objects::{self, endpoint, network, set_bits, uid, with, with_bits},
 };
 
@@ -20,7 +21,7 @@ address-outside-net dangling pod-gone released 192.168.7.7=none:already-free
 alive live pod-exists kept 10.0.0.5=danm:keep
 bit-clear dangling pod-gone released 10.0.0.60=danm:already-free
 broken-network dangling network-unreadable held 10.0.0.5=danm:keep
-by-calico dangling calico-address kept 10.233.64.7=calico:keep
+by-calico dangling pod-gone released 10.233.64.7=calico:free
 cluster-net dangling pod-gone released 10.0.0.5=danm:free
 dead dangling pod-gone released 10.0.0.6=danm:free
 dual-stack dangling pod-gone released 10.0.0.5=danm:free 2001:db8::5=danm:free
@@ -73,7 +74,35 @@ pub async fn fill(cluster: &mut Cluster) {
     cluster.create(pods()).await;
     cluster.delete(&pod("terminating")).await;
     cluster.create(networks()).await;
-    cluster.create(endpoints()).await;
+    let endpoints = endpoints();
+    let is_of_calico = |endpoint: &&Value| endpoint["metadata"]["name"] == "by-calico";
+    let by_calico = endpoints.iter().find(is_of_calico).expect("there is one").clone();
+    cluster.create(endpoints).await;
+    fill_calico(cluster, &by_calico).await;
+}
+
+async fn fill_calico(cluster: &mut Cluster, endpoint: &Value) {
+    cluster.install(calico::definitions(calico::V1)).await;
+    let block = "10.233.64.0/29";
+    cluster
+        .create([
+            calico::pool("default", "10.233.64.0/18", 29),
+            calico::block(block, &[(7, endpoint)]),
+            calico::handle(endpoint, &[(block, 1)]),
+        ])
+        .await;
+}
+
+/// What is still held in Calico's books: allocated places and handles.
+pub async fn held_in_calico(cluster: &Cluster) -> (usize, usize) {
+    let list = async |plural: &str| {
+        let path = format!("/apis/crd.projectcalico.org/v1/{plural}");
+        let list = cluster.send(Method::GET, &path, None).await.expect("it is served");
+        list["items"].as_array().cloned().unwrap_or_default()
+    };
+    let blocks = list("ipamblocks").await;
+    let places = blocks.iter().filter_map(|block| block["spec"]["allocations"].as_array()).flatten();
+    (places.filter(|place| !place.is_null()).count(), list("ipamhandles").await.len())
 }
 
 /// The bits of each of [`BITS`] that are set now.
@@ -114,7 +143,7 @@ fn networks() -> Vec<Value> {
     let dual = with(dual, "/spec/Options/allocation_pool_v6/cidr", "2001:db8::/120");
     let broken = with(net(NetworkKind::DanmNet, "broken"), "/spec/Options/cidr", "10.0.0.0/24");
     let new = network(NEW, NetworkKind::DanmNet, "ran", "new");
-    let calico = with(net(NetworkKind::DanmNet, "calico"), "/spec/NetworkType", "calico");
+    let by_calico = with(net(NetworkKind::DanmNet, "calico"), "/spec/NetworkType", "calico");
     vec![
         with_bits(n, &[1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 99]),
         with_bits(net(NetworkKind::TenantNetwork, "n"), &[5]),
@@ -124,7 +153,7 @@ fn networks() -> Vec<Value> {
         with_bits(new, &[5]),
         net(NetworkKind::DanmNet, "layer-2"),
         with(net(NetworkKind::DanmNet, "foreign"), "/spec/NetworkType", "flannel"),
-        calico,
+        by_calico,
     ]
 }
 

@@ -6,7 +6,7 @@ use super::{AddressCase, AddressOwner, Owner, Settlement};
 use crate::{
     Reason,
     mutant::{Mutant, lacks},
-    world::CalicoAnswer,
+    world::{CalicoAnswer, Endpoint, World},
 };
 
 /// Calico.
@@ -29,6 +29,9 @@ impl AddressOwner for Calico {
             Some(CalicoAnswer::Refused(note)) => return Settlement::Refuse(note.clone()),
             None => {}
         }
+        if lacks(Mutant::NoReturn) {
+            return Settlement::AlreadyFree("whatever it had of Calico".to_owned());
+        }
         if !case.rules.calico {
             let note = "Calico gave the address, and giving back there is switched off".to_owned();
             return hold(Reason::CalicoAddress, note);
@@ -50,8 +53,9 @@ fn settle_use(case: AddressCase<'_>) -> Option<Settlement> {
     let AddressCase { address, endpoint, world, .. } = case;
     let claimants = world.endpoints().claims().of_calico(address).iter();
     let living = claimants.filter(|slot| !case.releasing.contains(*slot) && !case.dying.contains(*slot));
-    let mut rivals = living.filter_map(|slot| world.endpoints().get(*slot));
-    if let Some(rival) = rivals.find(|rival| rival.uid != endpoint.uid) {
+    let rivals = living.filter_map(|slot| world.endpoints().get(*slot));
+    let rivals: Vec<&Endpoint> = rivals.filter(|rival| rival.uid != endpoint.uid).collect();
+    if let Some(rival) = rivals.iter().find(|rival| has_pod(rival, world)) {
         return Some(Settlement::Refuse(format!("{} of Pod {} holds it too", rival.id, rival.pod)));
     }
     if let Some(unread) = world.unread_claim(address) {
@@ -59,7 +63,12 @@ fn settle_use(case: AddressCase<'_>) -> Option<Settlement> {
         return Some(hold(Reason::UnreadableEndpoint, note));
     }
     if !world.pods().has_address(address) {
-        return None;
+        // One of both is right, and only Calico knows which. Neither is forgotten before the other can be asked about.
+        let rival = rivals.first()?;
+        return Some(hold(
+            Reason::DeadRival,
+            format!("{}, of which no Pod is there, holds it too", rival.id),
+        ));
     }
     // Its own Pod may live in another sandbox, and its kubelet not have told of that yet.
     let own = world.pods().get(&endpoint.id.namespace, &endpoint.pod);
@@ -69,4 +78,14 @@ fn settle_use(case: AddressCase<'_>) -> Option<Settlement> {
     } else {
         Settlement::Refuse("a living Pod says to have the address".to_owned())
     })
+}
+
+/// Whether the Pod of an endpoint is there and has not ended, or a mirror of it, which has another uid.
+fn has_pod(endpoint: &Endpoint, world: &World) -> bool {
+    let (pods, namespace) = (world.pods(), &endpoint.id.namespace);
+    if endpoint.pod_uid.is_empty() {
+        return pods.get(namespace, &endpoint.pod).is_some();
+    }
+    let lives = pods.life(&endpoint.pod_uid).is_some_and(|life| !life.is_finished());
+    lives || pods.mirror(namespace, &endpoint.pod).is_some()
 }

@@ -164,6 +164,30 @@ fn endpoints_that_are_dead_together_are_no_rivals() {
     assert_eq!(returns(&round).len(), 2);
 }
 
+/// Whoever was refused for the sake of an endpoint that is found dead later has left its address in Calico's account for
+/// ever.
+#[test]
+fn an_endpoint_of_calico_waits_for_a_rival_that_is_not_proved_dead_yet() {
+    let mut cluster = cluster();
+    cluster.settle();
+    cluster.apply(of_calico("later", "gone-too"));
+    let round = cluster.round();
+    assert_eq!(returns(&round), []);
+    round.spares("e", Verdict::Dangling, Reason::DeadRival);
+    assert_eq!(returns(&cluster.settle()).len(), 2);
+}
+
+/// The mirror of a static Pod comes and goes under new uids.
+#[test]
+fn an_address_that_a_static_pod_s_endpoint_names_is_not_given_back() {
+    let mut cluster = cluster();
+    let mirror = json!({"kubernetes.io/config.mirror": "hash"});
+    let made_anew = with(pod("static"), "/metadata/annotations", mirror);
+    cluster.apply(with(made_anew, "/metadata/uid", "11111111-0000-0000-0000-00000000000b"));
+    cluster.apply(of_calico("of-static", "static"));
+    cluster.settle().releases("e", &[(ADDRESS, Refuse)]);
+}
+
 /// Also one that has no endpoint at all.
 #[test]
 fn an_address_that_a_living_pod_says_to_have_is_not_given_back() {

@@ -3,7 +3,10 @@
 //! ADD sets the bit by writing the whole network, again and again while others are faster, and creates the endpoint
 //! afterwards; what goes wrong in between leaves a bit that nobody claims. DEL clears the bit, whoever's it is by then,
 //! and deletes the endpoint afterwards, whatever has become of it; it never fails. An ADD first deletes what earlier
-//! sandboxes of the same Pod have left.
+//! sandboxes of the same Pod have left. Where Calico gives addresses they are asked for once the endpoint is there, and
+//! written into it.
+
+mod calico;
 
 use std::{
     cell::Cell,
@@ -49,8 +52,8 @@ pub struct Template {
     pub wishes: Vec<Wish>,
     /// Whether the plugin writes uids of Pods into endpoints.
     pub writes_pod_uid: bool,
-    /// Whether Calico gives the addresses.
-    pub is_calico: bool,
+    /// The families of which Calico gives the addresses, instead of DANM.
+    pub calico: [bool; 2],
     /// Whether the plugin deletes what earlier sandboxes have left: old versions of DANM did not.
     pub cleans_up: bool,
 }
@@ -79,8 +82,8 @@ pub struct Plugin {
     pub host: Rc<str>,
     /// Whether it writes uids of Pods into endpoints.
     pub writes_pod_uid: bool,
-    /// Whether Calico gives the address of the Pod.
-    pub is_calico: bool,
+    /// The families of which Calico gives the addresses.
+    pub calico: [bool; 2],
     cleans_up: bool,
     doom: Rc<Cell<bool>>,
 }
@@ -89,11 +92,23 @@ pub struct Plugin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failed;
 
+impl Wish {
+    /// The same, but for the families that somebody else cares for.
+    fn without(&self, families: [bool; 2]) -> Self {
+        let left = |family: usize| if families[family] { Want::Nothing } else { self.addresses[family] };
+        Self { network: self.network, addresses: [left(0), left(1)] }
+    }
+
+    fn is_for_nothing(&self) -> bool {
+        self.addresses == [Want::Nothing; 2]
+    }
+}
+
 impl Plugin {
     /// A process that can be killed.
     pub fn new(sim: Sim, pod: Pod, sandbox: Sandbox, host: Rc<str>, template: &Template) -> Self {
-        let Template { writes_pod_uid, is_calico, cleans_up, .. } = *template;
-        Self { sim, pod, sandbox, host, writes_pod_uid, is_calico, cleans_up, doom: Rc::default() }
+        let Template { writes_pod_uid, calico, cleans_up, .. } = *template;
+        Self { sim, pod, sandbox, host, writes_pod_uid, calico, cleans_up, doom: Rc::default() }
     }
 
     /// ADD: sets up all interfaces, or gives up.
@@ -153,17 +168,22 @@ impl Plugin {
     }
 
     async fn create_interface(&self, wish: &Wish) -> Result<(), Failed> {
-        let (bits, latest) =
-            if self.is_calico { ([None, None], TIMEOUT) } else { self.reserve(wish).await? };
+        let wish = wish.without(self.calico);
+        let (bits, latest) = if wish.is_for_nothing() {
+            ([None, None], self.sim.world().now + TIMEOUT)
+        } else {
+            self.reserve(&wish).await?
+        };
         self.hesitate().await;
         let now = self.sim.world().now;
-        let patience = if self.is_calico { TIMEOUT } else { latest.saturating_sub(now) };
+        let patience = latest.saturating_sub(now);
         if patience == 0 {
             return Err(Failed);
         }
-        let endpoint = self.endpoint(wish, bits);
+        let endpoint = self.endpoint(&wish, bits);
         match self.ask(Request::CreateEndpoint(Box::new(endpoint)), patience).await {
-            Answer::Done => Ok(()),
+            Answer::Created(endpoint) if self.is_of_calico() => self.delegate(*endpoint).await,
+            Answer::Created(_) => Ok(()),
             _ => Err(Failed),
         }
     }
@@ -217,11 +237,14 @@ impl Plugin {
 
     fn endpoint(&self, wish: &Wish, bits: [Option<BitIndex>; 2]) -> Endpoint {
         let endpoint = Endpoint::of(&self.pod, Rc::clone(&self.host), self.sandbox, (wish.network, bits));
-        Endpoint { has_pod_uid: self.writes_pod_uid, is_calico: self.is_calico, ..endpoint }
+        Endpoint { has_pod_uid: self.writes_pod_uid, is_calico: self.is_of_calico(), ..endpoint }
     }
 
     /// Frees the addresses, then deletes the object.
     async fn delete_endpoint(&self, endpoint: &Endpoint) -> Result<(), Failed> {
+        if endpoint.is_calico {
+            self.give_back(endpoint).await?;
+        }
         for family in 0..2 {
             if let Some(bit) = endpoint.bits[family] {
                 self.free(Address { network: endpoint.network, family, bit }).await?;

@@ -49,7 +49,9 @@ fn mirror(sim: &Sim) -> Pod {
     let mut world = sim.world();
     let key = world.store.new_pod_key();
     let wish = Wish { network: NetworkKey(0), addresses: [Want::Dynamic, Want::Nothing] };
-    let template = Template { wishes: vec![wish], writes_pod_uid: true, is_calico: false, cleans_up: true };
+    let calico = world.calico.is_some() && world.chance.happens(500);
+    let template =
+        Template { wishes: vec![wish], writes_pod_uid: true, calico: [calico, false], cleans_up: true };
     world.templates.push(Rc::new(template));
     let node = NodeKey(0);
     Pod {

@@ -2,6 +2,7 @@
 
 use crate::{
     agenda::Millis,
+    calico::{Calico, Condition},
     replica::Command,
     sim::Sim,
     store::{Endpoint, EndpointKey, Garble, Network, NetworkKey, NodeKey},
@@ -16,7 +17,11 @@ pub async fn blow(sim: Sim, incidents: u16) {
     for _ in 0..incidents {
         let pause = { 500 + Millis::from(sim.world().chance.pick(40)) * 300 };
         sim.nap(pause).await;
-        let kind = sim.world().chance.weigh(&[8, 6, 6, 8, 8, 2, 8, 6, 4, 6, 2, 2, 1]);
+        let kind = {
+            let mut world = sim.world();
+            let calico = if world.calico.is_some() { 8 } else { 0 };
+            world.chance.weigh(&[8, 6, 6, 8, 8, 2, 8, 6, 4, 6, 2, 2, 1, calico])
+        };
         match kind {
             0 => {}
             1 | 2 => machine(&sim, kind == 1),
@@ -28,7 +33,8 @@ pub async fn blow(sim: Sim, incidents: u16) {
             8 => lease(&sim),
             9 | 10 => spoil(&sim, kind == 10),
             11 => switch_off(&sim),
-            _ => make_network_anew(&sim),
+            12 => make_network_anew(&sim),
+            _ => shut_calico(&sim),
         }
     }
 }
@@ -181,6 +187,33 @@ fn make_network_anew(sim: &Sim) {
         let fresh = world.store.spec(key).fresh(key, incarnation + 1, world.now);
         world.store.put_network(fresh);
         world.spread();
+    }));
+}
+
+/// Calico's datastore is locked, because somebody moves it, or is not found; for a while, or for good.
+fn shut_calico(sim: &Sim) {
+    let mut world = sim.world();
+    let (fault, condition) =
+        [(Fault::CalicoLocked, Condition::Locked), (Fault::CalicoAbsent, Condition::Absent)]
+            [usize::from(world.chance.pick(2))];
+    let stays = world.chance.happens(150);
+    let length = 5_000 + Millis::from(world.chance.pick(30)) * 2_000;
+    if world.calico.as_ref().is_none_or(Calico::is_out_of_use) {
+        return;
+    }
+    world.fault(fault);
+    let set = |world: &mut World, condition| {
+        world.calico.iter_mut().for_each(|calico| calico.condition = condition);
+    };
+    set(&mut world, condition);
+    if stays {
+        world.fault(Fault::CalicoStaysShut);
+        return;
+    }
+    let other = sim.clone();
+    world.spawn(Box::pin(async move {
+        other.nap(length).await;
+        set(&mut other.world(), Condition::Ready);
     }));
 }
 

@@ -7,7 +7,7 @@ use danm_ipam::BitIndex;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, serde_json::Value};
 
 use super::{NAMESPACES, NetworkKey, NetworkSpec, Pod, PodKey, identifier, network::time};
-use crate::{agenda::Millis, truth::Sandbox};
+use crate::{agenda::Millis, calico, truth::Sandbox};
 
 /// An endpoint, by the order of creation: as good as its name and uid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,8 +50,10 @@ pub struct Endpoint {
     pub host: Rc<str>,
     /// Its sandbox.
     pub sandbox: Sandbox,
-    /// Whether Calico gives its address.
+    /// Whether its network is Calico's.
     pub is_calico: bool,
+    /// Its addresses' places in Calico's blocks: IPv4, IPv6.
+    pub calico: [Option<BitIndex>; 2],
     /// Whether somebody's finalizer holds it.
     pub has_finalizer: bool,
     /// Whether its deletion was asked for.
@@ -93,6 +95,7 @@ impl Endpoint {
             host,
             sandbox,
             is_calico: false,
+            calico: [None; 2],
             has_finalizer: false,
             is_deleting: false,
             garble: None,
@@ -101,9 +104,10 @@ impl Endpoint {
 
     /// What is left of one that has not the shape of an endpoint: its addresses can be found in it.
     fn unreadable(&self, spec: &NetworkSpec, metadata: ObjectMeta) -> Unreadable {
-        let addresses =
-            self.bits.iter().enumerate().filter_map(|(family, bit)| spec.address(family, (*bit)?));
-        let texts: Vec<String> = addresses.map(|address| address.to_string()).collect();
+        let danms = self.bits.iter().enumerate().filter_map(|(family, bit)| spec.address(family, (*bit)?));
+        let calicos = self.calico.iter().enumerate().filter_map(|(family, bit)| Some((family, (*bit)?)));
+        let calicos = calicos.map(|(family, bit)| calico::address(family, bit));
+        let texts: Vec<String> = danms.chain(calicos).map(|address| address.to_string()).collect();
         let spec = [("Interface".to_owned(), Value::from(texts))].into_iter().collect();
         let object = Value::Object([("spec".to_owned(), Value::Object(spec))].into_iter().collect());
         Unreadable { metadata, problem: "spec.Interface is no object".to_owned(), object }
@@ -125,14 +129,17 @@ impl Endpoint {
             return Decoded::Unreadable(Box::new(self.unreadable(spec, metadata)));
         }
         let text = |family: usize, prefix: u8| {
+            if let Some(bit) = self.calico[family] {
+                let whole = [32, 128][family];
+                return Some(format!("{}/{whole}", calico::address(family, bit)));
+            }
             let bit = self.bits[family]?;
             spec.address(family, bit).map(|address| format!("{address}/{prefix}"))
         };
-        let address = match (self.garble, self.is_calico) {
-            (Some(Garble::Elsewhere), _) => Some("172.16.0.9/24".to_owned()),
-            (Some(_), _) => Some("10.0.0.999/24".to_owned()),
-            (None, true) => Some("192.168.7.7/32".to_owned()),
-            (None, false) => text(0, 28),
+        let address = match self.garble {
+            Some(Garble::Elsewhere) => Some("172.16.0.9/24".to_owned()),
+            Some(_) => Some("10.0.0.999/24".to_owned()),
+            None => text(0, 28),
         };
         let interface = InterfaceView {
             name: Some("eth0".to_owned()),
@@ -148,7 +155,7 @@ impl Endpoint {
                 host: Some(self.host.to_string()),
                 pod: Some(self.pod_name.to_string()),
                 pod_uid: Some(if self.has_pod_uid { self.pod.uid() } else { String::new() }),
-                cid: Some(self.sandbox.0.to_string()),
+                cid: Some(self.sandbox.container()),
                 api_type: Some(spec.kind.name().to_owned()),
             },
         }))

@@ -83,7 +83,12 @@ impl NetworkSpec {
             });
         }
         let pools = Family::ALL.map(|family| Pool::new(family, &options).ok().flatten());
-        Self { group, kind, name: format!("net-{number}"), pools, options }
+        Self { group, kind, name: Self::name_of(NetworkKey(number)), pools, options }
+    }
+
+    /// The name of a network.
+    pub fn name_of(key: NetworkKey) -> String {
+        format!("net-{}", key.0)
     }
 
     /// The kind as it is watched.
