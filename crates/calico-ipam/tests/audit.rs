@@ -28,7 +28,7 @@ impl Cluster {
     fn in_order() -> Self {
         let mut cluster = Self::without_blocks();
         cluster.block("10.0.0.0/29", &[(1, held_by_du(OLD))]);
-        cluster.handle(&format!("net.{OLD}"), json!({"10.0.0.0/29": 1}));
+        cluster.handle(&format!("net.{OLD}"), &json!({"10.0.0.0/29": 1}));
         cluster.pod("du-0").endpoint("du-0", "10.0.0.1", OLD);
         cluster
     }
@@ -47,10 +47,10 @@ impl Cluster {
 
     /// A block of eight addresses, of which these are held.
     fn block(&mut self, cidr: &str, held: &[(usize, Value)]) -> &mut Self {
-        self.block_with(cidr, held, json!({}))
+        self.block_with(cidr, held, &json!({}))
     }
 
-    fn block_with(&mut self, cidr: &str, held: &[(usize, Value)], more: Value) -> &mut Self {
+    fn block_with(&mut self, cidr: &str, held: &[(usize, Value)], more: &Value) -> &mut Self {
         let mut allocations = vec![Value::Null; 8];
         held.iter().enumerate().for_each(|(index, (place, _))| allocations[*place] = json!(index));
         let free: Vec<usize> = (0..8).filter(|place| allocations[*place].is_null()).collect();
@@ -66,7 +66,7 @@ impl Cluster {
         self
     }
 
-    fn handle(&mut self, id: &str, blocks: Value) -> &mut Self {
+    fn handle(&mut self, id: &str, blocks: &Value) -> &mut Self {
         let handle = Handle::read(&json!({"block": blocks}).to_string()).expect("a handle");
         self.handles.insert(HandleId::new(id), handle);
         self
@@ -128,7 +128,7 @@ impl Cluster {
         let line = |finding: Finding| {
             let address = finding.address.map(|it| it.to_string());
             let block = finding.block.map(|it| it.to_string());
-            let about = address.or(block).or(finding.handle.map(|it| it.to_string()));
+            let about = address.or(block).or_else(|| finding.handle.map(|it| it.to_string()));
             let pods: Vec<String> = finding.pods.iter().map(ToString::to_string).collect();
             let words = [
                 finding.kind.to_string(),
@@ -235,7 +235,7 @@ fn what_cannot_be_told_is_suspect_and_who_is_on_his_way_is_not() {
     finds(
         |it| {
             it.block("10.0.0.8/29", &[(0, json!({"handle_id": "by-hand"}))]);
-            it.handle("by-hand", json!({"10.0.0.8/29": 1}));
+            it.handle("by-hand", &json!({"10.0.0.8/29": 1}));
         },
         &["suspect | 10.0.0.8 |  | no Pod is named for it, and none says to use it"],
     );
@@ -258,7 +258,7 @@ fn what_no_pod_has_to_tell_of_is_nobodys_leak() {
             |it| {
                 it.block("10.0.0.8/29", &[(0, attribute.clone())]);
                 if let Some(handle) = attribute["handle_id"].as_str() {
-                    it.handle(handle, json!({"10.0.0.8/29": 1}));
+                    it.handle(handle, &json!({"10.0.0.8/29": 1}));
                 }
             },
             &[],
@@ -349,19 +349,19 @@ fn an_address_has_one_user_and_that_is_the_one_the_block_says() {
 fn a_handle_counts_what_blocks_say() {
     finds(
         |it| {
-            it.handle("net.x", json!({"10.0.0.0/29": 2}));
+            it.handle("net.x", &json!({"10.0.0.0/29": 2}));
         },
         &["empty-handle | net.x |  | it counts 2 in 10.0.0.0/29, and no block names it"],
     );
     finds(
         |it| {
-            it.handle("net.x", json!({}));
+            it.handle("net.x", &json!({}));
         },
         &["empty-handle | net.x |  | it counts no address, and no block names it"],
     );
     finds(
         |it| {
-            it.handle(&format!("net.{OLD}"), json!({"10.0.0.0/29": 2, "10.0.0.8/29": 1}));
+            it.handle(&format!("net.{OLD}"), &json!({"10.0.0.0/29": 2, "10.0.0.8/29": 1}));
         },
         &[
             "handle-count | 10.0.0.0/29 |  | it counts 2 addresses in the block, which says 1",
@@ -370,7 +370,7 @@ fn a_handle_counts_what_blocks_say() {
     );
     finds(
         |it| {
-            it.handle(&format!("net.{OLD}"), json!({}));
+            it.handle(&format!("net.{OLD}"), &json!({}));
         },
         &["handle-count | 10.0.0.0/29 |  | it counts 0 addresses in the block, which says 1"],
     );
@@ -394,7 +394,7 @@ fn blocks_agree_with_themselves_with_each_other_and_with_pools() {
     let attributes = json!([held_by_du(OLD), spare]);
     finds(
         |it| {
-            it.block_with("10.0.0.0/29", &[(1, json!({}))], json!({"attributes": attributes}));
+            it.block_with("10.0.0.0/29", &[(1, json!({}))], &json!({"attributes": attributes}));
         },
         &["invalid-block | 10.0.0.0/29 |  | its attribute 1 is that of no address"],
     );
@@ -409,7 +409,7 @@ fn blocks_agree_with_themselves_with_each_other_and_with_pools() {
     let small = json!({"allocations": [null, null], "unallocated": [0, 1]});
     finds(
         |it| {
-            it.block_with("10.0.0.4/31", &[], small);
+            it.block_with("10.0.0.4/31", &[], &small);
         },
         &["overlapping-blocks | 10.0.0.4/31 |  | all its addresses are in block 10.0.0.0/29, too"],
     );

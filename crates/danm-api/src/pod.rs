@@ -28,7 +28,7 @@ pub struct PodSpec {
     /// Whether it uses the network of its Node: its addresses are the Node's then.
     pub host_network: bool,
     /// `Always`, `OnFailure` or `Never`; `Always` where it is absent.
-    pub restart_policy: Option<String>,
+    pub restart_policy: Option<Box<str>>,
     /// How many seconds its containers may take to stop; 30 where it is absent.
     pub termination_grace_period_seconds: Option<i64>,
 }

@@ -1,108 +1,147 @@
-//! Calico's kinds in the Kubernetes API, and its objects as it writes them.
+//! Calico in the Kubernetes API, as JSON: the definitions of its kinds where they matter, and pools, blocks and handles as it
+//! writes them. Not what becomes of them: that `calico-ipam` knows, and Calico's own recordings.
 
 use serde_json::{Map, Value, json};
 
-/// The group of Calico's objects nearly everywhere.
-const GROUP: &str = "crd.projectcalico.org";
+/// Larger than what a floating point number holds exactly.
+pub const SEQUENCE_NUMBER: u64 = 1_795_472_210_105_771_795;
 
-/// The version of the group.
-const VERSION: &str = "v1";
+/// The group and version of its objects in nearly every cluster.
+pub const V1: (&str, &str) = ("crd.projectcalico.org", "v1");
 
-/// The kinds, with what Calico's own definitions require.
-const KINDS: [(&str, &str, &[&str]); 5] = [
-    ("IPAMBlock", "ipamblocks", &["allocations", "attributes", "cidr", "strictAffinity", "unallocated"]),
-    ("IPAMHandle", "ipamhandles", &["block", "handleID"]),
-    ("IPPool", "ippools", &["cidr"]),
-    ("IPAMConfig", "ipamconfigs", &[]),
-    ("ClusterInformation", "clusterinformations", &[]),
+/// The kinds, with what their definitions require.
+const KINDS: [(&str, &[&str]); 6] = [
+    ("IPAMBlock", &["allocations", "attributes", "cidr", "strictAffinity", "unallocated"]),
+    ("IPAMHandle", &["block", "handleID"]),
+    ("IPPool", &["cidr"]),
+    ("IPAMConfig", &[]),
+    ("IPAMConfiguration", &[]),
+    ("ClusterInformation", &[]),
 ];
 
-/// Definitions of the kinds. Calico's prune what they do not know; these keep everything.
-pub fn definitions() -> impl Iterator<Item = Value> {
-    KINDS.into_iter().map(|(kind, plural, required)| {
-        json!({
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": format!("{plural}.{GROUP}")},
-            "spec": {
-                "group": GROUP,
-                "scope": "Cluster",
-                "names": {
-                    "kind": kind, "listKind": format!("{kind}List"), "plural": plural,
-                    "singular": kind.to_lowercase(),
-                },
-                "versions": [{
-                    "name": VERSION, "served": true, "storage": true,
-                    "schema": {"openAPIV3Schema": {
-                        "type": "object",
-                        "properties": {"spec": {
-                            "type": "object", "required": required,
-                            "x-kubernetes-preserve-unknown-fields": true,
-                        }},
-                    }},
-                }],
-            },
-        })
-    })
+/// The definitions of its kinds in a group and version. Its own prune what they do not know; these keep everything, and
+/// require what those require.
+pub fn definitions((group, version): (&str, &str)) -> Vec<Value> {
+    KINDS.into_iter().map(|(kind, required)| definition(group, version, kind, required)).collect()
 }
 
-/// The collections of the kinds.
-pub fn collections() -> impl Iterator<Item = String> {
-    KINDS.into_iter().map(|(_, plural, _)| format!("/apis/{GROUP}/{VERSION}/{plural}"))
+/// Where objects of its kinds are.
+pub fn collections((group, version): (&str, &str)) -> Vec<String> {
+    KINDS.into_iter().map(|(kind, _)| format!("/apis/{group}/{version}/{}", plural(kind))).collect()
 }
 
-/// An object.
+/// An object of one of its kinds.
 pub fn object(kind: &str, name: &str, spec: &Value) -> Value {
     json!({
-        "apiVersion": format!("{GROUP}/{VERSION}"),
+        "apiVersion": format!("{}/{}", V1.0, V1.1),
         "kind": kind,
         "metadata": {"name": name, "annotations": {"projectcalico.org/metadata": "{}"}},
         "spec": spec,
     })
 }
 
-/// A pool with blocks of eight addresses, as its specification.
-pub fn pool(cidr: &str) -> Value {
-    json!({"cidr": cidr, "blockSize": if cidr.contains(':') { 125 } else { 29 }})
+/// A pool whose blocks have prefixes of this length.
+pub fn pool(name: &str, cidr: &str, block_size: u8) -> Value {
+    object("IPPool", name, &json!({"cidr": cidr, "blockSize": block_size}))
 }
 
-/// A block of eight addresses that is for `node-a`, as its specification. At these places are addresses of which this is
-/// said.
-pub fn block(cidr: &str, held: &[(usize, Value)]) -> Value {
-    let place_of = |ordinal: usize| held.iter().position(|(place, _)| *place == ordinal);
-    let allocations: Vec<Option<usize>> = (0..8).map(place_of).collect();
-    let unallocated: Vec<usize> = (0..8).filter(|ordinal| place_of(*ordinal).is_none()).collect();
-    let attributes: Vec<&Value> = held.iter().map(|(_, attribute)| attribute).collect();
+/// A block of `node-a` in which these places are held by these endpoints.
+///
+/// # Panics
+/// If it is larger than any.
+pub fn block(cidr: &str, held: &[(usize, &Value)]) -> Value {
+    let size = size_of(cidr);
+    let mut allocations = vec![Value::Null; size];
+    for (index, (place, _)) in held.iter().enumerate() {
+        allocations[*place] = json!(index);
+    }
+    let unallocated: Vec<usize> = (0..size).filter(|place| allocations[*place].is_null()).collect();
     let numbers: Map<String, Value> =
         held.iter().map(|(place, _)| (place.to_string(), json!(SEQUENCE_NUMBER - 1))).collect();
-    json!({
-        "cidr": cidr, "affinity": "host:node-a", "allocations": allocations, "unallocated": unallocated,
-        "attributes": attributes, "sequenceNumber": SEQUENCE_NUMBER, "sequenceNumberForAllocation": numbers,
-        "deleted": false, "strictAffinity": false,
-    })
+    let spec = json!({
+        "cidr": cidr,
+        "affinity": "host:node-a",
+        "allocations": allocations,
+        "unallocated": unallocated,
+        "attributes": held.iter().map(|(_, endpoint)| attribute(endpoint)).collect::<Vec<Value>>(),
+        "sequenceNumber": SEQUENCE_NUMBER,
+        "sequenceNumberForAllocation": numbers,
+        "deleted": false,
+        "strictAffinity": false,
+    });
+    object("IPAMBlock", &name_of(cidr), &spec)
 }
 
-/// Larger than what a floating point number holds exactly.
-pub const SEQUENCE_NUMBER: u64 = 1_795_472_210_105_771_795;
+/// The handle of an endpoint that counts so many addresses in these blocks.
+pub fn handle(endpoint: &Value, blocks: &[(&str, u32)]) -> Value {
+    let blocks: Map<String, Value> =
+        blocks.iter().map(|(cidr, count)| ((*cidr).to_owned(), json!(count))).collect();
+    let id = handle_id(endpoint);
+    object("IPAMHandle", &id, &json!({"handleID": id, "block": blocks, "deleted": false}))
+}
 
-/// What a block says of an address of a Pod on `node-a` in the namespace `ran`.
-pub fn attribute(pod: &str, handle: &str) -> Value {
+/// Its information about the cluster, by which its datastore is locked.
+pub fn cluster_information(is_ready: bool) -> Value {
+    object("ClusterInformation", "default", &json!({"datastoreReady": is_ready}))
+}
+
+fn handle_id(endpoint: &Value) -> String {
+    format!("k8s-pod-network.{}", endpoint["spec"]["CID"].as_str().unwrap_or_default())
+}
+
+fn attribute(endpoint: &Value) -> Value {
     json!({
-        "handle_id": handle,
+        "handle_id": handle_id(endpoint),
         "secondary": {
-            "namespace": "ran", "node": "node-a", "pod": pod, "timestamp": "2026-08-01 10:00:00 +0000 UTC",
+            "namespace": endpoint["metadata"]["namespace"],
+            "node": endpoint["spec"]["Host"],
+            "pod": endpoint["spec"]["Pod"],
+            "timestamp": "2026-08-01 10:00:00 +0000 UTC",
         },
     })
 }
 
-/// A handle that counts so many addresses in these blocks, as its specification.
-pub fn handle(id: &str, blocks: &[(&str, i64)]) -> Value {
-    let blocks: Map<String, Value> =
-        blocks.iter().map(|(cidr, count)| ((*cidr).to_owned(), json!(count))).collect();
-    json!({"handleID": id, "block": blocks, "deleted": false})
+fn size_of(cidr: &str) -> usize {
+    let prefix: u32 = cidr.split('/').nth(1).and_then(|prefix| prefix.parse().ok()).expect("a prefix");
+    let bits = if cidr.contains(':') { 128 } else { 32 };
+    1_usize.checked_shl(bits - prefix).expect("a small block")
 }
 
-/// What the object of a block is called.
-pub fn block_name(cidr: &str) -> String {
+/// The name of a block.
+fn name_of(cidr: &str) -> String {
     cidr.replace(['.', ':', '/'], "-")
+}
+
+fn plural(kind: &str) -> String {
+    format!("{}s", kind.to_lowercase())
+}
+
+fn definition(group: &str, version: &str, kind: &str, required: &[&str]) -> Value {
+    let plural = plural(kind);
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{plural}.{group}")},
+        "spec": {
+            "group": group,
+            "scope": "Cluster",
+            "names": {
+                "kind": kind,
+                "listKind": format!("{kind}List"),
+                "plural": plural,
+                "singular": kind.to_lowercase(),
+            },
+            "versions": [{
+                "name": version,
+                "served": true,
+                "storage": true,
+                "schema": {"openAPIV3Schema": {
+                    "type": "object",
+                    "properties": {"spec": {
+                        "type": "object", "required": required, "x-kubernetes-preserve-unknown-fields": true,
+                    }},
+                }},
+            }],
+        },
+    })
 }

@@ -350,7 +350,7 @@ impl Cluster {
             let groups = kind.groups().iter();
             collections.extend(groups.map(|group| format!("/apis/{group}/{VERSION}/{}", kind.plural())));
         }
-        collections.extend(calico::collections());
+        collections.extend(calico::collections(calico::V1));
         for collection in collections {
             let is_served = self.send(Method::GET, &format!("{collection}?limit=1"), None).await.is_ok();
             let objects = if is_served { self.list(&collection).await } else { Vec::new() };

@@ -9,7 +9,6 @@ use testkit::{
 };
 
 use crate::{
-    calico_books::{block_of, handle_of},
     program::clean,
     running::{Running, eventually},
     shapes::held_in_calico,
@@ -28,14 +27,14 @@ fn dead(name: &str, address: &str) -> Value {
 /// A cluster with Calico, and its network.
 async fn cluster() -> Result<Cluster, Unavailable> {
     let mut cluster = crate::cluster().await?;
-    cluster.install(calico::definitions()).await;
+    cluster.install(calico::definitions(calico::V1)).await;
     let network = with(network(GROUP, NetworkKind::DanmNet, "ran", "calico"), "/spec/NetworkType", "calico");
     cluster
         .create([
             objects::node("node-a", "True"),
             network,
-            calico::object("IPPool", "v4", &calico::pool("10.77.0.0/24")),
-            calico::object("IPPool", "v6", &calico::pool("fd00:77::/120")),
+            calico::pool("v4", "10.77.0.0/24", 29),
+            calico::pool("v6", "fd00:77::/120", 125),
         ])
         .await;
     Ok(cluster)
@@ -43,13 +42,13 @@ async fn cluster() -> Result<Cluster, Unavailable> {
 
 /// What Calico's block says, whole.
 async fn block(cluster: &Cluster, cidr: &str) -> Value {
-    let block = cluster.get(&block_of(cidr, &[])).await.expect("it is there");
+    let block = cluster.get(&calico::block(cidr, &[])).await.expect("it is there");
     block["spec"].clone()
 }
 
 /// Says that Calico's datastore is ready, or locked.
 async fn set_ready(cluster: &mut Cluster, is_ready: bool) {
-    let information = calico::object("ClusterInformation", "default", &json!({"datastoreReady": is_ready}));
+    let information = calico::cluster_information(is_ready);
     match cluster.get(&information).await {
         Some(_) => drop(cluster.patch(&information, &json!({"spec": information["spec"]})).await),
         None => cluster.create([information]).await,
@@ -60,7 +59,7 @@ async fn set_ready(cluster: &mut Cluster, is_ready: bool) {
 async fn the_address_of_a_dead_endpoint_goes_back_to_calico_and_then_the_endpoint_goes() {
     let Ok(mut cluster) = cluster().await else { return };
     let dead = dead("dead", "10.77.0.1/32");
-    let blocks = [block_of(BLOCK4, &[(1, &dead)]), handle_of(&dead, &[(BLOCK4, 1)])];
+    let blocks = [calico::block(BLOCK4, &[(1, &dead)]), calico::handle(&dead, &[(BLOCK4, 1)])];
     cluster.create(blocks).await;
     cluster.create([dead]).await;
 
@@ -76,7 +75,7 @@ async fn the_address_of_a_dead_endpoint_goes_back_to_calico_and_then_the_endpoin
 async fn a_dry_run_would_release_and_writes_nothing_of_calicos() {
     let Ok(mut cluster) = cluster().await else { return };
     let dead = dead("dead", "10.77.0.1/32");
-    cluster.create([block_of(BLOCK4, &[(1, &dead)]), handle_of(&dead, &[(BLOCK4, 1)])]).await;
+    cluster.create([calico::block(BLOCK4, &[(1, &dead)]), calico::handle(&dead, &[(BLOCK4, 1)])]).await;
     cluster.create([dead]).await;
 
     let run = clean(&cluster.kubeconfig(), &["--dry-run"]).await;
@@ -91,7 +90,7 @@ async fn a_dry_run_would_release_and_writes_nothing_of_calicos() {
 async fn an_address_that_calico_gave_to_another_pod_stays_and_only_the_endpoint_goes() {
     let Ok(mut cluster) = cluster().await else { return };
     let other = dead("somebody-else", "10.77.0.1/32");
-    cluster.create([block_of(BLOCK4, &[(1, &other)]), handle_of(&other, &[(BLOCK4, 1)])]).await;
+    cluster.create([calico::block(BLOCK4, &[(1, &other)]), calico::handle(&other, &[(BLOCK4, 1)])]).await;
     cluster.create([dead("dead", "10.77.0.1/32")]).await;
     let before = block(&cluster, BLOCK4).await;
 
@@ -110,9 +109,9 @@ async fn both_families_of_one_handle_go_back_together() {
     let dead = with(dead("dead", "10.77.0.1/32"), "/spec/Interface/AddressIPv6", "fd00:77::2/128");
     cluster
         .create([
-            block_of(BLOCK4, &[(1, &dead)]),
-            block_of(BLOCK6, &[(2, &dead)]),
-            handle_of(&dead, &[(BLOCK4, 1), (BLOCK6, 1)]),
+            calico::block(BLOCK4, &[(1, &dead)]),
+            calico::block(BLOCK6, &[(2, &dead)]),
+            calico::handle(&dead, &[(BLOCK4, 1), (BLOCK6, 1)]),
         ])
         .await;
     cluster.create([dead]).await;
@@ -129,7 +128,7 @@ async fn both_families_of_one_handle_go_back_together() {
 async fn an_address_that_is_free_already_is_a_success() {
     let Ok(mut cluster) = cluster().await else { return };
     let held = dead("held-by-another", "10.77.0.3/32");
-    cluster.create([block_of(BLOCK4, &[(3, &held)])]).await;
+    cluster.create([calico::block(BLOCK4, &[(3, &held)])]).await;
     cluster.create([dead("free", "10.77.0.1/32"), dead("block-gone", "10.77.0.99/32")]).await;
 
     let run = clean(&cluster.kubeconfig(), &[]).await;
@@ -159,7 +158,7 @@ async fn books_without_any_block_prove_nothing() {
 async fn while_the_datastore_is_locked_endpoints_of_calico_wait_and_nobody_else_does() {
     let Ok(mut cluster) = cluster().await else { return };
     let dead = dead("dead", "10.77.0.1/32");
-    cluster.create([block_of(BLOCK4, &[(1, &dead)]), handle_of(&dead, &[(BLOCK4, 1)])]).await;
+    cluster.create([calico::block(BLOCK4, &[(1, &dead)]), calico::handle(&dead, &[(BLOCK4, 1)])]).await;
     let of_danm =
         with(endpoint(GROUP, "ran", "of-danm", "gone", "n"), "/spec/Interface/Address", "10.0.0.5/24");
     let network = objects::with_bits(network(GROUP, NetworkKind::DanmNet, "ran", "n"), &[5]);
@@ -189,7 +188,7 @@ async fn a_mixed_endpoint_stays_until_both_addresses_are_settled() {
     let mixed = objects::with_bits(with(mixed, "/spec/NetworkType", "calico"), &[5]);
     let dead = with(dead("dead", "10.0.0.5/24"), "/spec/NetworkName", "mixed");
     let dead = with(dead, "/spec/Interface/AddressIPv6", "fd00:77::2/128");
-    cluster.create([block_of(BLOCK6, &[(2, &dead)]), handle_of(&dead, &[(BLOCK6, 1)])]).await;
+    cluster.create([calico::block(BLOCK6, &[(2, &dead)]), calico::handle(&dead, &[(BLOCK6, 1)])]).await;
     cluster.create([mixed.clone(), dead]).await;
     set_ready(&mut cluster, false).await;
 
@@ -217,7 +216,7 @@ async fn a_mixed_endpoint_stays_until_both_addresses_are_settled() {
 async fn switched_off_it_keeps_the_endpoints_of_calico_and_says_so() {
     let Ok(mut cluster) = cluster().await else { return };
     let dead = dead("dead", "10.77.0.1/32");
-    cluster.create([block_of(BLOCK4, &[(1, &dead)])]).await;
+    cluster.create([calico::block(BLOCK4, &[(1, &dead)])]).await;
     cluster.create([dead]).await;
 
     let run = clean(&cluster.kubeconfig(), &["--calico", "off"]).await;
@@ -234,7 +233,7 @@ async fn an_address_that_a_living_pod_says_to_have_is_refused_whatever_the_block
     let dead = dead("dead", "10.77.0.1/32");
     let living = objects::pod("ran", "living", "node-a");
     let living = with(living, "/status/podIPs", json!([{"ip": "10.77.0.1"}]));
-    cluster.create([block_of(BLOCK4, &[(1, &dead)]), living]).await;
+    cluster.create([calico::block(BLOCK4, &[(1, &dead)]), living]).await;
     cluster.create([dead]).await;
 
     let run = clean(&cluster.kubeconfig(), &[]).await;
@@ -249,8 +248,8 @@ async fn an_address_that_a_living_pod_says_to_have_is_refused_whatever_the_block
 async fn a_block_that_cannot_be_read_holds_up_its_own_addresses_and_no_others() {
     let Ok(mut cluster) = cluster().await else { return };
     let (one, other) = (dead("one", "10.77.0.1/32"), dead("another", "10.77.0.9/32"));
-    let broken = with(block_of(BLOCK4, &[(1, &one)]), "/spec/allocations", json!([7, 7]));
-    let sound = block_of("10.77.0.8/29", &[(1, &other)]);
+    let broken = with(calico::block(BLOCK4, &[(1, &one)]), "/spec/allocations", json!([7, 7]));
+    let sound = calico::block("10.77.0.8/29", &[(1, &other)]);
     cluster.create([broken, sound]).await;
     cluster.create([one, other]).await;
 
@@ -270,7 +269,7 @@ async fn the_controller_counts_what_it_gave_back_and_what_it_refused() {
     let Ok(mut cluster) = cluster().await else { return };
     let (dead, late) = (dead("dead", "10.77.0.1/32"), dead("late-one", "10.77.0.2/32"));
     let other = self::dead("somebody-else", "10.77.0.2/32");
-    cluster.create([block_of(BLOCK4, &[(1, &dead), (2, &other)])]).await;
+    cluster.create([calico::block(BLOCK4, &[(1, &dead), (2, &other)])]).await;
     cluster.create([dead, late]).await;
 
     let cleaner = Running::start(&cluster.kubeconfig(), &["--leader-elect", "false"]).await;

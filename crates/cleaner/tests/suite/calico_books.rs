@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::Stdio};
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use testkit::{Cluster, Unavailable, calico, objects};
 
 use crate::{
@@ -40,23 +40,16 @@ pub fn endpoint(pod: &str, address: &str, number: u8) -> Value {
     objects::with(endpoint, "/spec/CID", container(number))
 }
 
-/// A block whose places are held by the containers of these endpoints.
-pub fn block_of(cidr: &str, held: &[(usize, &Value)]) -> Value {
-    let pod = |endpoint: &Value| endpoint["spec"]["Pod"].as_str().unwrap_or_default().to_owned();
-    let attribute = |endpoint: &Value| calico::attribute(&pod(endpoint), &handle_id(endpoint));
-    let held: Vec<(usize, Value)> =
-        held.iter().map(|(place, endpoint)| (*place, attribute(endpoint))).collect();
-    calico::object("IPAMBlock", &calico::block_name(cidr), &calico::block(cidr, &held))
+/// What a block says of an address of a Pod on `node-a`.
+pub fn attribute(pod: &str, handle: &str) -> Value {
+    json!({"handle_id": handle, "secondary": {"namespace": "ran", "node": "node-a", "pod": pod}})
 }
 
-/// The handle of an endpoint's container.
-pub fn handle_of(endpoint: &Value, blocks: &[(&str, i64)]) -> Value {
-    let id = handle_id(endpoint);
-    calico::object("IPAMHandle", &id, &calico::handle(&id, blocks))
-}
-
-fn handle_id(endpoint: &Value) -> String {
-    format!("k8s-pod-network.{}", endpoint["spec"]["CID"].as_str().unwrap_or_default())
+/// A block in which this is said of these places.
+pub fn block(cidr: &str, held: &[(usize, Value)]) -> Value {
+    let places: Vec<(usize, &Value)> = held.iter().map(|(place, attribute)| (*place, attribute)).collect();
+    let attributes: Vec<&Value> = held.iter().map(|(_, attribute)| attribute).collect();
+    objects::with(calico::block(cidr, &places), "/spec/attributes", json!(attributes))
 }
 
 /// The cluster.
@@ -68,13 +61,13 @@ impl Books {
     /// With a pool of each family, and nobody who has an address.
     pub async fn open() -> Result<Self, Unavailable> {
         let cluster = crate::cluster().await?;
-        cluster.install(calico::definitions()).await;
-        for collection in calico::collections() {
+        cluster.install(calico::definitions(calico::V1)).await;
+        for collection in calico::collections(calico::V1) {
             cluster.send(Method::DELETE, &collection, None).await.expect("its objects are deleted");
         }
         let mut books = Self { cluster };
-        books.put("IPPool", "pool4", &calico::pool("10.77.0.0/24")).await;
-        books.put("IPPool", "pool6", &calico::pool("fd00:77::/120")).await;
+        let pools = [calico::pool("v4", "10.77.0.0/24", 29), calico::pool("v6", "fd00:77::/120", 125)];
+        books.cluster.create(pools).await;
         Ok(books)
     }
 
@@ -82,10 +75,8 @@ impl Books {
     /// has a handle.
     pub async fn with(held: &[(usize, &str, u8)]) -> Result<Self, Unavailable> {
         let mut books = Self::open().await?;
-        let attributes: Vec<(usize, Value)> = held
-            .iter()
-            .map(|(place, pod, number)| (*place, calico::attribute(pod, &handle(*number))))
-            .collect();
+        let attributes: Vec<(usize, Value)> =
+            held.iter().map(|(place, pod, number)| (*place, attribute(pod, &handle(*number)))).collect();
         books.block("10.77.0.0/29", &attributes).await;
         for (_, _, number) in held {
             books.handle(&handle(*number), &[("10.77.0.0/29", 1)]).await;
@@ -98,18 +89,25 @@ impl Books {
     }
 
     pub async fn block(&mut self, cidr: &str, held: &[(usize, Value)]) {
-        self.put("IPAMBlock", &calico::block_name(cidr), &calico::block(cidr, held)).await;
+        self.cluster.create([block(cidr, held)]).await;
     }
 
     pub async fn handle(&mut self, id: &str, blocks: &[(&str, i64)]) {
-        self.put("IPAMHandle", &id.to_lowercase(), &calico::handle(id, blocks)).await;
+        let blocks: Map<String, Value> =
+            blocks.iter().map(|(cidr, count)| ((*cidr).to_owned(), json!(count))).collect();
+        let spec = json!({"handleID": id, "block": blocks, "deleted": false});
+        self.put("IPAMHandle", &id.to_lowercase(), &spec).await;
+    }
+
+    /// Calico asks to leave everything as it is.
+    pub async fn lock(&mut self) {
+        self.cluster.create([calico::cluster_information(false)]).await;
     }
 
     /// The places of a block that somebody has.
     pub async fn held(&self, cidr: &str) -> Vec<usize> {
-        let block = calico::object("IPAMBlock", &calico::block_name(cidr), &json!({}));
-        let block = self.cluster.get(&block).await.expect("it is there");
-        let allocations = block["spec"]["allocations"].as_array().expect("an array").clone();
+        let found = self.cluster.get(&block(cidr, &[])).await.expect("it is there");
+        let allocations = found["spec"]["allocations"].as_array().expect("an array").clone();
         (0..allocations.len()).filter(|place| !allocations[*place].is_null()).collect()
     }
 

@@ -1,12 +1,12 @@
 //! `calico check`: each kind of finding that can be made through the API server, and how it is told.
 
 use serde_json::{Value, json};
-use testkit::{Gate, calico};
+use testkit::{Gate, calico, objects};
 
 use crate::{
     access::fails_with,
-    calico_books::{Books, container, endpoint, handle, pod_with},
-    network::pod,
+    calico_books::{Books, attribute, block, container, endpoint, handle, pod_with},
+    network::{network, pod},
 };
 
 #[tokio::test]
@@ -36,16 +36,16 @@ async fn where_all_agrees_nothing_is_found() {
 
 /// What can be made through an API server, all at once.
 async fn fill(books: &mut Books) {
-    let of = |pod: &str, number: u8| calico::attribute(pod, &handle(number));
+    let of = |pod: &str, number: u8| attribute(pod, &handle(number));
     let tunnel = json!({"handle_id": "vxlan-tunnel-addr-node-a", "secondary": {"node": "node-a", "type": "vxlanTunnelAddress"}});
     books
         .block("10.77.0.8/29", &[(0, of("gone", 11)), (1, json!({"handle_id": "by-hand"})), (2, tunnel)])
         .await;
     books.block("10.77.0.16/29", &[(0, of("du-2", 12)), (1, of("du-3", 13)), (2, json!({}))]).await;
     books.block("10.88.0.0/29", &[]).await;
-    let mut broken = calico::block("10.77.0.24/29", &[]);
-    broken["unallocated"] = json!([0]);
-    books.put("IPAMBlock", "10-77-0-24-29", &broken).await;
+    let mut broken = block("10.77.0.24/29", &[]);
+    broken["spec"]["unallocated"] = json!([0]);
+    books.cluster.create([broken]).await;
     let inner = json!({"cidr": "10.77.0.4/31", "allocations": [null, null], "unallocated": [0, 1], "attributes": [], "strictAffinity": false});
     books.put("IPAMBlock", "10-77-0-4-31", &inner).await;
     for (number, count) in [(11, 1), (12, 2)] {
@@ -129,11 +129,10 @@ async fn what_others_wrote_moves_no_cursor() {
 #[tokio::test]
 async fn it_reads_also_what_is_locked_and_writes_nothing() {
     let Ok(mut books) = Books::with(&[(1, "gone", 1)]).await else { return };
-    books.put("ClusterInformation", "default", &json!({"datastoreReady": false})).await;
+    books.lock().await;
     let gate = Gate::open(books.cluster.client(), usize::MAX).await.expect("a port");
 
-    let run =
-        crate::calico_books::run_with(gate.kubeconfig().to_owned(), &["check", "-o", "json"], &[]).await;
+    let run = crate::calico_books::run_with(gate.kubeconfig(), &["check", "-o", "json"], &[]).await;
 
     run.ends_with(0);
     let check: Value = serde_json::from_str(&run.out).expect("JSON");
@@ -156,8 +155,8 @@ async fn what_two_readings_do_not_both_show_is_no_finding() {
     books.cluster.create([pod("du-0")]).await;
     // Between the first reading of blocks and the last the address is given back, as by Calico's own collector.
     let gate = Gate::open(books.cluster.client(), usize::MAX).await.expect("a port");
-    let block = calico::object("IPAMBlock", "10-77-0-0-29", &json!({}));
-    let check = crate::calico_books::run_with(gate.kubeconfig().to_owned(), &["check", "-o", "json"], &[]);
+    let block = block("10.77.0.0/29", &[]);
+    let check = crate::calico_books::run_with(gate.kubeconfig(), &["check", "-o", "json"], &[]);
     let given_back = async {
         while !gate.requests().iter().any(|request| request.contains("/pods")) {
             tokio::task::yield_now().await;
@@ -171,4 +170,31 @@ async fn what_two_readings_do_not_both_show_is_no_finding() {
     run.ends_with(0);
     assert!(run.out.contains("\"findings\": []"), "{}", run.out);
     assert!(!run.out.contains(&container(1)));
+}
+
+/// They share the addresses of their Node, and none of them is Calico's to give.
+#[tokio::test]
+async fn pods_on_the_network_of_their_node_share_its_addresses() {
+    let Ok(mut books) = Books::open().await else { return };
+    books.block("10.77.0.0/29", &[]).await;
+    let on_node = |name: &str| objects::with(pod_with(name, "10.77.0.1"), "/spec/hostNetwork", true);
+    books.cluster.create([on_node("proxy-a"), on_node("proxy-b")]).await;
+
+    assert_eq!(books.findings().await, Vec::<String>::new());
+}
+
+/// An endpoint of Calico's type may have an address of each.
+#[tokio::test]
+async fn an_address_that_danm_gave_is_in_no_pool_and_need_not_be() {
+    let Ok(mut books) = Books::with(&[(1, "du-0", 1)]).await else { return };
+    let mixed =
+        objects::with(endpoint("du-0", "10.77.0.1", 1), "/spec/Interface/AddressIPv6", "fd00:9::7/64");
+    books.cluster.create([pod("du-0"), mixed]).await;
+    assert_eq!(books.findings().await, ["outside-pools fd00:9::7 ran/du-0"]);
+    let network =
+        objects::with(network(&[]), "/spec/Options/allocation_pool_v6", json!({"cidr": "fd00:9::/120"}));
+
+    books.cluster.create([network]).await;
+
+    assert_eq!(books.findings().await, Vec::<String>::new());
 }

@@ -1,11 +1,11 @@
 //! The commands about Calico's addresses where those are in an etcd: the program is told as calicoctl is.
 
 use serde_json::{Value, json};
-use testkit::{Cluster, Etcd, calico, objects};
+use testkit::{Cluster, Etcd, objects};
 
 use crate::{
     access::fails_with,
-    calico_books::{container, handle, pod_with, run_with},
+    calico_books::{attribute, block, container, handle, pod_with, run_with},
     program::Run,
 };
 
@@ -20,14 +20,14 @@ async fn run(cluster: &Cluster, etcd: &Etcd, arguments: &[&str]) -> Run {
 /// An etcd in which Pods have the first addresses of a block, each by its handle.
 async fn filled(pods: &[(&str, u8)]) -> Option<Etcd> {
     let etcd = Etcd::start().await.ok()?;
-    let pool = json!({"metadata": {"name": "pool4"}, "spec": calico::pool("10.77.0.0/24")});
+    let pool = json!({"metadata": {"name": "pool4"}, "spec": {"cidr": "10.77.0.0/24", "blockSize": 29}});
     etcd.put(POOL, &pool.to_string()).await;
     let held: Vec<(usize, Value)> = pods
         .iter()
         .enumerate()
-        .map(|(place, (pod, number))| (place, calico::attribute(pod, &handle(*number))))
+        .map(|(place, (pod, number))| (place, attribute(pod, &handle(*number))))
         .collect();
-    etcd.put(&format!("{BLOCKS}10.77.0.0-29"), &calico::block("10.77.0.0/29", &held).to_string()).await;
+    etcd.put(&format!("{BLOCKS}10.77.0.0-29"), &block("10.77.0.0/29", &held)["spec"].to_string()).await;
     for (_, number) in pods {
         let counts = json!({"block": {"10.77.0.0/29": 1}, "deleted": false});
         etcd.put(&format!("{HANDLES}{}", handle(*number)), &counts.to_string()).await;
@@ -64,7 +64,7 @@ async fn a_block_that_cannot_be_read_is_named_by_its_key_and_hides_no_address() 
     let Ok(mut cluster) = crate::cluster().await else { return };
     let Some(etcd) = filled(&[]).await else { return };
     let key = format!("{BLOCKS}10.77.0.8-29");
-    let mut broken = calico::block("10.77.0.8/29", &[]);
+    let mut broken = block("10.77.0.8/29", &[])["spec"].clone();
     broken["allocations"] = json!([null]);
     etcd.put(&key, &broken.to_string()).await;
     cluster.create([pod_with("du-0", "10.77.0.9")]).await;

@@ -1,11 +1,11 @@
 //! `calico release`: addresses given back by hand, each by its proof, and those that are refused.
 
 use serde_json::{Value, json};
-use testkit::{Gate, calico};
+use testkit::Gate;
 
 use crate::{
     access::fails_with,
-    calico_books::{Books, container, endpoint, handle, pod_with, run_with},
+    calico_books::{Books, attribute, container, endpoint, handle, pod_with, run_with},
     network::pod,
     program::Run,
 };
@@ -50,7 +50,7 @@ async fn an_address_goes_back_by_each_proof() {
 #[tokio::test]
 async fn both_families_of_a_handle_go_together() {
     let Ok(mut books) = Books::open().await else { return };
-    let attribute = calico::attribute("gone", &handle(1));
+    let attribute = attribute("gone", &handle(1));
     books.block(BLOCK, &[(1, attribute.clone())]).await;
     books.block("fd00:77::/125", &[(2, attribute)]).await;
     books.handle(&handle(1), &[(BLOCK, 1), ("fd00:77::/125", 1)]).await;
@@ -68,7 +68,7 @@ async fn both_families_of_a_handle_go_together() {
 async fn a_dry_run_tells_all_and_writes_nothing() {
     let Ok(books) = Books::with(&[(1, "gone", 1)]).await else { return };
     let gate = Gate::open(books.cluster.client(), usize::MAX).await.expect("a port");
-    let kubeconfig = gate.kubeconfig().to_owned();
+    let kubeconfig = gate.kubeconfig();
     let arguments = ["release", "10.77.0.1", "--pod", "ran/gone", "--dry-run"];
 
     let text = run_with(kubeconfig.clone(), &arguments, &[]).await;
@@ -113,7 +113,7 @@ async fn what_somebody_uses_is_refused_before_calico_is_asked() {
     for (address, flag, proof, reason) in refused {
         let gate = Gate::open(books.cluster.client(), usize::MAX).await.expect("a port");
         let arguments = ["release", address, flag, &proof, "-o", "json"];
-        let run = run_with(gate.kubeconfig().to_owned(), &arguments, &[]).await;
+        let run = run_with(gate.kubeconfig(), &arguments, &[]).await;
         fails_with(&run, &["1 of 1 addresses", reason]);
         assert!(results(&run)[0].ends_with(" refused"), "{}", run.out);
         let requests = gate.requests();
@@ -158,7 +158,7 @@ async fn an_empty_handle_is_counted_anew() {
 #[tokio::test]
 async fn a_locked_datastore_is_left_alone() {
     let Ok(mut books) = Books::with(&[(1, "gone", 1)]).await else { return };
-    books.put("ClusterInformation", "default", &json!({"datastoreReady": false})).await;
+    books.lock().await;
 
     let run = books.run(&["release", "10.77.0.1", "--pod", "ran/gone"]).await;
 

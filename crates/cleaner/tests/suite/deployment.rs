@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use testkit::{Cluster, calico, manifests, objects};
 
 use crate::{
-    calico_books::{block_of, handle_of},
     running::{Running, eventually},
     shapes,
 };
@@ -133,16 +132,16 @@ async fn the_manifest_for_calico_gives_exactly_the_rights_that_are_used() {
     };
     // The last of a block of no node, one that is free, and one that is in no block.
     let (last, free) = (endpoint("last", "10.77.0.1/32"), endpoint("was-freed", "10.77.0.9/32"));
-    let nobodys = objects::with(block_of("10.77.0.0/29", &[(1, &last)]), "/spec/affinity", Value::Null);
-    let handle = handle_of(&last, &[("10.77.0.0/29", 1)]);
+    let nobodys = objects::with(calico::block("10.77.0.0/29", &[(1, &last)]), "/spec/affinity", Value::Null);
+    let handle = calico::handle(&last, &[("10.77.0.0/29", 1)]);
     let network = objects::network(ApiGroup::DanmK8sIo, NetworkKind::DanmNet, "ran", "calico");
     cluster
         .create([
             objects::node("node-a", "True"),
             objects::with(network, "/spec/NetworkType", "calico"),
-            calico::object("IPPool", "v4", &calico::pool("10.77.0.0/24")),
+            calico::pool("v4", "10.77.0.0/24", 29),
             nobodys,
-            block_of("10.77.0.8/29", &[]),
+            calico::block("10.77.0.8/29", &[]),
             handle,
         ])
         .await;

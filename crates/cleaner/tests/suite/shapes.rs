@@ -8,8 +8,6 @@ use testkit::{
     objects::{self, endpoint, network, set_bits, uid, with, with_bits},
 };
 
-use crate::calico_books::{block_of, handle_of};
-
 const OLD: ApiGroup = ApiGroup::DanmK8sIo;
 const NEW: ApiGroup = ApiGroup::DanmIo;
 
@@ -84,13 +82,13 @@ pub async fn fill(cluster: &mut Cluster) {
 }
 
 async fn fill_calico(cluster: &mut Cluster, endpoint: &Value) {
-    cluster.install(calico::definitions()).await;
+    cluster.install(calico::definitions(calico::V1)).await;
     let block = "10.233.64.0/29";
     cluster
         .create([
-            calico::object("IPPool", "default", &calico::pool("10.233.64.0/18")),
-            block_of(block, &[(7, endpoint)]),
-            handle_of(endpoint, &[(block, 1)]),
+            calico::pool("default", "10.233.64.0/18", 29),
+            calico::block(block, &[(7, endpoint)]),
+            calico::handle(endpoint, &[(block, 1)]),
         ])
         .await;
 }

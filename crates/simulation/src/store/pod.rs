@@ -72,7 +72,7 @@ impl Pod {
         if !only_metadata {
             pod.spec.node_name = Some(node.to_owned());
             pod.status.phase = Some(format!("{:?}", self.phase));
-            pod.spec.restart_policy = Some((if self.is_job { "Never" } else { "Always" }).to_owned());
+            pod.spec.restart_policy = Some((if self.is_job { "Never" } else { "Always" }).into());
         }
         pod
     }
