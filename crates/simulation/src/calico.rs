@@ -80,9 +80,7 @@ impl Calico {
         }
         let cidrs = CIDRS[usize::from(chance.pick(2))];
         let cooldown = SignedDuration::from_secs(if chance.happens(200) { 20 } else { 0 });
-        let block = |family: usize| {
-            Some(Stored { version: 1, value: fresh(cidrs[family])? })
-        };
+        let block = |family: usize| Some(Stored { version: 1, value: fresh(cidrs[family])? });
         Some(Self {
             condition: Condition::Ready,
             cooldown,

@@ -6,11 +6,11 @@ use danm_api::{ApiGroup, NetworkKind};
 use danm_ipam::BitIndex;
 
 use crate::{
-    calico::{self, Assignee},
     actors::{
         plugin::{Template, Want, Wish},
         workload::{Kind, Workload},
     },
+    calico::{self, Assignee},
     chance::Chance,
     machine::Machine,
     store::{Endpoint, NAMESPACES, NetworkKey, NetworkSpec, NodeKey, Phase, Pod, Store},

@@ -210,7 +210,8 @@ impl Runner {
             }
         }
         let mut world = self.sim.world();
-        let concealed = self.conceals(&world).then(|| "nobody tells that endpoints wait for Calico".to_owned());
+        let concealed =
+            self.conceals(&world).then(|| "nobody tells that endpoints wait for Calico".to_owned());
         let disorder = world.disorder().or(concealed);
         let disorder = disorder.unwrap_or_else(|| "somebody is never done".to_owned());
         world.violate(Law::NothingIsLeft, format!("in the end {disorder}"));

@@ -13,9 +13,7 @@ use std::{
     time::Duration,
 };
 
-use cleaner::{
-    ApiError, ApiServer, Clock, Deletion, EndpointsPage, Failure as Reason, Input, StoredBoots,
-};
+use cleaner::{ApiError, ApiServer, Clock, Deletion, EndpointsPage, Failure as Reason, Input, StoredBoots};
 use danm_api::{ApiGroup, Decoded, EndpointView, Network, Node, Pod};
 use futures::{
     Stream, StreamExt,

@@ -207,7 +207,9 @@ impl World {
     }
 
     fn delete_as_seen(&mut self, party: Party, key: EndpointKey, version: u64) -> Answer {
-        let Some(endpoint) = self.store.endpoint(key).cloned() else { return Answer::Failed(Failure::NotFound) };
+        let Some(endpoint) = self.store.endpoint(key).cloned() else {
+            return Answer::Failed(Failure::NotFound);
+        };
         if endpoint.version != version && !self.flaw.writes_are_unconditional {
             return Answer::Failed(Failure::Conflict);
         }

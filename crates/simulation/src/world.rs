@@ -100,7 +100,13 @@ pub struct World {
 
 impl World {
     /// A world in which nothing has happened.
-    pub fn new(chance: Chance, climate: Climate, store: Store, calico: Option<Calico>, is_traced: bool) -> Self {
+    pub fn new(
+        chance: Chance,
+        climate: Climate,
+        store: Store,
+        calico: Option<Calico>,
+        is_traced: bool,
+    ) -> Self {
         let sizes = store.specs.iter().map(|spec| {
             let size = |family: usize| spec.pools[family].as_ref().map_or(0, |pool| pool.size() as usize);
             [size(0), size(1)]

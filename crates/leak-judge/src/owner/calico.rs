@@ -65,7 +65,10 @@ fn settle_use(case: AddressCase<'_>) -> Option<Settlement> {
     if !world.pods().has_address(address) {
         // One of both is right, and only Calico knows which. Neither is forgotten before the other can be asked about.
         let rival = rivals.first()?;
-        return Some(hold(Reason::DeadRival, format!("{}, of which no Pod is there, holds it too", rival.id)));
+        return Some(hold(
+            Reason::DeadRival,
+            format!("{}, of which no Pod is there, holds it too", rival.id),
+        ));
     }
     // Its own Pod may live in another sandbox, and its kubelet not have told of that yet.
     let own = world.pods().get(&endpoint.id.namespace, &endpoint.pod);

@@ -28,7 +28,8 @@ pub async fn collect(sim: Sim) {
             continue;
         }
         for (family, candidates) in candidates.iter_mut().enumerate() {
-            let Answer::CalicoBlock(block) = ask(&sim, Request::Calico(DatastoreRequest::Block(family))).await
+            let Answer::CalicoBlock(block) =
+                ask(&sim, Request::Calico(DatastoreRequest::Block(family))).await
             else {
                 continue;
             };

@@ -79,9 +79,9 @@ impl Datastore {
             };
             let (terms, proves_nothing) = self.terms()?;
             let Settled { wanted, outcomes } = settle(&value, claims, proves_nothing);
-            let release = value.release(&wanted, &terms).map_err(|refusal| {
-                StoreError::new("a block", StoreFailure::Unusable(refusal.to_string()))
-            })?;
+            let release = value
+                .release(&wanted, &terms)
+                .map_err(|refusal| StoreError::new("a block", StoreFailure::Unusable(refusal.to_string())))?;
             let BlockChange::Update(block) = release.change else { return Ok(outcomes) };
             let put = DatastoreRequest::PutBlock(family, Box::new(Stored { version, value: block }));
             match self.ask(put).await {
@@ -198,8 +198,9 @@ impl cleaner::Calico for Datastore {
             places.into_iter().zip(done).for_each(|(at, outcome)| outcomes[at] = Some(outcome));
         }
         let mut untold = self.tell_handles(owed).await;
-        let is_free =
-            |at: &usize| matches!(outcomes[*at], Some(Outcome::AlreadyFree(_))) && !claims[*at].container.is_empty();
+        let is_free = |at: &usize| {
+            matches!(outcomes[*at], Some(Outcome::AlreadyFree(_))) && !claims[*at].container.is_empty()
+        };
         let free: BTreeSet<&str> =
             (0..claims.len()).filter(is_free).map(|at| claims[at].container.as_str()).collect();
         for container in free {

@@ -38,9 +38,7 @@ impl World {
                 }
                 self.put_calico_block(party, family, *block)
             }
-            DatastoreRequest::Handle(id) => {
-                Answer::CalicoHandle(calico.handle(&id).cloned().map(Box::new))
-            }
+            DatastoreRequest::Handle(id) => Answer::CalicoHandle(calico.handle(&id).cloned().map(Box::new)),
             DatastoreRequest::HandlesOf(container) => Answer::CalicoHandles(calico.handles_of(&container)),
             DatastoreRequest::PutHandle(id, version, handle) => {
                 if calico.handle(&id).map(|handle| handle.version) != version && !is_unconditional {

@@ -116,7 +116,10 @@ impl Plugin {
             let stored = self.handle(id).await?;
             let version = stored.as_ref().map(|stored| stored.version);
             let Some(handle) = change(stored.as_ref().map(|stored| &stored.value)) else { return Ok(()) };
-            match self.ask_calico(DatastoreRequest::PutHandle(id.clone(), version, handle.map(Box::new))).await {
+            match self
+                .ask_calico(DatastoreRequest::PutHandle(id.clone(), version, handle.map(Box::new)))
+                .await
+            {
                 Answer::Done => return Ok(()),
                 Answer::Failed(Failure::Conflict) => {}
                 _ => return Err(Failed),
