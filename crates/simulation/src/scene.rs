@@ -144,9 +144,10 @@ fn workload(chance: &mut Chance, store: &Store, has_calico: bool, number: u16) -
         let other = (network + 1) % store.specs.len();
         wishes.push(wish(store, other, None));
     }
-    let calico = match has_calico && chance.happens(400) {
-        true => [[true, false], [true, true], [false, true]][chance.weigh(&[4, 3, 3])],
-        false => [false; 2],
+    let calico = if has_calico && chance.happens(400) {
+        [[true, false], [true, true], [false, true]][chance.weigh(&[4, 3, 3])]
+    } else {
+        [false; 2]
     };
     let template = Template {
         wishes,
