@@ -32,10 +32,16 @@ const TOKEN: &str = "token";
 /// How an etcd says that a token was made before somebody's rights were changed.
 const OLD_TOKEN: &str = "revision of auth store is old";
 
+/// What to do where an etcd asks for a certificate.
+const WITHOUT_CERTIFICATE: &str =
+    "; if it asks for a certificate, set ETCD_CERT_FILE and ETCD_KEY_FILE (etcdCertFile and etcdKeyFile)";
+
 /// A member.
 pub struct Member {
     /// Where it is, for people.
     pub url: String,
+    /// What may be missing where it breaks off the connection: it does not say why.
+    pub hint: &'static str,
     channel: Channel,
     user: Option<(String, String)>,
     /// Empty until the user has named himself.
@@ -57,8 +63,9 @@ impl Member {
     /// A member. It is not asked yet.
     pub fn new(url: &str, settings: &EtcdSettings) -> Result<Self, String> {
         let problem = |error: tonic::transport::Error| format!("{url}: {}", told(&error));
+        let is_secure = url.starts_with("https://");
         let mut endpoint = Endpoint::from_shared(url.to_owned()).map_err(problem)?;
-        if let Some(authority) = settings.authority().filter(|_| url.starts_with("https://")) {
+        if let Some(authority) = settings.authority().filter(|_| is_secure) {
             let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority));
             if let Some((certificate, key)) = settings.identity() {
                 tls = tls.identity(Identity::from_pem(certificate, key));
@@ -71,6 +78,7 @@ impl Member {
             .keep_alive_timeout(CONNECT);
         Ok(Self {
             url: url.to_owned(),
+            hint: if is_secure && settings.identity().is_none() { WITHOUT_CERTIFICATE } else { "" },
             channel: endpoint.connect_lazy(),
             user: settings.user().cloned(),
             token: Mutex::default(),

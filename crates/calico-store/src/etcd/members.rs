@@ -68,7 +68,9 @@ impl Members {
                 Err(Setback::Refused(reason)) => {
                     return Err(StoreError::new(called, Failure::Failed(reason)));
                 }
-                Err(Setback::Silent(reason)) => silent.push(format!("{}: {reason}", member.url)),
+                Err(Setback::Silent(reason)) => {
+                    silent.push(format!("{}: {reason}{}", member.url, member.hint));
+                }
             }
         }
         // Whoever was not asked for want of time is the first next time.

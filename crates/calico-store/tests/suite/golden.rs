@@ -30,8 +30,10 @@ const CANNOT_BE_ASKED: [&str; 5] = [
 ];
 
 /// What is no Pod's, or nobody can prove to be his: Calico releases it for whoever asks, and we leave it as it is.
-const REFUSED: [&str; 6] = [
+const REFUSED: [&str; 8] = [
     "07a-no-handle-b-empty-attrs",
+    "13b-host-affinity-field-a-not-last",
+    "13b-host-affinity-field-b-last",
     "10b-windows-reserved-itself",
     "10c-loadbalancer-a-one-by-ip",
     "10c-loadbalancer-b-rest-by-handle",

@@ -1,6 +1,6 @@
 //! Calico's datastore in the API server in memory: the same tests as on the real one.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
+#![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
 mod calico;
 mod golden;
