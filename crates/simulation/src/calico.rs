@@ -46,8 +46,9 @@ pub struct Calico {
     blocks: [Stored<Block>; 2],
     handles: BTreeMap<HandleId, Stored<Handle>>,
     version: u64,
-    /// What Cleaners have given back and nobody has got since, and whose it was: no handle is to count it in the end.
-    pub given_back: Vec<(Sandbox, usize, BitIndex)>,
+    /// What Cleaners have given back and nobody has got since, and by which handle it was held: it is not to count it in
+    /// the end.
+    given_back: Vec<(HandleId, usize, BitIndex)>,
 }
 
 /// The blocks of each family, small and larger. Few addresses are free in them, so that each is soon somebody else's.
@@ -151,19 +152,23 @@ impl Calico {
         self.given_back.retain(|(_, its_family, its_bit)| (*its_family, *its_bit) != (family, bit));
     }
 
-    /// A handle that counts more than blocks say, though a Cleaner has given back what it held.
+    /// A Cleaner has given an address back. What Calico itself gives back, and forgets to tell a handle, is not counted here.
+    pub fn note_given_back(&mut self, before: &Block, family: usize, bit: BitIndex) {
+        if let Some(attribute) = before.holder(address(family, bit)) {
+            self.given_back.push((attribute.handle.clone(), family, bit));
+        }
+    }
+
+    /// A handle that counts more in a block than that says, though a Cleaner has given back what it held there.
     pub fn miscounted(&self, is_over: impl Fn(Sandbox) -> bool) -> Option<&HandleId> {
-        let counts_too_much = |id: &&HandleId| {
-            let counted: i64 = self.handles[*id].value.blocks().map(|(_, count)| count).sum();
-            counted > self.blocks.iter().map(|block| block.value.count_of(id)).sum()
+        let is_miscounted = |(id, family, _): &&(HandleId, usize, BitIndex)| {
+            let block = &self.blocks[*family].value;
+            let counts = self.handles.get(id).into_iter().flat_map(|handle| handle.value.blocks());
+            let mut counts = counts.filter(|(cidr, _)| *cidr == block.cidr());
+            counts.any(|(_, count)| count > block.count_of(id))
         };
-        let is_given_back = |id: &&HandleId| {
-            let sandbox = id.container().and_then(Sandbox::of_container);
-            sandbox.is_some_and(|sandbox| {
-                self.given_back.iter().any(|(owner, ..)| *owner == sandbox) && is_over(sandbox)
-            })
-        };
-        self.handles.keys().filter(is_given_back).find(counts_too_much)
+        let is_over = |id: &HandleId| id.container().and_then(Sandbox::of_container).is_some_and(&is_over);
+        self.given_back.iter().filter(is_miscounted).map(|(id, ..)| id).find(|id| is_over(id))
     }
 }
 

@@ -107,13 +107,14 @@ impl World {
         }
     }
 
-    /// A clear bit of a living sandbox whose endpoint is there, and says by uid whose it is.
+    /// A clear bit of a living sandbox whose endpoint is there, and says by uid whose it is. On a network of another plugin's
+    /// type an address may rightly have no bit.
     fn can_be_mended(&self, address: Address) -> bool {
         let lives = Self::lives(&self.store);
         let claims =
             |one: &&Endpoint| one.network == address.network && one.bits[address.family] == Some(address.bit);
         let mut claimants = self.store.endpoints().filter(claims);
-        claimants.any(|one| one.has_pod_uid && lives(self.truth.fate(one.sandbox)))
+        claimants.any(|one| one.has_pod_uid && !one.is_calico && lives(self.truth.fate(one.sandbox)))
     }
 
     /// A bit that an endpoint claims which is rightly kept.

@@ -56,10 +56,14 @@ impl World {
         let after = block.value.clone();
         let before = calico.put_block(family, block.value);
         for bit in (0..size).filter_map(|bit| Some(BitIndex(u32::try_from(bit).ok()?))) {
-            let [before, after] = [&before, &after].map(|block| calico::holder(block, family, bit));
-            if before != after {
-                let address = self.truth.of_calico(family, bit);
-                self.judge_change(party, &Change { address, before, after });
+            let [was, is] = [&before, &after].map(|block| calico::holder(block, family, bit));
+            if was == is {
+                continue;
+            }
+            let address = self.truth.of_calico(family, bit);
+            self.judge_change(party, &Change { address, before: was, after: is });
+            if let (Party::Cleaner(_), None, Some(calico)) = (party, is, &mut self.calico) {
+                calico.note_given_back(&before, family, bit);
             }
         }
         Answer::Done
@@ -91,9 +95,6 @@ impl World {
             return;
         }
         self.tally.freed += 1;
-        if let (Some(before), Some(calico)) = (before, &mut self.calico) {
-            calico.given_back.push((before, address.family, address.bit));
-        }
         if let Some(robbed) = self.truth.cleaned(address, Self::lives(&self.store)) {
             let pod = self.truth.fate(robbed).pod.0;
             self.violate(
@@ -105,14 +106,23 @@ impl World {
 
     /// A Cleaner deletes an endpoint: nobody else will know what it had of Calico.
     pub(super) fn judge_farewell(&mut self, party: Party, endpoint: &Endpoint) {
-        let Some(calico) = &mut self.calico else { return };
+        let Some(calico) = &self.calico else { return };
+        // Calico's account may be of yesterday: it is not believed against an endpoint whose Pod is there. Where that is of an
+        // earlier sandbox of its Pod the address is left to Calico's own collector.
+        let is_named_by_others = |family: usize, bit: BitIndex| {
+            let mut others = self.store.endpoints().filter(|one| one.key != endpoint.key);
+            others.any(|one| one.calico[family] == Some(bit) && self.store.pod(one.pod).is_some())
+        };
         let named = (0..2).filter_map(|family| Some((family, endpoint.calico[family]?)));
         let named: Vec<(usize, BitIndex)> = named.collect();
         // Of one that is spoilt nobody knows what it had.
         if named.is_empty() || endpoint.garble.is_some() {
             return;
         }
-        let kept = named.iter().find(|(family, bit)| calico.holder(*family, *bit) == Some(endpoint.sandbox));
+        let is_kept = |(family, bit): &&(usize, BitIndex)| {
+            calico.holder(*family, *bit) == Some(endpoint.sandbox) && !is_named_by_others(*family, *bit)
+        };
+        let kept = named.iter().find(is_kept);
         if named.len() == 1 && endpoint.bits.iter().any(Option::is_some) {
             self.tally.deals(Dealing::MixedDeleted);
         }

@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("showalloc", &["danm-api", "danm-ipam", "leak-judge", "operator-runtime", "cluster-feed"]),
     ("sandbox", &["danm-api", "danm-ipam", "operator-runtime"]),
     ("testkit", &["danm-api", "danm-ipam", "sandbox"]),
-    ("simulation", &["danm-api", "danm-ipam", "leak-judge", "cleaner", "calico-ipam", "calico-store"]),
+    ("simulation", &["danm-api", "danm-ipam", "calico-ipam", "calico-store", "leak-judge", "cleaner"]),
     ("xtask", &["danm-api"]),
 ];
 
