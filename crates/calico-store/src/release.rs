@@ -7,14 +7,14 @@ mod retry;
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use calico_ipam::{Change, Claim, HandleId, Location, Pools, Terms, Write};
+use calico_ipam::{Change, Claim, HandleId, Location, Terms, Write};
 use ipnet::IpNet;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use self::{blocks::Progress, handles::Untold};
 use crate::{
     CalicoDatastore, Failure, StoreError,
-    datastore::{Datastore, Staged},
+    datastore::{Datastore, Named, Staged},
     reader,
 };
 
@@ -55,7 +55,8 @@ type Written = BTreeMap<Location, Vec<String>>;
 struct Round<'a, D> {
     store: &'a D,
     mode: Mode,
-    terms: Terms,
+    /// For how long a returned address is kept.
+    cooldown: SignedDuration,
 }
 
 /// Gives back all addresses that are proved to be the claimants'. Gives what became of each claim, in their order.
@@ -78,8 +79,11 @@ async fn release_in<D: Datastore>(
     claims: &[Claim],
     mode: Mode,
 ) -> Result<Vec<Outcome>, StoreError> {
-    let (terms, pools) = prepare(store).await?;
-    let round = Round { store, mode, terms };
+    refuse_if_locked(store).await?;
+    let cooldown = reader::config(store).await?.cooldown;
+    let (pools, problems) = reader::pools(store).await?;
+    problems.iter().for_each(|problem| tracing::warn!("a pool is left out: {problem}"));
+    let round = Round { store, mode, cooldown };
     let mut progress = Progress::default();
     progress.release_all(&round, claims, |address| pools.block_of(address)).await;
     let mut untold = Untold::default();
@@ -89,19 +93,20 @@ async fn release_in<D: Datastore>(
     Ok(progress.outcomes(claims, &untold))
 }
 
-/// How addresses are given back, and in which blocks they have to be. Nothing is changed in a datastore that is locked.
-async fn prepare<D: Datastore>(store: &D) -> Result<(Terms, Pools), StoreError> {
+/// Nothing is changed in a datastore that is locked: somebody copies what is in it.
+async fn refuse_if_locked<D: Datastore>(store: &D) -> Result<(), StoreError> {
     if reader::is_locked(store).await? {
-        let called = D::name(&crate::datastore::Named::ClusterInformation);
-        return Err(StoreError::new(called, Failure::Locked));
+        return Err(StoreError::new(D::name(&Named::ClusterInformation), Failure::Locked));
     }
-    let terms = Terms { now: Timestamp::now(), cooldown: reader::config(store).await?.cooldown };
-    let (pools, problems) = reader::pools(store).await?;
-    problems.iter().for_each(|problem| tracing::warn!("a pool is left out: {problem}"));
-    Ok((terms, pools))
+    Ok(())
 }
 
 impl<D: Datastore> Round<'_, D> {
+    /// How addresses are given back at this moment: a round may last minutes.
+    fn terms(&self) -> Terms {
+        Terms { now: Timestamp::now(), cooldown: self.cooldown }
+    }
+
     /// Writes, unless that is only to be found out. Gives what it was, by its places.
     async fn write(&self, staged: Vec<Staged<D::Origin>>) -> Result<Written, StoreError> {
         if self.mode == Mode::Write && !staged.is_empty() {

@@ -187,7 +187,8 @@ where
                     self.work.push(ask(self.seams.api.clone(), questions, begun));
                 }
                 Step::GiveBack(returns) => {
-                    let mode = if self.state.rules().dry_run { Mode::DryRun } else { Mode::Write };
+                    let is_dry = self.state.rules().dry_run || returns.iter().any(|one| one.is_question);
+                    let mode = if is_dry { Mode::DryRun } else { Mode::Write };
                     self.work.push(give_back(self.seams.calico.clone(), returns, mode));
                 }
                 Step::Release(networks) => self.release(networks, &mut tell),

@@ -11,7 +11,7 @@ use leak_judge::{EndpointId, Uid};
 
 use crate::{Calico, news::News};
 
-/// An address of a dead endpoint that Calico gave.
+/// An address of a dead endpoint that Calico gave, and what Calico is to do about it.
 #[derive(Clone, Debug)]
 pub(crate) struct Return {
     /// The endpoint.
@@ -20,12 +20,16 @@ pub(crate) struct Return {
     pub(crate) uid: Uid,
     /// The address, and whose it has to be.
     pub(crate) claim: Claim,
+    /// Whether Calico is only asked whose it is.
+    pub(crate) is_question: bool,
 }
 
 /// What came of some.
 #[derive(Debug)]
 pub(crate) struct Returned {
     pub(crate) returns: Vec<Return>,
+    /// Whether anything was written.
+    pub(crate) mode: Mode,
     /// What became of each, in their order; or why nothing could be done.
     pub(crate) result: Result<Vec<Outcome>, StoreError>,
 }
@@ -52,7 +56,7 @@ pub(crate) fn give_back<K: Calico + 'static>(
     let given_back = async move {
         let claims = returns.iter().map(|one| one.claim.clone()).collect();
         let result = calico.release(claims, mode).await;
-        News::Returned(Returned { returns, result })
+        News::Returned(Returned { returns, mode, result })
     };
     stream::once(given_back).boxed_local()
 }
@@ -66,6 +70,7 @@ impl Returned {
         let mut counts = ReturnCounts::default();
         for outcome in outcomes {
             match outcome {
+                Outcome::Released { .. } if self.mode == Mode::DryRun => {}
                 Outcome::Released { .. } => counts.returned += 1,
                 Outcome::AlreadyFree(_) => counts.already_free += 1,
                 Outcome::Refused(_) => counts.refused += 1,

@@ -67,6 +67,8 @@ pub enum Settlement {
     },
     /// It is to be given back to Calico first.
     Return(String),
+    /// Somebody who lives says to have it: Calico is to be asked whose it is, and nothing is to be given back.
+    Ask(String),
     /// It was given back to Calico.
     Returned(String),
     /// There is nothing to give back.

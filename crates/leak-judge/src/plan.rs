@@ -36,7 +36,8 @@ const ANNOTATION_BYTES: usize = 256 * 1024;
 pub struct Plan {
     /// What to do, network by network; they do not depend on each other.
     pub networks: Vec<NetworkPlan>,
-    /// Endpoints with addresses that have to be given back to Calico before anything else becomes of them.
+    /// Endpoints with addresses that have to be given back to Calico before anything else becomes of them; or, where the plan
+    /// is to keep one, about which Calico has to be asked.
     pub returns: Vec<EndpointPlan>,
     /// What is beyond what one write to its network takes: its turn comes after that.
     pub later: Vec<EndpointPlan>,
@@ -153,7 +154,9 @@ pub fn plan(
             held.push(Held { slot: judgement.slot, reason, until, note: None, addresses: kept(settlements) });
             continue;
         }
-        if settlements.iter().any(|(_, _, settlement)| matches!(settlement, Settlement::Return(_))) {
+        let is_calicos_turn =
+            |(_, _, settlement): &Settled| matches!(settlement, Settlement::Return(_) | Settlement::Ask(_));
+        if settlements.iter().any(is_calicos_turn) {
             returns.push(endpoint_plan(*judgement, endpoint, settlements));
             continue;
         }
@@ -221,9 +224,9 @@ fn waits(endpoint: &Endpoint, settlements: &[Settled]) -> Option<(Reason, Option
         Settlement::Hold { reason, until, .. } => Some((*reason, *until)),
         _ => None,
     });
-    let frees = settlements
-        .iter()
-        .any(|(_, _, settlement)| matches!(settlement, Settlement::Free { .. } | Settlement::Return(_)));
+    let frees = settlements.iter().any(|(_, _, settlement)| {
+        matches!(settlement, Settlement::Free { .. } | Settlement::Return(_) | Settlement::Ask(_))
+    });
     let is_done = endpoint.is_deleting && !frees;
     waiting
         .max_by_key(|(_, until)| (until.is_none(), *until))
@@ -236,6 +239,7 @@ fn kept(settlements: Vec<Settled>) -> Vec<AddressPlan> {
             Settlement::Free { note, .. }
             | Settlement::Return(note)
             | Settlement::Returned(note)
+            | Settlement::Ask(note)
             | Settlement::AlreadyFree(note)
             | Settlement::Keep(note)
             | Settlement::Refuse(note)
@@ -303,7 +307,9 @@ fn address_plan((address, owner, settlement): Settled) -> AddressPlan {
         }
         Settlement::AlreadyFree(note) => (AddressAction::AlreadyFree, note),
         Settlement::Refuse(note) => (AddressAction::Refuse, note),
-        Settlement::Keep(note) | Settlement::Hold { note, .. } => (AddressAction::Keep, note),
+        Settlement::Keep(note) | Settlement::Ask(note) | Settlement::Hold { note, .. } => {
+            (AddressAction::Keep, note)
+        }
     };
     AddressPlan { address, owner, action, note }
 }

@@ -153,12 +153,8 @@ fn is_about_token(status: &Status) -> bool {
 fn setback(status: &Status) -> Setback {
     let reason = told_with(status.message(), status.source());
     match status.code() {
-        Code::InvalidArgument
-        | Code::PermissionDenied
-        | Code::Unauthenticated
-        | Code::ResourceExhausted
-        | Code::FailedPrecondition
-        | Code::OutOfRange => Setback::Refused(reason),
+        Code::InvalidArgument | Code::ResourceExhausted | Code::OutOfRange => Setback::Refused(reason),
+        // What stands at a wrong address may say so, and a member that only learns, too.
         _ => Setback::Silent(reason),
     }
 }

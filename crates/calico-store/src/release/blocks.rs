@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use super::{
     IN_FLIGHT, Outcome, Round, Written, at_handle, block_of,
     handles::{Owed, Untold, handle_write},
+    refuse_if_locked,
     retry::again_if_changed,
     staged,
 };
@@ -80,6 +81,7 @@ impl<'a> Progress<'a> {
         if !self.homeless.is_empty() {
             self.release_homeless(round).await;
         }
+        self.release_hidden(round, claims).await;
     }
 
     /// What handles have to be told.
@@ -173,6 +175,30 @@ impl<'a> Progress<'a> {
         self.end_all(&nowhere, &outcome);
     }
 
+    /// Where a pool was made anew with blocks of another size, those of before may overlap the new ones: what is free in one may
+    /// be held in another.
+    async fn release_hidden<D: Datastore>(&mut self, round: &Round<'_, D>, claims: &'a [Claim]) {
+        let is_free = |place: &usize| matches!(self.ends.get(place), Some(End::Not(Outcome::AlreadyFree(_))));
+        let free: Claims<'a> = claims.iter().enumerate().filter(|(place, _)| is_free(place)).collect();
+        if free.is_empty() {
+            return;
+        }
+        let cidrs = match reader::cidrs(round.store).await {
+            Ok(cidrs) => cidrs.known,
+            Err(error) => return self.end_all(&free, &Outcome::Failed(error)),
+        };
+        let mut by_block: BTreeMap<IpNet, Claims<'a>> = BTreeMap::new();
+        for (place, claim) in free {
+            let around = cidrs.iter().filter(|cidr| cidr.contains(&claim.address));
+            if let Some(largest) = around.clone().min_by_key(|cidr| cidr.prefix_len())
+                && around.count() > 1
+            {
+                by_block.entry(*largest).or_default().push((place, claim));
+            }
+        }
+        self.release_blocks(round, by_block).await;
+    }
+
     fn end_all(&mut self, claims: &Claims<'_>, outcome: &Outcome) {
         self.ends.extend(claims.iter().map(|(place, _)| (*place, End::Not(outcome.clone()))));
     }
@@ -206,6 +232,7 @@ impl<D: Datastore> Round<'_, D> {
         if wanted.is_empty() {
             return Ok(Some(BlockOutcome { ends, ..BlockOutcome::default() }));
         }
+        refuse_if_locked(self.store).await?;
         let (counts, written) = self.give_back(stored, &wanted).await?;
         Ok(Some(BlockOutcome { ends, counts, written }))
     }
@@ -217,7 +244,7 @@ impl<D: Datastore> Round<'_, D> {
         wanted: &[Wanted],
     ) -> Result<(BTreeMap<HandleId, i64>, Written), StoreError> {
         let cidr = stored.value.cidr();
-        let release = stored.value.release(wanted, &self.terms);
+        let release = stored.value.release(wanted, &self.terms());
         let BlockRelease { change, counts, .. } = release.map_err(|refusal| {
             StoreError::new(format!("block {cidr}"), Failure::Unusable(refusal.to_string()))
         })?;

@@ -17,6 +17,9 @@ use crate::{ApiServer, Calico, CalicoChoice, kube_api_server::KubeApiServer};
 /// The configuration of `calicoctl`, where it looks for it.
 const CONFIGURATION: &str = "/etc/calico/calicoctl.cfg";
 
+/// The variable that names the group of Calico's kinds.
+const API_GROUP: &str = "CALICO_API_GROUP";
+
 /// The way to the datastore.
 #[derive(Clone)]
 pub struct CalicoAccess {
@@ -46,7 +49,10 @@ impl CalicoAccess {
     }
 
     async fn connect(&self) -> Result<CalicoDatastore, StoreError> {
-        let settings = settings()?;
+        let settings = match self.choice {
+            CalicoChoice::Auto | CalicoChoice::Etcd => settings()?,
+            CalicoChoice::Off | CalicoChoice::Kubernetes => None,
+        };
         match (self.choice, settings) {
             (CalicoChoice::Off, _) => {
                 let reason = "giving back to it is switched off (--calico off)".to_owned();
@@ -62,7 +68,7 @@ impl CalicoAccess {
             (CalicoChoice::Auto | CalicoChoice::Kubernetes, settings) => {
                 let api_group = match settings {
                     Some(DatastoreSettings::Kubernetes { api_group }) => api_group,
-                    _ => None,
+                    _ => env::var(API_GROUP).ok(),
                 };
                 self.kubernetes(api_group.as_deref()).await
             }
@@ -77,9 +83,13 @@ impl CalicoAccess {
         let nodes = KubeApiServer::new(self.client.clone(), "").nodes().await;
         let nodes = nodes
             .map_err(|error| StoreError::new(datastore.to_string(), Failure::Failed(error.to_string())))?;
-        let is_known = |node: &Node| node.metadata.name.as_ref().is_some_and(|name| known.contains(name));
-        if !nodes.is_empty() && !nodes.iter().any(is_known) {
-            let problem = "it knows none of this cluster's Nodes: is it the etcd of another cluster?";
+        let is_known = |node: &&Node| node.metadata.name.as_ref().is_some_and(|name| known.contains(name));
+        let known = nodes.iter().filter(is_known).count();
+        if known * 2 < nodes.len() {
+            let problem = format!(
+                "it knows {known} of this cluster's {} Nodes: is it the etcd of another cluster?",
+                nodes.len()
+            );
             return Err(self::problem(&datastore.to_string(), &problem));
         }
         Ok(datastore)
@@ -92,7 +102,12 @@ impl CalicoAccess {
 
 impl Calico for CalicoAccess {
     async fn release(&self, claims: Vec<Claim>, mode: Mode) -> Result<Vec<Outcome>, StoreError> {
-        release(&self.datastore().await?, &claims, mode).await
+        let released = release(&self.datastore().await?, &claims, mode).await;
+        if released.is_err() {
+            // Certificates may have been changed, or where it is.
+            *self.connected.lock().await = None;
+        }
+        released
     }
 }
 

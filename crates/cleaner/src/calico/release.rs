@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, net::IpAddr, process::ExitCode};
 
 use anyhow::{Context, ensure};
-use calico_ipam::{Claim, PodName, Proof, Witness};
-use calico_store::{Mode, Outcome};
+use calico_ipam::{Claim, Ownership, PodName, Proof, Witness, ownership};
+use calico_store::{Inventory, Mode, Outcome};
 use kube::Client;
 use serde::Serialize;
 
@@ -44,10 +44,11 @@ pub(super) async fn run(args: &ReleaseArgs, client: Client) -> anyhow::Result<Ex
     let proof = args.proof.proof().context("say whose the addresses have to be: --handle, --cid or --pod")?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Write };
     let calico = CalicoAccess::new(client.clone(), args.datastore.calico);
-    // Without a datastore nothing else has to be read.
-    calico.datastore().await?;
+    // Without a datastore nothing else has to be read. Whose an address was is read before who lives: a name may be another
+    // Pod's by then, a handle is not.
+    let inventory = calico.datastore().await?.inventory().await?;
     let census = census(client).await?;
-    let rows = release(&calico, &census, &args.addresses, &proof, mode).await?;
+    let rows = release(&calico, &inventory, &census, &args.addresses, &proof, mode).await?;
     match args.output {
         Format::Text => print(&text(&rows, mode))?,
         Format::Json => print_json(&rows)?,
@@ -59,6 +60,7 @@ pub(super) async fn run(args: &ReleaseArgs, client: Client) -> anyhow::Result<Ex
 
 async fn release(
     calico: &impl Calico,
+    inventory: &Inventory,
     census: &Census,
     addresses: &[IpAddr],
     proof: &Proof,
@@ -69,8 +71,9 @@ async fn release(
     let judged: Vec<(IpAddr, Option<String>)> =
         distinct.map(|address| (address, objection(census, address, proof))).collect();
     let free = judged.iter().filter(|(_, objection)| objection.is_none());
-    let claims: Vec<Claim> =
-        free.map(|(address, _)| Claim { address: *address, proof: proof.clone() }).collect();
+    let claims: Vec<Claim> = free
+        .map(|(address, _)| pinned(inventory, Claim { address: *address, proof: proof.clone() }))
+        .collect();
     let outcomes = if claims.is_empty() { Vec::new() } else { calico.release(claims, mode).await? };
     let mut outcomes = outcomes.into_iter();
     let rows = judged.into_iter().filter_map(|(address, objection)| match objection {
@@ -78,6 +81,19 @@ async fn release(
         None => Some(ReleaseRow::new(address, outcomes.next()?)),
     });
     Ok(rows.collect())
+}
+
+/// A claim by a Pod's name, as one by the handle that holds the address for a container of that Pod.
+fn pinned(inventory: &Inventory, claim: Claim) -> Claim {
+    let Proof::Pod { .. } = claim.proof else { return claim };
+    let handle = inventory.blocks.iter().find_map(|block| match ownership(block, &claim) {
+        Ownership::Claimants(wanted, _) => wanted.handle,
+        Ownership::Nobodys(_) | Ownership::Others(_) => None,
+    });
+    match handle.filter(|handle| handle.container().is_some()) {
+        Some(handle) => Claim { proof: Proof::Handle(handle), ..claim },
+        None => claim,
+    }
 }
 
 /// Who uses an address, or may. An endpoint that is left is the Cleaner's to release, which waits for its proofs.

@@ -482,7 +482,11 @@ impl State {
         let one_by_one = self.brake.passage(now) == Passage::OneByOne;
         let unreadable =
             ApiGroup::ALL.iter().any(|group| self.setbacks.of(&Target::Endpoints(*group), now).is_some());
-        let plan = self.plan(idle, now);
+        let mut plan = self.plan(idle, now);
+        if self.setbacks.of(&Target::Calico, now).is_some() {
+            // Nothing would become of them.
+            plan.returns.clear();
+        }
         let open = plan.endpoints().filter(|endpoint| {
             let is_shown = self.is_shown(endpoint);
             let is_open = !is_shown || !self.is_confirmed(endpoint.slot, endpoint.finding, now);

@@ -14,7 +14,7 @@ pub(crate) enum Step {
     Listen(Vec<String>),
     /// Ask the API server what the releases ahead rest on.
     Confirm(Questions),
-    /// Give these back to Calico.
+    /// Give these back to Calico; or ask it about these.
     GiveBack(Vec<Return>),
     /// Release these.
     Release(Vec<NetworkPlan>),

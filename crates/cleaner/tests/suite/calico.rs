@@ -228,7 +228,7 @@ async fn switched_off_it_keeps_the_endpoints_of_calico_and_says_so() {
 
 /// Calico's books may be of yesterday, as after a data store was restored from a backup.
 #[tokio::test]
-async fn an_address_that_a_living_pod_says_to_have_is_refused_whatever_the_block_says() {
+async fn an_address_that_a_living_pod_says_to_have_is_held_whatever_the_block_says() {
     let Ok(mut cluster) = cluster().await else { return };
     let dead = dead("dead", "10.77.0.1/32");
     let living = objects::pod("ran", "living", "node-a");
@@ -239,7 +239,8 @@ async fn an_address_that_a_living_pod_says_to_have_is_refused_whatever_the_block
     let run = clean(&cluster.kubeconfig(), &[]).await;
 
     run.ends_with(0);
-    assert_eq!(run.lines(), ["dead dangling pod-gone released 10.77.0.1=calico:refuse"]);
+    assert_eq!(run.lines(), ["dead dangling pod-has-address held 10.77.0.1=calico:keep"]);
+    assert!(run.out.contains("Calico's books say that it is this endpoint's"), "{}", run.out);
     assert_eq!(held_in_calico(&cluster).await.0, 1);
 }
 

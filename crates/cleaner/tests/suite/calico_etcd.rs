@@ -92,7 +92,7 @@ async fn an_etcd_of_another_cluster_is_not_believed() {
     etcd.put(&format!("{nodes}/host-1"), &node("node-of-another")).await;
     cluster.create([objects::node("node-a", "True")]).await;
 
-    fails_with(&run(&cluster, &etcd, &["check"]).await, &["none of this cluster's Nodes"]);
+    fails_with(&run(&cluster, &etcd, &["check"]).await, &["knows 0 of this cluster's 1 Nodes"]);
 
     etcd.put(&format!("{nodes}/host-1"), &node("node-a")).await;
     run(&cluster, &etcd, &["check"]).await.ends_with(0);

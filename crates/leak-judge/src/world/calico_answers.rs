@@ -16,6 +16,8 @@ pub enum CalicoAnswer {
     AlreadyFree(String),
     /// It is somebody else's.
     Refused(String),
+    /// It is still the endpoint's own, as far as Calico knows. It was only asked.
+    Own(String),
 }
 
 /// All answers, by the uid of the endpoint.

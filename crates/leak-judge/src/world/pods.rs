@@ -31,6 +31,8 @@ pub struct PodRecord {
     pub is_mirror: bool,
     /// How long its containers may still run when it is gone.
     pub stops_within: Duration,
+    /// When it was created, in seconds since 1970 by the clock of an API server; the end of time if that is not said.
+    pub created: i64,
     /// The addresses that it says to have; none once it has ended for good.
     pub addresses: Box<[IpAddr]>,
 }
@@ -181,6 +183,7 @@ impl Pods {
             node: names.get(pod.spec.node_name.as_deref().unwrap_or_default()),
             is_mirror,
             stops_within: pod.stops_within(),
+            created: created(pod),
             addresses: of_living(pod.addresses(), life.is_finished()),
         };
         self.addresses.add(&record.addresses);
@@ -266,4 +269,8 @@ fn uid(pod: &Pod) -> Uid {
 /// Zero where it cannot be read: then nothing is newer, and events are taken in as they come.
 fn version(pod: &Pod) -> Version {
     Version::read(pod.metadata.resource_version.as_deref()).unwrap_or_default()
+}
+
+fn created(pod: &Pod) -> i64 {
+    pod.metadata.creation_timestamp.as_ref().map_or(i64::MAX, |time| time.0.as_second())
 }

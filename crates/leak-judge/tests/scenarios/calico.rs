@@ -4,8 +4,8 @@
 use danm_ipam::{AllocBits, BitIndex};
 use leak_judge::{
     Action,
-    AddressAction::{AlreadyFree, Free, Refuse},
-    CalicoAnswer, Observation, Reason, Uid, Verdict,
+    AddressAction::{AlreadyFree, Free, Keep, Refuse},
+    CalicoAnswer, EndpointPlan, Observation, Reason, Uid, Verdict,
 };
 use serde_json::{Value, json};
 use testkit::objects::{with, with_bits};
@@ -39,11 +39,22 @@ fn answer(cluster: &mut Cluster, name: &str, address: &str, answer: CalicoAnswer
 
 /// The endpoints that wait for Calico, with the addresses that are to be given back.
 fn returns(round: &Round) -> Vec<(String, Vec<String>)> {
-    let addresses = |plan: &leak_judge::EndpointPlan| {
+    let addresses = |plan: &EndpointPlan| {
         let free = plan.addresses.iter().filter(|address| address.action == Free);
         free.map(|address| address.address.to_string()).collect()
     };
-    round.plan.returns.iter().map(|plan| (plan.id.name.to_string(), addresses(plan))).collect()
+    let returns = round.plan.returns.iter().filter(|plan| !is_question(plan));
+    returns.map(|plan| (plan.id.name.to_string(), addresses(plan))).collect()
+}
+
+/// The endpoints about which Calico is only asked.
+fn asks(round: &Round) -> Vec<String> {
+    let asks = round.plan.returns.iter().filter(|plan| is_question(plan));
+    asks.map(|plan| plan.id.name.to_string()).collect()
+}
+
+fn is_question(plan: &EndpointPlan) -> bool {
+    plan.addresses.iter().any(|address| address.action == Keep)
 }
 
 fn awaits_calico(round: &Round, name: &str) {
@@ -150,10 +161,44 @@ fn an_address_that_a_living_endpoint_names_is_not_given_back() {
     cluster.apply(pod("alive"));
     let mut rival = of_calico("rival", "alive");
     rival = with(rival, "/spec/NetworkName", "another");
-    cluster.apply(rival);
+    cluster.apply(rival.clone());
     let round = cluster.settle();
-    assert_eq!(returns(&round), []);
-    round.releases("e", &[(ADDRESS, Refuse)]);
+    assert_eq!(asks(&round), ["e"]);
+
+    answer(&mut cluster, "e", ADDRESS, CalicoAnswer::Own("its handle".to_owned()));
+    let round = cluster.round();
+    assert_eq!((returns(&round), asks(&round)), (vec![], vec![]));
+    round.spares("e", Verdict::Dangling, Reason::PodHasAddress);
+
+    cluster.delete(rival);
+    assert_eq!(returns(&cluster.round()).len(), 1, "nobody contests it any more");
+}
+
+/// Scenario 49.
+#[test]
+fn of_an_address_that_a_living_endpoint_names_calico_may_say_that_it_is_not_the_dead_ones() {
+    let mut cluster = cluster();
+    cluster.apply(pod("alive"));
+    cluster.apply(with(of_calico("rival", "alive"), "/spec/NetworkName", "another"));
+    cluster.settle();
+    answer(&mut cluster, "e", ADDRESS, CalicoAnswer::Refused("another's handle".to_owned()));
+    cluster.round().releases("e", &[(ADDRESS, Refuse)]);
+}
+
+/// Scenario 58.
+#[test]
+fn an_endpoint_that_was_edited_to_name_another_uid_than_its_living_pods_frees_nothing() {
+    let mut cluster = cluster();
+    let living = with(pod("gone"), "/metadata/uid", "of-the-pod-that-lives");
+    cluster.apply(with(living.clone(), "/metadata/creationTimestamp", "2026-11-01T10:59:59Z"));
+    let round = cluster.settle();
+    assert_eq!((returns(&round), asks(&round)), (vec![], vec!["e".to_owned()]));
+    answer(&mut cluster, "e", ADDRESS, CalicoAnswer::Own("its handle".to_owned()));
+    cluster.round().spares("e", Verdict::Dangling, Reason::PodHasAddress);
+
+    // A successor is younger than the endpoint of its predecessor.
+    cluster.apply(with(living, "/metadata/creationTimestamp", "2026-11-01T11:00:01Z"));
+    assert_eq!(returns(&cluster.round()).len(), 1);
 }
 
 #[test]
@@ -171,9 +216,9 @@ fn an_endpoint_of_calico_waits_for_a_rival_that_is_not_proved_dead_yet() {
     let mut cluster = cluster();
     cluster.settle();
     cluster.apply(of_calico("later", "gone-too"));
-    let round = cluster.round();
-    assert_eq!(returns(&round), []);
-    round.spares("e", Verdict::Dangling, Reason::DeadRival);
+    assert_eq!(asks(&cluster.round()), ["e"]);
+    answer(&mut cluster, "e", ADDRESS, CalicoAnswer::Own("its handle".to_owned()));
+    cluster.round().spares("e", Verdict::Dangling, Reason::DeadRival);
     assert_eq!(returns(&cluster.settle()).len(), 2);
 }
 
@@ -185,7 +230,7 @@ fn an_address_that_a_static_pod_s_endpoint_names_is_not_given_back() {
     let made_anew = with(pod("static"), "/metadata/annotations", mirror);
     cluster.apply(with(made_anew, "/metadata/uid", "11111111-0000-0000-0000-00000000000b"));
     cluster.apply(of_calico("of-static", "static"));
-    cluster.settle().releases("e", &[(ADDRESS, Refuse)]);
+    assert_eq!(asks(&cluster.settle()), ["e"]);
 }
 
 /// Also one that has no endpoint at all.
@@ -197,9 +242,9 @@ fn an_address_that_a_living_pod_says_to_have_is_not_given_back() {
     for alive in [by_status, by_annotation] {
         let mut cluster = cluster();
         cluster.apply(alive.clone());
-        let round = cluster.settle();
-        assert_eq!(returns(&round), []);
-        round.releases("e", &[(ADDRESS, Refuse)]);
+        assert_eq!(asks(&cluster.settle()), ["e"]);
+        answer(&mut cluster, "e", ADDRESS, CalicoAnswer::Own("its handle".to_owned()));
+        cluster.round().spares("e", Verdict::Dangling, Reason::PodHasAddress);
 
         cluster.delete(alive);
         awaits_calico(&cluster.round(), "e");
@@ -233,8 +278,9 @@ fn a_pod_that_is_seen_again_holds_its_address_once() {
 fn an_endpoint_that_cannot_be_understood_holds_the_address_it_names() {
     let mut cluster = cluster();
     cluster.apply(with(of_calico("garbled", "alive"), "/spec/apiType", "NoSuchKind"));
-    let round = cluster.settle();
-    round.spares("e", Verdict::Dangling, Reason::UnreadableEndpoint);
+    assert_eq!(asks(&cluster.settle()), ["e"]);
+    answer(&mut cluster, "e", ADDRESS, CalicoAnswer::Own("its handle".to_owned()));
+    cluster.round().spares("e", Verdict::Dangling, Reason::UnreadableEndpoint);
 }
 
 #[test]

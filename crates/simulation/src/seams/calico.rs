@@ -70,6 +70,7 @@ impl Datastore {
         &self,
         family: usize,
         claims: &[&Claim],
+        mode: Mode,
         owed: &mut Owed,
     ) -> Result<Vec<Outcome>, StoreError> {
         for _ in 0..ATTEMPTS {
@@ -79,6 +80,9 @@ impl Datastore {
             };
             let (terms, proves_nothing) = self.terms()?;
             let Settled { wanted, outcomes } = settle(&value, claims, proves_nothing);
+            if mode == Mode::DryRun {
+                return Ok(outcomes);
+            }
             let release = value
                 .release(&wanted, &terms)
                 .map_err(|refusal| StoreError::new("a block", StoreFailure::Unusable(refusal.to_string())))?;
@@ -180,7 +184,7 @@ impl Datastore {
 }
 
 impl cleaner::Calico for Datastore {
-    async fn release(&self, claims: Vec<Claim>, _: Mode) -> Result<Vec<Outcome>, StoreError> {
+    async fn release(&self, claims: Vec<Claim>, mode: Mode) -> Result<Vec<Outcome>, StoreError> {
         self.check_condition().await?;
         let mut owed = Owed::new();
         let mut outcomes: Vec<Option<Outcome>> = vec![None; claims.len()];
@@ -191,7 +195,7 @@ impl cleaner::Calico for Datastore {
                 continue;
             }
             let of_family: Vec<&Claim> = places.iter().map(|at| &claims[*at]).collect();
-            let done = match self.release_in_block(family, &of_family, &mut owed).await {
+            let done = match self.release_in_block(family, &of_family, mode, &mut owed).await {
                 Ok(done) => done,
                 Err(error) => vec![Outcome::Failed(error); places.len()],
             };
@@ -217,7 +221,9 @@ impl cleaner::Calico for Datastore {
                 (outcome, None) => outcome.unwrap_or_else(untouched),
             })
             .collect();
-        self.count(&outcomes);
+        if mode == Mode::Write {
+            self.count(&outcomes);
+        }
         Ok(outcomes)
     }
 }

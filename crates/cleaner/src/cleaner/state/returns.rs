@@ -2,7 +2,9 @@
 
 use calico_ipam::{Claim, Proof};
 use calico_store::{Failure as StoreFailure, Outcome, StoreError};
-use leak_judge::{AddressAction, CalicoAnswer, EndpointPlan, Held, Moment, Observation, Owner, Reason};
+use leak_judge::{
+    AddressAction, AddressPlan, CalicoAnswer, EndpointPlan, Held, Moment, Observation, Owner, Reason,
+};
 
 use super::State;
 use crate::{
@@ -20,7 +22,9 @@ impl State {
         if !self.under_way.may_give_back() || self.setbacks.of(&Target::Calico, now).is_some() {
             return None;
         }
-        let returns: Vec<Return> = endpoints.iter().flat_map(|endpoint| self.returns(endpoint)).collect();
+        let all = endpoints.iter().flat_map(|endpoint| self.returns(endpoint));
+        let (questions, returns): (Vec<Return>, Vec<Return>) = all.partition(|one| one.is_question);
+        let returns = if questions.is_empty() { returns } else { questions };
         if returns.is_empty() {
             return None;
         }
@@ -28,16 +32,23 @@ impl State {
         Some(Step::GiveBack(returns))
     }
 
-    /// The addresses of an endpoint about which Calico has not answered.
+    /// The addresses of an endpoint about which Calico has not answered. What is contested is asked about first: nothing of an
+    /// endpoint is given back that may have to stay.
     fn returns(&self, plan: &EndpointPlan) -> Vec<Return> {
         let Some(endpoint) = self.world.endpoints().get(plan.slot) else { return Vec::new() };
         let answers = self.world.calico_answers();
         let host = endpoint.host.to_string();
         let node = self.lookout.doubtful().hosts.node(&endpoint.host).map(ToString::to_string);
-        let open = plan.addresses.iter().filter(|address| {
-            let is_planned = address.owner == Owner::Calico && address.action == AddressAction::Free;
-            is_planned && answers.of(&plan.uid, address.address).is_none()
+        let of_calico = plan.addresses.iter().filter(|address| address.owner == Owner::Calico);
+        let open = of_calico.filter(|address| match answers.of(&plan.uid, address.address) {
+            None => matches!(address.action, AddressAction::Free | AddressAction::Keep),
+            // It was contested, and is not any more.
+            Some(CalicoAnswer::Own(_)) => address.action == AddressAction::Free,
+            Some(_) => false,
         });
+        let open: Vec<&AddressPlan> = open.collect();
+        let is_question = |address: &AddressPlan| address.action == AddressAction::Keep;
+        let has_question = open.iter().any(|address| is_question(address));
         let claim = |address| Claim {
             address,
             proof: Proof::Endpoint {
@@ -47,23 +58,28 @@ impl State {
                 nodes: node.iter().cloned().chain([host.clone()]).collect(),
             },
         };
-        open.map(|address| Return {
+        let next = open.into_iter().filter(|address| is_question(address) == has_question);
+        next.map(|address| Return {
             endpoint: plan.id.clone(),
             uid: plan.uid.clone(),
             claim: claim(address.address),
+            is_question: has_question,
         })
         .collect()
     }
 
     /// Takes in what Calico has answered.
     pub(crate) fn returned(&mut self, returned: Returned, now: Moment) {
-        let Returned { returns, result } = returned;
+        let Returned { returns, result, .. } = returned;
         self.waiting = None;
         self.under_way.gave_back(&returns);
         match result {
             Ok(outcomes) => {
                 self.calico_waits = None;
                 self.setbacks.clear(&Target::Calico);
+                if outcomes.iter().any(|outcome| !matches!(outcome, Outcome::Failed(_))) {
+                    self.single.rests();
+                }
                 for (one, outcome) in returns.into_iter().zip(outcomes) {
                     self.take_answer(one, outcome, now);
                 }
@@ -81,9 +97,10 @@ impl State {
     }
 
     fn take_answer(&mut self, one: Return, outcome: Outcome, now: Moment) {
-        let Return { endpoint, uid, claim } = one;
+        let Return { endpoint, uid, claim, is_question } = one;
         let address = claim.address;
         let answer = match outcome {
+            Outcome::Released { reason, .. } if is_question => CalicoAnswer::Own(reason),
             Outcome::Released { reason, .. } => CalicoAnswer::Returned(reason),
             Outcome::AlreadyFree(reason) => CalicoAnswer::AlreadyFree(reason),
             Outcome::Refused(reason) => {
