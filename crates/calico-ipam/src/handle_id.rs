@@ -14,7 +14,7 @@ const TUNNELS: [&str; 5] = [
 /// What Windows keeps for itself in each of its blocks.
 const WINDOWS_RESERVED: &str = "windows-reserved-ipam-handle";
 
-/// What stands before the hash in the handles of load balancers.
+/// What stands before the id in the handles of load balancers.
 const LOAD_BALANCER: &str = "lb-";
 
 /// Runtimes give containers ids of 64 hexadecimal digits; nothing shorter than half of that is believed to be one.
@@ -65,7 +65,7 @@ impl HandleId {
             Some("Windows keeps it for itself")
         } else if TUNNELS.iter().any(|tunnel| self.0.starts_with(tunnel)) {
             Some("it is the address of a tunnel")
-        } else if self.0.starts_with(LOAD_BALANCER) && !self.0.contains('.') {
+        } else if self.0.starts_with(LOAD_BALANCER) {
             Some("it is the address of a load balancer")
         } else if self.0.split('.').nth(1) == Some("vmi") {
             Some("it is the address of a virtual machine")

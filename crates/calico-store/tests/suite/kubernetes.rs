@@ -122,6 +122,26 @@ async fn a_block_that_no_pool_tells_of_is_found() {
     }
 }
 
+/// Scenario 52.
+#[tokio::test]
+async fn what_is_free_in_a_new_block_may_be_held_in_one_of_before() {
+    let Ok(calico) = Calico::start().await else { return };
+    calico.block(V4, &[(1, 1)]).await;
+    calico.handle(1, &[(V4, 1)]).await;
+    calico.put("IPPool", "pool4", json!({"cidr": "10.77.0.0/24", "blockSize": 30})).await;
+    let new = json!({
+        "cidr": "10.77.0.0/30", "allocations": [null, null, null, null], "unallocated": [0, 1, 2, 3],
+        "attributes": [], "sequenceNumber": 1, "strictAffinity": false, "deleted": false,
+    });
+    calico.put("IPAMBlock", "10-77-0-0-30", new).await;
+
+    let released = calico.release(&[claim("10.77.0.1", 1)]).await;
+
+    assert!(matches!(&*released, [Outcome::Released { .. }]), "{released:?}");
+    assert_eq!(calico.allocations(V4).await, nobody());
+    assert!(!calico.has_handle(1).await);
+}
+
 /// Scenario 54.
 #[tokio::test]
 async fn a_locked_datastore_is_left_as_it_is() {
