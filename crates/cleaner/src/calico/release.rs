@@ -44,9 +44,13 @@ pub(super) async fn run(args: &ReleaseArgs, client: Client) -> anyhow::Result<Ex
     let proof = args.proof.proof().context("say whose the addresses have to be: --handle, --cid or --pod")?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Write };
     let calico = CalicoAccess::new(client.clone(), args.datastore.calico);
-    // Without a datastore nothing else has to be read. Whose an address was is read before who lives: a name may be another
-    // Pod's by then, a handle is not.
-    let inventory = calico.datastore().await?.inventory().await?;
+    // Without a datastore nothing else has to be read.
+    let datastore = calico.datastore().await?;
+    let inventory = match proof {
+        // Read before it is read who lives: a name may be another Pod's by then, a handle is not.
+        Proof::Pod { .. } => datastore.inventory().await?,
+        _ => Inventory::default(),
+    };
     let census = census(client).await?;
     let rows = release(&calico, &inventory, &census, &args.addresses, &proof, mode).await?;
     match args.output {
