@@ -49,6 +49,8 @@ pub struct Calico {
     /// What Cleaners have given back and nobody has got since, and by which handle it was held: it is not to count it in
     /// the end.
     given_back: Vec<(HandleId, usize, BitIndex)>,
+    /// The handles of endpoints that Cleaners have deleted, and nobody else.
+    pub settled: Vec<HandleId>,
 }
 
 /// The blocks of each family, small and larger. Few addresses are free in them, so that each is soon somebody else's.
@@ -89,6 +91,7 @@ impl Calico {
             handles: BTreeMap::new(),
             version: 1,
             given_back: Vec::new(),
+            settled: Vec::new(),
         })
     }
 
@@ -159,7 +162,8 @@ impl Calico {
         }
     }
 
-    /// A handle that counts more in a block than that says, though a Cleaner has given back what it held there.
+    /// A handle that counts more in a block than that says, though a Cleaner has given back what it held there and deleted
+    /// its endpoint.
     pub fn miscounted(&self, is_over: impl Fn(Sandbox) -> bool) -> Option<&HandleId> {
         let is_miscounted = |(id, family, _): &&(HandleId, usize, BitIndex)| {
             let block = &self.blocks[*family].value;
@@ -168,7 +172,8 @@ impl Calico {
             counts.any(|(_, count)| count > block.count_of(id))
         };
         let is_over = |id: &HandleId| id.container().and_then(Sandbox::of_container).is_some_and(&is_over);
-        self.given_back.iter().filter(is_miscounted).map(|(id, ..)| id).find(|id| is_over(id))
+        let miscounted = self.given_back.iter().filter(is_miscounted).map(|(id, ..)| id);
+        miscounted.filter(|id| self.settled.contains(id)).find(|id| is_over(id))
     }
 }
 

@@ -70,10 +70,14 @@ impl World {
         is_there || endpoint.pod_name.starts_with("etcd-")
     }
 
-    /// A handle that a Cleaner has not told what it gave back, of a sandbox of which there is no endpoint any more.
+    /// A handle that a Cleaner has not told what it gave back, of a sandbox of which there is no endpoint any more. An ADD that
+    /// was broken off may have counted what it never got: that is left to Calico.
     fn miscount(&self) -> Option<String> {
         let calico = self.calico.as_ref().filter(|calico| !calico.is_out_of_use())?;
-        let left = calico.miscounted(|sandbox| self.store.endpoints().all(|one| one.sandbox != sandbox))?;
+        let is_over = |sandbox| {
+            self.truth.fate(sandbox).is_set_up && self.store.endpoints().all(|one| one.sandbox != sandbox)
+        };
+        let left = calico.miscounted(is_over)?;
         Some(format!("Calico's handle {left} counts what was given back"))
     }
 

@@ -122,12 +122,15 @@ impl World {
         let is_kept = |(family, bit): &&(usize, BitIndex)| {
             calico.holder(*family, *bit) == Some(endpoint.sandbox) && !is_named_by_others(*family, *bit)
         };
-        let kept = named.iter().find(is_kept);
+        let kept = named.iter().find(is_kept).copied();
+        if let Some(calico) = &mut self.calico {
+            calico.settled.push(calico::handle_of(endpoint.network, endpoint.sandbox));
+        }
         if named.len() == 1 && endpoint.bits.iter().any(Option::is_some) {
             self.tally.deals(Dealing::MixedDeleted);
         }
         if let Some((family, bit)) = kept {
-            let (text, key) = (calico::address(*family, *bit), endpoint.key.0);
+            let (text, key) = (calico::address(family, bit), endpoint.key.0);
             self.violate(
                 Law::NoAddressIsForgotten,
                 format!("{party:?} deletes endpoint {key} while Calico still keeps {text} for it"),
