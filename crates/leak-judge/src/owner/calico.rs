@@ -30,6 +30,9 @@ impl AddressOwner for Calico {
             Some(CalicoAnswer::Refused(note)) => return Settlement::Refuse(note.clone()),
             Some(CalicoAnswer::Own(_)) | None => {}
         }
+        if lacks(Mutant::NoReturn) {
+            return Settlement::AlreadyFree("whatever it had of Calico".to_owned());
+        }
         if !case.rules.calico {
             let note = "Calico gave the address, and giving back there is switched off".to_owned();
             return Settlement::Hold { reason: Reason::CalicoAddress, until: None, note };
