@@ -1,7 +1,11 @@
 //! `calico release`: gives addresses back by hand. What somebody uses is refused before Calico is asked; whose the others are
 //! Calico's own books have to say.
 
-use std::{collections::BTreeSet, net::IpAddr, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    process::ExitCode,
+};
 
 use anyhow::{Context, ensure};
 use calico_ipam::{Claim, Ownership, PodName, Proof, Witness, ownership};
@@ -52,7 +56,8 @@ pub(super) async fn run(args: &ReleaseArgs, client: Client) -> anyhow::Result<Ex
         _ => Inventory::default(),
     };
     let census = census(client).await?;
-    let rows = release(&calico, &inventory, &census, &args.addresses, &proof, mode).await?;
+    let (claims, refused) = claims(&inventory, &census, &args.addresses, &proof);
+    let rows = release(&calico, claims, refused, mode).await?;
     match args.output {
         Format::Text => print(&text(&rows, mode))?,
         Format::Json => print_json(&rows)?,
@@ -62,29 +67,39 @@ pub(super) async fn run(args: &ReleaseArgs, client: Client) -> anyhow::Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-async fn release(
-    calico: &impl Calico,
+/// What Calico is asked for, and what is refused before: each address once.
+fn claims(
     inventory: &Inventory,
     census: &Census,
     addresses: &[IpAddr],
     proof: &Proof,
+) -> (Vec<Claim>, BTreeMap<IpAddr, String>) {
+    let distinct: BTreeSet<IpAddr> = addresses.iter().map(IpAddr::to_canonical).collect();
+    let (mut claims, mut refused) = (Vec::new(), BTreeMap::new());
+    for address in distinct {
+        match objection(census, address, proof) {
+            Some(reason) => drop(refused.insert(address, reason)),
+            None => claims.push(pinned(inventory, Claim { address, proof: proof.clone() })),
+        }
+    }
+    (claims, refused)
+}
+
+/// Gives the rows of all addresses, in order.
+async fn release(
+    calico: &impl Calico,
+    claims: Vec<Claim>,
+    refused: BTreeMap<IpAddr, String>,
     mode: Mode,
 ) -> anyhow::Result<Vec<ReleaseRow>> {
-    let mut seen = BTreeSet::new();
-    let distinct = addresses.iter().map(IpAddr::to_canonical).filter(|address| seen.insert(*address));
-    let judged: Vec<(IpAddr, Option<String>)> =
-        distinct.map(|address| (address, objection(census, address, proof))).collect();
-    let free = judged.iter().filter(|(_, objection)| objection.is_none());
-    let claims: Vec<Claim> = free
-        .map(|(address, _)| pinned(inventory, Claim { address: *address, proof: proof.clone() }))
-        .collect();
+    let addresses: Vec<IpAddr> = claims.iter().map(|claim| claim.address).collect();
     let outcomes = if claims.is_empty() { Vec::new() } else { calico.release(claims, mode).await? };
-    let mut outcomes = outcomes.into_iter();
-    let rows = judged.into_iter().filter_map(|(address, objection)| match objection {
-        Some(reason) => Some(ReleaseRow::refused(address, reason)),
-        None => Some(ReleaseRow::new(address, outcomes.next()?)),
-    });
-    Ok(rows.collect())
+    let asked =
+        addresses.into_iter().zip(outcomes).map(|(address, outcome)| ReleaseRow::new(address, outcome));
+    let refused = refused.into_iter().map(|(address, reason)| ReleaseRow::refused(address, reason));
+    let mut rows: Vec<ReleaseRow> = asked.chain(refused).collect();
+    rows.sort_by_key(|row| row.address);
+    Ok(rows)
 }
 
 /// A claim by a Pod's name, as one by the handle that holds the address for a container of that Pod.
