@@ -9,7 +9,7 @@
 //!
 //! Responsible for the names and shapes of fields, and for losing none of them: what a type does not know it
 //! keeps and writes back. Not responsible for what a field means: which bit an address is belongs to
-//! `danm-ipam`, whether its holder lives to `leak-judge`. Nothing here talks to an API server.
+//! `danm-ipam`, whether its holder lives to `leak-judge`; of a policy only what it says is known here, not for which packets. Nothing here talks to an API server.
 //!
 //! Group and version are chosen at run time, so every type is a [`kube_core::Resource`] whose dynamic type
 //! names the group. The shapes are those of DANM 4.3 (`danm.k8s.io`) and 4.4 (`danm.io`).
@@ -21,10 +21,12 @@ pub mod crd;
 mod danm_ep;
 mod decoded;
 mod endpoint_view;
+mod label_selector;
 mod metadata;
 mod namespace;
 mod network;
 mod network_kind;
+mod network_policy;
 mod network_ref;
 mod node;
 mod pod;
@@ -38,10 +40,15 @@ pub use change::Change;
 pub use danm_ep::{DanmEp, DanmEpSpec, Interface};
 pub use decoded::{Decoded, Unreadable};
 pub use endpoint_view::{EndpointView, EndpointViewSpec, InterfaceView};
+pub use label_selector::{LabelSelector, Requirement, SelectorProblem};
 pub use metadata::Metadata;
 pub use namespace::Namespace;
 pub use network::{AllocationPool, AllocationPoolV6, Network, NetworkOptions, NetworkSpec};
 pub use network_kind::{NetworkKind, UnknownNetworkKind};
+pub use network_policy::{
+    DanmNetworkPolicy, FieldProblem, IpBlock, NetworkName, PodPeer, PolicyPeer, PolicyPort, PolicyRule,
+    PolicySpec, PolicySubject, PortNumbers, Protocol,
+};
 pub use network_ref::NetworkRef;
 pub use node::Node;
 pub use pod::Pod;

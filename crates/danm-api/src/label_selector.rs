@@ -1,0 +1,194 @@
+//! Label selectors as Kubernetes means them: read from an object, and asked whether labels match. What is selected by them
+//! is not known here.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde_json::Value;
+
+/// What labels have to be like; all requirements at once. Two that mean the same are equal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LabelSelector {
+    /// In order, each once. None at all: everything matches.
+    requirements: BTreeSet<Requirement>,
+}
+
+/// What one label has to be like.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Requirement {
+    /// It is there, with one of these values.
+    In(Box<str>, BTreeSet<Box<str>>),
+    /// It has none of these values, or is not there.
+    NotIn(Box<str>, BTreeSet<Box<str>>),
+    /// It is there.
+    Exists(Box<str>),
+    /// It is not there.
+    DoesNotExist(Box<str>),
+}
+
+/// What is wrong with a selector, and in which member: a path such as `matchExpressions[0].operator`, empty for the whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectorProblem {
+    /// The member.
+    pub member: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+// === impl LabelSelector ===
+
+impl LabelSelector {
+    /// A selector with these requirements.
+    pub fn new(requirements: impl IntoIterator<Item = Requirement>) -> Self {
+        Self { requirements: requirements.into_iter().collect() }
+    }
+
+    /// Reads a selector from an object. A selector of which a part is not understood selects nobody knows what: that is an
+    /// error, not a selector with one requirement less.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn read(selector: &Value) -> Result<Self, SelectorProblem> {
+        let Some(members) = selector.as_object() else { return Err(problem("", "it is no object")) };
+        let mut requirements = BTreeSet::new();
+        for (member, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+            match member.as_str() {
+                "matchLabels" => read_labels(value, &mut requirements)?,
+                "matchExpressions" => read_expressions(value, &mut requirements)?,
+                unknown => return Err(problem(unknown, "there is no such field in a selector")),
+            }
+        }
+        Ok(Self { requirements })
+    }
+
+    /// Whether these labels are as it wants them.
+    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.requirements.iter().all(|requirement| requirement.matches(labels))
+    }
+
+    /// What it requires, in order.
+    pub fn requirements(&self) -> impl Iterator<Item = &Requirement> {
+        self.requirements.iter()
+    }
+
+    /// Whether it selects everything.
+    pub fn is_empty(&self) -> bool {
+        self.requirements.is_empty()
+    }
+}
+
+/// As `kubectl` spells it.
+impl fmt::Display for LabelSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.requirements.is_empty() {
+            return f.write_str("<all>");
+        }
+        for (index, requirement) in self.requirements.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            requirement.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+fn read_labels(labels: &Value, requirements: &mut BTreeSet<Requirement>) -> Result<(), SelectorProblem> {
+    let Some(labels) = labels.as_object() else { return Err(problem("matchLabels", "it is no object")) };
+    for (key, value) in labels {
+        let Some(value) = value.as_str() else {
+            return Err(problem(&format!("matchLabels[{key}]"), "it is no text"));
+        };
+        requirements.insert(Requirement::In(key.as_str().into(), BTreeSet::from([value.into()])));
+    }
+    Ok(())
+}
+
+fn read_expressions(
+    expressions: &Value,
+    requirements: &mut BTreeSet<Requirement>,
+) -> Result<(), SelectorProblem> {
+    let Some(expressions) = expressions.as_array() else {
+        return Err(problem("matchExpressions", "it is no list"));
+    };
+    for (index, expression) in expressions.iter().enumerate() {
+        requirements.insert(read_expression(expression, &format!("matchExpressions[{index}]"))?);
+    }
+    Ok(())
+}
+
+fn read_expression(expression: &Value, path: &str) -> Result<Requirement, SelectorProblem> {
+    let Some(members) = expression.as_object() else { return Err(problem(path, "it is no object")) };
+    if let Some(unknown) = members.keys().find(|name| !["key", "operator", "values"].contains(&name.as_str()))
+    {
+        return Err(problem(&format!("{path}.{unknown}"), "there is no such field in an expression"));
+    }
+    let key: Box<str> = match expression["key"].as_str() {
+        Some(key) if !key.is_empty() => key.into(),
+        _ => return Err(problem(&format!("{path}.key"), "it names no label")),
+    };
+    let values = read_values(&expression["values"], path)?;
+    match (expression["operator"].as_str(), values.is_empty()) {
+        (Some("In"), false) => Ok(Requirement::In(key, values)),
+        (Some("NotIn"), false) => Ok(Requirement::NotIn(key, values)),
+        (Some("Exists"), true) => Ok(Requirement::Exists(key)),
+        (Some("DoesNotExist"), true) => Ok(Requirement::DoesNotExist(key)),
+        (Some("In" | "NotIn"), true) => Err(problem(&format!("{path}.values"), "In and NotIn need a value")),
+        (Some("Exists" | "DoesNotExist"), false) => {
+            Err(problem(&format!("{path}.values"), "Exists and DoesNotExist take no values"))
+        }
+        _ => Err(problem(&format!("{path}.operator"), "it is none of In, NotIn, Exists and DoesNotExist")),
+    }
+}
+
+fn read_values(values: &Value, path: &str) -> Result<BTreeSet<Box<str>>, SelectorProblem> {
+    if values.is_null() {
+        return Ok(BTreeSet::new());
+    }
+    let texts = values.as_array().map(|values| values.iter().map(|value| value.as_str().map(Box::from)));
+    texts
+        .and_then(Iterator::collect)
+        .ok_or_else(|| problem(&format!("{path}.values"), "it is no list of texts"))
+}
+
+fn problem(member: &str, problem: &str) -> SelectorProblem {
+    SelectorProblem { member: member.to_owned(), problem: problem.to_owned() }
+}
+
+// === impl Requirement ===
+
+impl Requirement {
+    /// The label that it is about.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::In(key, _) | Self::NotIn(key, _) | Self::Exists(key) | Self::DoesNotExist(key) => key,
+        }
+    }
+
+    fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        let value = labels.get(self.key()).map(String::as_str);
+        match self {
+            Self::In(_, values) => value.is_some_and(|value| values.contains(value)),
+            Self::NotIn(_, values) => value.is_none_or(|value| !values.contains(value)),
+            Self::Exists(_) => value.is_some(),
+            Self::DoesNotExist(_) => value.is_none(),
+        }
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list =
+            |values: &BTreeSet<Box<str>>| values.iter().map(|value| &**value).collect::<Vec<_>>().join(",");
+        match self {
+            Self::In(key, values) if values.len() == 1 => write!(f, "{key}={}", list(values)),
+            Self::In(key, values) => write!(f, "{key} in ({})", list(values)),
+            Self::NotIn(key, values) if values.len() == 1 => write!(f, "{key}!={}", list(values)),
+            Self::NotIn(key, values) => write!(f, "{key} notin ({})", list(values)),
+            Self::Exists(key) => f.write_str(key),
+            Self::DoesNotExist(key) => write!(f, "!{key}"),
+        }
+    }
+}

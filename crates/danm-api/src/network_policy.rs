@@ -1,0 +1,186 @@
+//! `DanmNetworkPolicy`: who may talk to the Pods that it selects, on which of their interfaces. It is read entry by entry, so
+//! that one that cannot be understood allows nobody and hides no other. What the rules mean for a packet is not known here.
+
+mod reading;
+
+use std::ops::RangeInclusive;
+
+use ipnet::IpNet;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use crate::{LabelSelector, NetworkKind};
+
+/// A policy, read only.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DanmNetworkPolicy {
+    /// Its metadata, whole: the watch machinery needs it.
+    pub metadata: ObjectMeta,
+    /// What it says, as far as it is understood.
+    pub spec: PolicySpec,
+}
+
+/// What a policy says. An entry that is not understood is `None` in its list: it allows nobody, and keeps the place that the
+/// problem names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicySpec {
+    /// The Pods that it is about; none if that is not understood: then nothing is known about the policy.
+    pub subject: Option<PolicySubject>,
+    /// What may come in, if it says anything about that. No rule: nothing may.
+    pub ingress: Option<Vec<Option<PolicyRule>>>,
+    /// What may go out, likewise.
+    pub egress: Option<Vec<Option<PolicyRule>>>,
+    /// What was not understood.
+    pub problems: Vec<FieldProblem>,
+}
+
+/// The Pods that a policy is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicySubject {
+    /// Pods of its namespace.
+    pub pods: LabelSelector,
+    /// Only their interfaces on these networks; all of their interfaces if it names none.
+    pub networks: Option<Vec<NetworkName>>,
+}
+
+/// Something in a policy that is not understood.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldProblem {
+    /// The field, such as `spec.ingress[0].from[1].ipBlock.cidr`.
+    pub field: String,
+    /// What is wrong with it, in words that go after its name.
+    pub problem: String,
+}
+
+/// A rule: what comes from one of the peers, or goes to it, to one of the ports.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicyRule {
+    /// The other side; whoever it is if nobody is named.
+    pub peers: Option<Vec<Option<PolicyPeer>>>,
+    /// The ports; everything if none is named, whatever its protocol.
+    pub ports: Option<Vec<Option<PolicyPort>>>,
+}
+
+/// The other side of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyPeer {
+    /// Interfaces of Pods.
+    Pods(PodPeer),
+    /// Addresses, whoever has them.
+    Block(IpBlock),
+}
+
+/// Interfaces of Pods; everything that is named has to be so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PodPeer {
+    /// Of which namespaces; of the policy's own if it does not say.
+    pub namespaces: Option<LabelSelector>,
+    /// Of which Pods; of all if it does not say.
+    pub pods: Option<LabelSelector>,
+    /// On which networks; on any, and on none, if it does not say.
+    pub networks: Option<Vec<NetworkName>>,
+}
+
+/// A network as a policy names it. One of a namespaced kind is that of the Pod's namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetworkName {
+    /// Its kind.
+    pub kind: NetworkKind,
+    /// Its name.
+    pub name: Box<str>,
+}
+
+/// The addresses of a subnet, but for some of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IpBlock {
+    /// The subnet, without host bits.
+    pub cidr: IpNet,
+    /// What does not belong to it.
+    pub except: Vec<IpNet>,
+}
+
+/// Ports of a protocol.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicyPort {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Which ports.
+    pub numbers: PortNumbers,
+}
+
+/// Some ports.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PortNumbers {
+    /// Every port.
+    All,
+    /// These, first and last.
+    Range(u16, u16),
+    /// Whatever the Pod that is spoken to calls so.
+    Named(Box<str>),
+}
+
+/// A protocol that has ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+// === impl DanmNetworkPolicy ===
+
+/// Any object is a policy, though perhaps one of which nothing is understood.
+impl<'de> Deserialize<'de> for DanmNetworkPolicy {
+    fn deserialize<D: Deserializer<'de>>(object: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Shape {
+            #[serde(default)]
+            metadata: ObjectMeta,
+            #[serde(default)]
+            spec: Value,
+        }
+        let Shape { metadata, spec } = Shape::deserialize(object)?;
+        Ok(Self { metadata, spec: PolicySpec::read(&spec) })
+    }
+}
+
+// === impl PortNumbers ===
+
+impl PortNumbers {
+    /// The numbers, if it gives any.
+    pub fn range(&self) -> Option<RangeInclusive<u16>> {
+        match *self {
+            Self::All => Some(0..=u16::MAX),
+            Self::Range(first, last) => Some(first..=last),
+            Self::Named(_) => None,
+        }
+    }
+}
+
+// === impl Protocol ===
+
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Sctp];
+
+    /// As objects spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+            Self::Sctp => "SCTP",
+        }
+    }
+
+    /// The protocol of this name, in capitals as objects spell it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|protocol| protocol.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests;
