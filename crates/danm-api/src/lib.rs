@@ -9,7 +9,8 @@
 //!
 //! Responsible for the names and shapes of fields, and for losing none of them: what a type does not know it
 //! keeps and writes back. Not responsible for what a field means: which bit an address is belongs to
-//! `danm-ipam`, whether its holder lives to `leak-judge`; of a policy only what it says is known here, not for which packets. Nothing here talks to an API server.
+//! `danm-ipam`, whether its holder lives to `leak-judge`; of a policy only what it says is known here, not which packets
+//! it lets through. Nothing here talks to an API server.
 //!
 //! Group and version are chosen at run time, so every type is a [`kube_core::Resource`] whose dynamic type
 //! names the group. The shapes are those of DANM 4.3 (`danm.k8s.io`) and 4.4 (`danm.io`).
