@@ -1,3 +1,5 @@
+//! What is read of a policy, field by field, right and wrong.
+
 use serde_json::{Value, json};
 
 use super::{
