@@ -4,22 +4,13 @@ use calico_ipam::{Claim, Proof};
 use calico_store::{CalicoDatastore, Flavour, KubernetesDatastore, Mode, Outcome, release};
 use http::Method;
 use serde_json::{Value, json};
-use testkit::{Cluster, Unavailable};
+use testkit::{Cluster, Unavailable, calico};
+
+pub use testkit::calico::SEQUENCE_NUMBER;
 
 pub const PATH: &str = "/apis/crd.projectcalico.org/v1";
 
-const V1: (&str, &str) = ("crd.projectcalico.org", "v1");
 const V3: (&str, &str) = ("projectcalico.org", "v3");
-
-/// The kinds, with what their definitions require.
-const KINDS: [(&str, &str, &[&str]); 6] = [
-    ("IPAMBlock", "ipamblocks", &["allocations", "attributes", "cidr", "strictAffinity", "unallocated"]),
-    ("IPAMHandle", "ipamhandles", &["block", "handleID"]),
-    ("IPPool", "ippools", &["cidr"]),
-    ("IPAMConfig", "ipamconfigs", &[]),
-    ("IPAMConfiguration", "ipamconfigurations", &[]),
-    ("ClusterInformation", "clusterinformations", &[]),
-];
 
 /// A cluster with Calico, in which nobody has an address.
 pub struct Calico {
@@ -32,10 +23,10 @@ pub struct Calico {
 impl Calico {
     /// As nearly everywhere; how its objects are served is found out.
     pub async fn start() -> Result<Self, Unavailable> {
-        let cluster = Self::serve(V1).await?;
+        let cluster = Self::serve(calico::V1).await?;
         let store =
             KubernetesDatastore::discover(cluster.client(), None).await.expect("it says what it serves");
-        Ok(Self { cluster, api: V1, store: CalicoDatastore::Kubernetes(store) }.with_pools().await)
+        Ok(Self { cluster, api: calico::V1, store: CalicoDatastore::Kubernetes(store) }.with_pools().await)
     }
 
     /// With definitions of the newer group.
@@ -48,9 +39,8 @@ impl Calico {
     /// A cluster that serves its kinds, without any object of them.
     async fn serve(api: (&str, &str)) -> Result<Cluster, Unavailable> {
         let cluster = crate::cluster().await?;
-        cluster.install(KINDS.map(|kind| definition(api, kind))).await;
-        for (_, plural, _) in KINDS {
-            let collection = format!("/apis/{}/{}/{plural}", api.0, api.1);
+        cluster.install(calico::definitions(api)).await;
+        for collection in calico::collections(api) {
             cluster.send(Method::DELETE, &collection, None).await.expect("its objects are deleted");
         }
         Ok(cluster)
@@ -64,7 +54,7 @@ impl Calico {
 
     /// Where objects of a kind are.
     fn path(&self, kind: &str) -> String {
-        format!("/apis/{}/{}/{}", self.api.0, self.api.1, plural(kind))
+        format!("/apis/{}/{}/{}s", self.api.0, self.api.1, kind.to_lowercase())
     }
 
     /// Gives addresses back. The datastore can be used.
@@ -74,7 +64,7 @@ impl Calico {
 
     /// The kind of its configuration.
     pub fn config_kind(&self) -> &'static str {
-        if self.api == V1 { "IPAMConfig" } else { "IPAMConfiguration" }
+        if self.api == calico::V1 { "IPAMConfig" } else { "IPAMConfiguration" }
     }
 
     pub fn cluster(&self) -> &Cluster {
@@ -134,9 +124,6 @@ impl Calico {
     }
 }
 
-/// Larger than what a floating point number holds exactly.
-pub const SEQUENCE_NUMBER: u64 = 1_795_472_210_105_771_795;
-
 /// A block of eight addresses in which these places are held by the handles of these containers.
 pub fn block(cidr: &str, held: &[(usize, u8)]) -> Value {
     let attributes: Vec<Value> = held.iter().map(|(_, container)| attribute(*container)).collect();
@@ -188,35 +175,6 @@ fn attribute(container: u8) -> Value {
         "handle_id": handle(container),
         "secondary": {
             "namespace": "ran", "node": "node-a", "pod": "du-0", "timestamp": "2026-08-01 10:00:00 +0000 UTC",
-        },
-    })
-}
-
-fn plural(kind: &str) -> &'static str {
-    KINDS.into_iter().find(|(name, ..)| *name == kind).map_or_else(Default::default, |(_, plural, _)| plural)
-}
-
-/// Calico's definitions prune what they do not know; these keep everything, and require what those require.
-fn definition((group, version): (&str, &str), (kind, plural, required): (&str, &str, &[&str])) -> Value {
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.{group}")},
-        "spec": {
-            "group": group,
-            "scope": "Cluster",
-            "names": {
-                "kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": kind.to_lowercase(),
-            },
-            "versions": [{
-                "name": version, "served": true, "storage": true,
-                "schema": {"openAPIV3Schema": {
-                    "type": "object",
-                    "properties": {"spec": {
-                        "type": "object", "required": required, "x-kubernetes-preserve-unknown-fields": true,
-                    }},
-                }},
-            }],
         },
     })
 }
