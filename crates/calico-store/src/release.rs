@@ -5,7 +5,12 @@ mod blocks;
 mod handles;
 mod retry;
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
 
 use calico_ipam::{Change, Claim, HandleId, Location, Terms, Write};
 use ipnet::IpNet;
@@ -20,6 +25,9 @@ use crate::{
 
 /// Blocks and handles that are written at the same time.
 const IN_FLIGHT: usize = 8;
+
+/// For how many milliseconds it is believed that a datastore is not locked.
+const UNLOCKED_FOR: u64 = 1_000;
 
 /// Whether anything is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +65,9 @@ struct Round<'a, D> {
     mode: Mode,
     /// For how long a returned address is kept.
     cooldown: SignedDuration,
+    begun: Instant,
+    /// When it was seen last that the datastore is not locked, in milliseconds since the begin.
+    unlocked_at: AtomicU64,
 }
 
 /// Gives back all addresses that are proved to be the claimants'. Gives what became of each claim, in their order.
@@ -83,7 +94,7 @@ async fn release_in<D: Datastore>(
     let cooldown = reader::config(store).await?.cooldown;
     let (pools, problems) = reader::pools(store).await?;
     problems.iter().for_each(|problem| tracing::warn!("a pool is left out: {problem}"));
-    let round = Round { store, mode, cooldown };
+    let round = Round { store, mode, cooldown, begun: Instant::now(), unlocked_at: AtomicU64::new(0) };
     let mut progress = Progress::default();
     progress.release_all(&round, claims, |address| pools.block_of(address)).await;
     let mut untold = Untold::default();
@@ -102,6 +113,16 @@ async fn refuse_if_locked<D: Datastore>(store: &D) -> Result<(), StoreError> {
 }
 
 impl<D: Datastore> Round<'_, D> {
+    /// A round may last minutes, and somebody may lock the datastore meanwhile.
+    async fn refuse_if_locked(&self) -> Result<(), StoreError> {
+        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if now.saturating_sub(self.unlocked_at.load(Ordering::Relaxed)) >= UNLOCKED_FOR {
+            refuse_if_locked(self.store).await?;
+            self.unlocked_at.store(now, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// How addresses are given back at this moment: a round may last minutes.
     fn terms(&self) -> Terms {
         Terms { now: Timestamp::now(), cooldown: self.cooldown }

@@ -16,7 +16,6 @@ use ipnet::IpNet;
 use super::{
     IN_FLIGHT, Outcome, Round, Written, at_handle, block_of,
     handles::{Owed, Untold, handle_write},
-    refuse_if_locked,
     retry::again_if_changed,
     staged,
 };
@@ -232,7 +231,7 @@ impl<D: Datastore> Round<'_, D> {
         if wanted.is_empty() {
             return Ok(Some(BlockOutcome { ends, ..BlockOutcome::default() }));
         }
-        refuse_if_locked(self.store).await?;
+        self.refuse_if_locked().await?;
         let (counts, written) = self.give_back(stored, &wanted).await?;
         Ok(Some(BlockOutcome { ends, counts, written }))
     }
