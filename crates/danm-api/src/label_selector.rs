@@ -67,16 +67,6 @@ impl LabelSelector {
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.requirements.iter().all(|requirement| requirement.matches(labels))
     }
-
-    /// What it requires, in order.
-    pub fn requirements(&self) -> impl Iterator<Item = &Requirement> {
-        self.requirements.iter()
-    }
-
-    /// Whether it selects everything.
-    pub fn is_empty(&self) -> bool {
-        self.requirements.is_empty()
-    }
 }
 
 /// As `kubectl` spells it.

@@ -3,8 +3,6 @@
 
 mod reading;
 
-use std::ops::RangeInclusive;
-
 use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer};
@@ -145,19 +143,6 @@ impl<'de> Deserialize<'de> for DanmNetworkPolicy {
         }
         let Shape { metadata, spec } = Shape::deserialize(object)?;
         Ok(Self { metadata, spec: PolicySpec::read(&spec) })
-    }
-}
-
-// === impl PortNumbers ===
-
-impl PortNumbers {
-    /// The numbers, if it gives any.
-    pub fn range(&self) -> Option<RangeInclusive<u16>> {
-        match *self {
-            Self::All => Some(0..=u16::MAX),
-            Self::Range(first, last) => Some(first..=last),
-            Self::Named(_) => None,
-        }
     }
 }
 

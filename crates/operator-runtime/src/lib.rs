@@ -10,6 +10,7 @@
 //!
 //!   operators ──> serve (live, ready, metrics, state) ──> Inspect, implemented by the program
 //!   SIGTERM, SIGINT ──> shutdown_signal
+//!   what tenants wrote ──> printable ──> a terminal, a log
 //! ```
 
 mod admin;
@@ -21,6 +22,7 @@ mod events;
 mod identity;
 mod lease;
 mod logs;
+mod printable;
 mod random;
 mod shutdown;
 mod throttle;
@@ -34,6 +36,7 @@ pub use events::{EventKind, EventNote, EventPublisher};
 pub use identity::identity;
 pub use lease::{Leadership, LeaseConfig, LeaseState, LeaseTimings, Role, lead};
 pub use logs::{LogArgs, LogFormat};
+pub use printable::printable;
 pub use shutdown::{ShutdownSignal, shutdown_signal};
 pub use throttle::Throttle;
 pub use watch::{WatchFailure, watch};

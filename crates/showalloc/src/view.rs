@@ -11,7 +11,6 @@ pub mod line;
 pub mod order;
 pub mod overview;
 pub mod palette;
-pub mod printable;
 pub mod screen;
 pub mod shade;
 pub mod show;

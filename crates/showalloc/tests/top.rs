@@ -10,7 +10,7 @@ use showalloc::{
     document::{API_VERSION, AddressRange, AllocationMap, EndpointRow, NetworkName, Run},
     live::{Live, Wanted},
     overview::{Addresses, NetworkOverview, Order, Overview},
-    view::{self, screen::Screen, top::draw},
+    view::{screen::Screen, top::draw},
 };
 
 const ASCII: Screen = Screen { width: None, is_ascii: true, is_coloured: false };
@@ -177,5 +177,5 @@ fn a_hostile_name_does_not_reach_the_terminal() {
     live.see_map(Some(network), "08:00:00");
     let text = drawn(&live, (120, 30), &ASCII);
     assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");
-    assert!(view::printable::printable("\u{1b}", true) == "?");
+    assert!(operator_runtime::printable("\u{1b}", true) == "?");
 }

@@ -5,12 +5,9 @@ use std::time::Instant;
 use calico_ipam::{HandleId, Location};
 use calico_store::{CalicoDatastore, DatastoreSettings, EtcdDatastore, Mode, release};
 use serde_json::json;
-use testkit::{Etcd, Unavailable};
+use testkit::{Etcd, Figure, Unavailable, median};
 
-use crate::{
-    Figure, median,
-    scene::{ADDRESSES, BLOCKS, blocks, check, claims, handles, pool},
-};
+use crate::scene::{ADDRESSES, BLOCKS, blocks, check, claims, handles, pool};
 
 /// Rounds, of which the median counts.
 const ROUNDS: usize = 5;

@@ -9,12 +9,10 @@ use calico_store::{Mode, release};
 use futures::{StreamExt, stream};
 use http::{Method, Request};
 use serde_json::{Value, json};
-use testkit::{Cluster, Unavailable};
+use testkit::{Cluster, Figure, Unavailable, median};
 
 use crate::{
-    Figure,
     calico::{Calico, PATH},
-    median,
     scene::{ADDRESSES, BLOCKS, blocks, check, claims, handles, pool},
 };
 

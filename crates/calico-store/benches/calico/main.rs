@@ -4,7 +4,7 @@
 //! Prints a table and fails where a bar of the project is not held. Run by `cargo xtask bench calico`; one of them alone
 //! by `cargo bench --package calico-store --bench calico -- kubernetes` or `etcd`.
 
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "figures for people")]
+#![expect(clippy::expect_used, reason = "figures for people")]
 
 #[expect(dead_code, reason = "the tests use the rest of it")]
 #[path = "../../tests/suite/calico.rs"]
@@ -15,17 +15,7 @@ mod scene;
 
 use std::process::ExitCode;
 
-use testkit::{Cluster, Server, Unavailable};
-
-/// One line of the table.
-pub struct Figure {
-    /// What was measured.
-    pub what: String,
-    /// With its unit.
-    pub value: String,
-    /// The bar, and whether it is held.
-    pub bar: Option<(String, bool)>,
-}
+use testkit::{Cluster, Figure, Server, Unavailable};
 
 /// An empty cluster on the real control plane.
 async fn cluster() -> Result<Cluster, Unavailable> {
@@ -45,20 +35,5 @@ async fn main() -> ExitCode {
         let Ok(measured) = etcd::measure().await else { return ExitCode::FAILURE };
         figures.extend(measured);
     }
-    for Figure { what, value, bar } in &figures {
-        let bar = match bar {
-            Some((bar, true)) => format!("held: {bar}"),
-            Some((bar, false)) => format!("NOT HELD: {bar}"),
-            None => String::new(),
-        };
-        println!("{what:<66} {value:<34} {bar}");
-    }
-    let is_held = |figure: &Figure| figure.bar.as_ref().is_none_or(|(_, held)| *held);
-    if figures.iter().all(is_held) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// The value of which half are below.
-pub fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+    Figure::print_all(&figures)
 }

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use kube::{Api, runtime::watcher::Config};
 use operator_runtime::watch;
 use serde_json::Value;
-use testkit::{AllocBits, BitIndex, Cluster, objects};
+use testkit::{AllocBits, BitIndex, Cluster, Figure, objects};
 use tokio::{
     io::BufReader,
     process::Child,
@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use crate::{Figure, program::program};
+use crate::program::program;
 
 const GROUP: ApiGroup = ApiGroup::DanmK8sIo;
 const NETWORKS: u32 = 20;

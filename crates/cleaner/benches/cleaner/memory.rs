@@ -5,10 +5,10 @@ use std::{fs, time::Duration};
 use danm_api::{ApiGroup, NetworkKind};
 use sandbox::{Options, Sandbox};
 use serde_json::Value;
-use testkit::{AllocBits, BitIndex, objects};
+use testkit::{AllocBits, BitIndex, Figure, objects};
 use tokio::{io::BufReader, time::sleep};
 
-use crate::{Figure, program::program};
+use crate::program::program;
 
 const GROUP: ApiGroup = ApiGroup::DanmIo;
 const PODS: usize = 150_000;

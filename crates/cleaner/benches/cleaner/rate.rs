@@ -11,12 +11,9 @@ use kube::{
     api::{DeleteParams, ListParams, Preconditions},
 };
 use serde_json::Value;
-use testkit::{AllocBits, BitIndex, Cluster, objects};
+use testkit::{AllocBits, BitIndex, Cluster, Figure, median, objects};
 
-use crate::{
-    Figure, median,
-    program::{follow, program, time_of},
-};
+use crate::program::{follow, program, time_of};
 
 const GROUP: ApiGroup = ApiGroup::DanmK8sIo;
 const NETWORKS: u32 = 20;

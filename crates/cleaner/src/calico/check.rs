@@ -29,7 +29,7 @@ struct Look {
 pub(super) async fn run(args: &CheckArgs, client: Client) -> anyhow::Result<ExitCode> {
     let datastore = CalicoAccess::new(client.clone(), args.datastore.calico).datastore().await?;
     let report = check(&datastore, &client).await?;
-    match args.output {
+    match args.output.format {
         Format::Text => print(&report.to_text())?,
         Format::Json => print_json(&report)?,
     }

@@ -28,16 +28,8 @@ pub(crate) enum CalicoCommand {
 /// How to check.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct CheckArgs {
-    /// As what to print
-    #[arg(
-        short,
-        long,
-        value_name = "text|json",
-        default_value = "text",
-        value_enum,
-        hide_possible_values = true
-    )]
-    pub output: Format,
+    #[command(flatten)]
+    pub output: OutputArgs,
 
     /// Exit with 1 if anything was found
     #[arg(long)]
@@ -61,19 +53,27 @@ pub(crate) struct ReleaseArgs {
     #[arg(long)]
     pub dry_run: bool,
 
+    #[command(flatten)]
+    pub output: OutputArgs,
+
+    #[command(flatten)]
+    pub datastore: DatastoreArgs,
+}
+
+/// How results are shown.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OutputArgs {
     /// As what to print
     #[arg(
-        short,
-        long,
+        id = "output",
+        short = 'o',
+        long = "output",
         value_name = "text|json",
         default_value = "text",
         value_enum,
         hide_possible_values = true
     )]
-    pub output: Format,
-
-    #[command(flatten)]
-    pub datastore: DatastoreArgs,
+    pub format: Format,
 }
 
 /// Whose the addresses have to be.

@@ -6,7 +6,7 @@ use calico_ipam::{Finding, FindingKind};
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::printing::printable;
+use operator_runtime::printable;
 
 /// What was found.
 #[derive(Debug, Serialize)]
@@ -97,7 +97,7 @@ impl CalicoCheck {
             let rows: Vec<&FindingRow> = self.findings.iter().filter(|row| row.kind == kind.code()).collect();
             if !rows.is_empty() {
                 let _ = write!(text, "\n\n{kind} ({}): {}", rows.len(), next_step(kind));
-                rows.iter().for_each(|row| text.extend(["\n  ", &printable(&row.to_text())]));
+                rows.iter().for_each(|row| text.extend(["\n  ", &printable(&row.to_text(), false)]));
             }
         }
         text

@@ -17,14 +17,3 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
         result => result.context("failed to print the result"),
     }
 }
-
-/// A text that others wrote, with nothing in it that moves a cursor, turns the direction of writing or hides.
-pub(super) fn printable(text: &str) -> String {
-    let is_hidden = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}')
-            || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
-    };
-    let substitute = char::REPLACEMENT_CHARACTER;
-    text.chars().map(|character| if is_hidden(character) { substitute } else { character }).collect()
-}

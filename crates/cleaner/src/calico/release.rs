@@ -11,12 +11,13 @@ use anyhow::{Context, ensure};
 use calico_ipam::{Claim, Ownership, PodName, Proof, Witness, ownership};
 use calico_store::{Inventory, Mode, Outcome};
 use kube::Client;
+use operator_runtime::printable;
 use serde::Serialize;
 
 use super::{
     Calico, CalicoAccess,
     cli::{Format, ReleaseArgs},
-    printing::{print, print_json, printable},
+    printing::{print, print_json},
     users::{Census, census},
 };
 
@@ -58,7 +59,7 @@ pub(super) async fn run(args: &ReleaseArgs, client: Client) -> anyhow::Result<Ex
     let census = census(client).await?;
     let (claims, refused) = claims(&inventory, &census, &args.addresses, &proof);
     let rows = release(&calico, claims, refused, mode).await?;
-    match args.output {
+    match args.output.format {
         Format::Text => print(&text(&rows, mode))?,
         Format::Json => print_json(&rows)?,
     }
@@ -155,7 +156,7 @@ fn text(rows: &[ReleaseRow], mode: Mode) -> String {
 
 fn first_reason(rows: &[ReleaseRow]) -> String {
     let first = rows.iter().find(|row| !row.is_free());
-    first.map(|row| format!("{}: {}", row.address, printable(&row.reason))).unwrap_or_default()
+    first.map(|row| format!("{}: {}", row.address, printable(&row.reason, false))).unwrap_or_default()
 }
 
 // === impl ReleaseRow ===
@@ -189,6 +190,6 @@ impl ReleaseRow {
         };
         let line = format!("{} {result}: {}", self.address, self.reason);
         let writes = self.writes.iter().map(|write| format!("  {write}"));
-        std::iter::once(line).chain(writes).map(|line| printable(&line)).collect()
+        std::iter::once(line).chain(writes).map(|line| printable(&line, false).into_owned()).collect()
     }
 }

@@ -280,7 +280,10 @@ async fn the_controller_counts_what_it_gave_back_and_what_it_refused() {
         cleaner.metric(&format!("danm_cleaner_calico_addresses_total{{result=\"{result}\"}}")).await
     };
     assert_eq!((count("released").await, count("refused").await), (Some(1.0), Some(1.0)));
-    let events = cluster.send(Method::GET, "/api/v1/namespaces/ran/events", None).await.expect("events");
-    eprintln!("{events:#}");
+    eventually("an Event tells it", async || {
+        let events = cluster.send(Method::GET, "/api/v1/namespaces/ran/events", None).await.expect("events");
+        events["items"].to_string().contains("AddressesReleased")
+    })
+    .await;
     assert!(cleaner.log().contains("10.77.0.2 is not given back"), "{}", cleaner.log());
 }

@@ -14,11 +14,9 @@ use showalloc::legacy::{
     listing::{Listing, View, addresses},
 };
 use testkit::{
-    cpu_time,
+    Figure, cpu_time, median,
     objects::{self, with},
 };
-
-use crate::{Figure, median};
 
 /// Measurements of each sort, taken in turn, of which the median counts.
 const RUNS: usize = 5;

@@ -4,7 +4,7 @@
 //! Prints a table and fails where a bar of the project is not held. Run by `cargo xtask bench showalloc`; one of them
 //! alone by `cargo bench --package showalloc --bench showalloc -- legacy`, `networks` or `show`.
 
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "figures for people")]
+#![expect(clippy::expect_used, reason = "figures for people")]
 
 mod legacy;
 mod networks;
@@ -13,15 +13,7 @@ mod show;
 
 use std::process::ExitCode;
 
-/// One line of the table.
-pub struct Figure {
-    /// What was measured.
-    pub what: String,
-    /// With its unit.
-    pub value: String,
-    /// The bar, and whether it is held.
-    pub bar: Option<(String, bool)>,
-}
+use testkit::Figure;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -38,20 +30,5 @@ async fn main() -> ExitCode {
     if is_wanted("show") {
         figures.extend(show::measure().await);
     }
-    for Figure { what, value, bar } in &figures {
-        let bar = match bar {
-            Some((bar, true)) => format!("held: {bar}"),
-            Some((bar, false)) => format!("NOT HELD: {bar}"),
-            None => String::new(),
-        };
-        println!("{what:<66} {value:<34} {bar}");
-    }
-    let is_held = |figure: &Figure| figure.bar.as_ref().is_none_or(|(_, held)| *held);
-    if figures.iter().all(is_held) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// The value of which half are below.
-pub fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    Figure::print_all(&figures)
 }

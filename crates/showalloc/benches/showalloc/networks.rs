@@ -15,14 +15,11 @@ use showalloc::{
     view::{self, screen::Screen},
 };
 use testkit::{
-    cpu_time,
+    Figure, cpu_time, median,
     objects::{self, with},
 };
 
-use crate::{
-    Figure, median,
-    process::{Cost, cost},
-};
+use crate::process::{Cost, cost};
 
 const GROUP: ApiGroup = ApiGroup::DanmIo;
 const NODES: usize = 100;

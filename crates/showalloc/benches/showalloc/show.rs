@@ -8,7 +8,9 @@ use sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use testkit::objects::{self, with};
 
-use crate::{Figure, median, process::cost};
+use testkit::{Figure, median};
+
+use crate::process::cost;
 
 const GROUP: ApiGroup = ApiGroup::DanmIo;
 const ENDPOINTS: u32 = 10;

@@ -13,9 +13,9 @@ use danm_ipam::{
     AllocBits, AllocationMap, BitIndex, Claim, Family, Pool, PoolError, Reservation, Run, State,
 };
 use ipnet::IpNet;
+use operator_runtime::printable;
 
 use super::holders::Holder;
-use crate::view::printable::printable;
 
 /// What stands between the head and the addresses.
 pub const RULE: &str = "--------------------------------------------------------------";

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use jiff::Zoned;
 
-use crate::view::printable::printable;
+use operator_runtime::printable;
 
 /// Writes a line with the time before it. Whoever closed standard error does not want to be told.
 pub fn log(text: &str, err: &mut dyn Write) {

@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 
-use crate::view::{palette::Ink, printable::printable, screen::Screen};
+use operator_runtime::printable;
+
+use crate::view::{palette::Ink, screen::Screen};
 
 /// A line. Every character is meant to be one column wide.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The screen of `top`: networks above, the selected one as a picture below, what changes beside it, the keys at the end.
 
+use operator_runtime::printable;
 use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
@@ -14,7 +15,6 @@ use super::{
     grid::grid,
     line::Line,
     palette::{Ink, ink},
-    printable::printable,
     screen::Screen,
     show::title,
 };

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::view::printable::printable;
+use operator_runtime::printable;
 
 /// An element.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Text that tenants wrote, made fit to be printed: nothing in it can move a cursor, turn the direction of writing
-//! or hide. Not responsible for the syntax it is put into: markup is escaped in `xml`.
+//! or hide. Not responsible for the syntax it is put into: whoever
+//! writes markup escapes it.
 
 use std::borrow::Cow;
 
