@@ -11,6 +11,9 @@ use serde::{
 
 use crate::api_type::resource;
 
+/// The `NetworkType` of networks whose addresses Calico's IPAM gives, spelt exactly so.
+pub const CALICO_TYPE: &str = "calico";
+
 /// An endpoint, read only. What each field means is said at [`DanmEp`](crate::DanmEp).
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct EndpointView {

@@ -40,7 +40,7 @@ pub use api_type::{ApiType, DanmKind};
 pub use change::Change;
 pub use danm_ep::{DanmEp, DanmEpSpec, Interface};
 pub use decoded::{Decoded, Unreadable};
-pub use endpoint_view::{EndpointView, EndpointViewSpec, InterfaceView};
+pub use endpoint_view::{CALICO_TYPE, EndpointView, EndpointViewSpec, InterfaceView};
 pub use label_selector::{LabelSelector, Requirement, SelectorProblem};
 pub use metadata::Metadata;
 pub use namespace::Namespace;

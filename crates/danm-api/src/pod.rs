@@ -97,6 +97,12 @@ impl Pod {
         told.chain(noted).filter_map(address).collect()
     }
 
+    /// Whether Calico says by an annotation that it gave an address.
+    pub fn is_noted_by_calico(&self) -> bool {
+        let annotations = self.metadata.annotations.as_ref();
+        annotations.is_some_and(|all| CALICO_ANNOTATIONS.iter().any(|name| all.contains_key(*name)))
+    }
+
     /// Whether it is the mirror of a static Pod: deleting it stops nothing, its kubelet makes it again under
     /// a new uid.
     pub fn is_mirror(&self) -> bool {

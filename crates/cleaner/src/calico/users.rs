@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use calico_ipam::{Holding, PodName, PodState, Users, Witness};
-use danm_api::{ApiGroup, ApiType, DanmKind, Decoded, EndpointView, Network, NetworkKind, Pod};
+use danm_api::{ApiGroup, ApiType, CALICO_TYPE, DanmKind, Decoded, EndpointView, Network, NetworkKind, Pod};
 use futures::TryStreamExt;
 use ipnet::IpNet;
 use kube::Client;
@@ -16,12 +16,6 @@ use operator_runtime::{describe, served_kinds};
 use serde_json::Value;
 
 use crate::{ApiServer, kube_api_server::KubeApiServer};
-
-/// The type of networks whose addresses Calico gives.
-const CALICO: &str = "calico";
-
-/// The annotation by which Calico says what it gave.
-const GIVEN_BY_CALICO: [&str; 2] = ["cni.projectcalico.org/podIP", "cni.projectcalico.org/podIPs"];
 
 /// Who uses addresses, as far as it was read.
 pub(super) struct Census {
@@ -119,9 +113,7 @@ impl Takers {
         let (Some(namespace), Some(name)) = (&metadata.namespace, &metadata.name) else { return };
         let name = PodName::new(namespace, name);
         let uid = metadata.uid.clone().filter(|_| !pod.is_mirror()).unwrap_or_default();
-        let annotations = metadata.annotations.as_ref();
-        let is_calicos =
-            annotations.is_some_and(|all| GIVEN_BY_CALICO.iter().any(|name| all.contains_key(*name)));
+        let is_calicos = pod.is_noted_by_calico();
         let addresses = pod.addresses().into_iter().filter(|_| !pod.spec.host_network);
         self.holdings.extend(addresses.map(|address| Holding {
             address: address.to_canonical(),
@@ -146,7 +138,7 @@ fn holdings(
     let witness = Witness::Endpoint { name: text(&endpoint.metadata.name), container: text(&spec.cid) };
     let pod = PodName::new(&namespace, &text(&spec.pod));
     let pod_uid = text(&spec.pod_uid);
-    let is_of_calico = spec.network_type.as_deref() == Some(CALICO);
+    let is_of_calico = spec.network_type.as_deref() == Some(CALICO_TYPE);
     let danms = network_of(group, &namespace, endpoint).and_then(|key| subnets.get(&key));
     let interface = spec.interface.as_ref();
     let texts = interface.into_iter().flat_map(|interface| [&interface.address, &interface.address_ipv6]);

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use danm_api::{ApiGroup, DanmKind, EndpointView, NetworkKind, NetworkRef};
+use danm_api::{ApiGroup, CALICO_TYPE, DanmKind, EndpointView, NetworkKind, NetworkRef};
 use danm_ipam::parse_interface_address;
 
 use super::{ObjectRef, Parked, Version, networks::NetworkId};
@@ -16,9 +16,6 @@ use crate::{
     interner::Interner,
     mutant::{Mutant, lacks},
 };
-
-/// The type of networks whose addresses Calico gives.
-const CALICO: &str = "calico";
 
 /// What names an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,7 +101,7 @@ impl Endpoint {
             pod_uid: pod_uid(object),
             host: names.get(text(spec.host.as_ref())),
             sandbox: Sandbox::of(text(spec.cid.as_ref())),
-            container: (network_type == CALICO).then(|| text(spec.cid.as_ref()).into()),
+            container: (network_type == CALICO_TYPE).then(|| text(spec.cid.as_ref()).into()),
             interface: names
                 .get(spec.interface.as_ref().and_then(|it| it.name.as_deref()).unwrap_or_default()),
             network,
@@ -134,7 +131,7 @@ impl Endpoint {
 
     /// Whether its network is Calico's. The reference's rule: the type is spelt exactly so.
     pub fn is_of_calico(&self) -> bool {
-        &*self.network_type == CALICO
+        &*self.network_type == CALICO_TYPE
     }
 
     /// The addresses it names.

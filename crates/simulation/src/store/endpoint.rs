@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use danm_api::{Decoded, EndpointView, EndpointViewSpec, InterfaceView, Unreadable};
+use danm_api::{CALICO_TYPE, Decoded, EndpointView, EndpointViewSpec, InterfaceView, Unreadable};
 use danm_ipam::BitIndex;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::ObjectMeta, serde_json::Value};
 
@@ -150,7 +150,7 @@ impl Endpoint {
             metadata,
             spec: EndpointViewSpec {
                 network_name: spec.name.clone(),
-                network_type: Some((if self.is_calico { "calico" } else { "ipvlan" }).to_owned()),
+                network_type: Some((if self.is_calico { CALICO_TYPE } else { "ipvlan" }).to_owned()),
                 interface: Some(interface),
                 host: Some(self.host.to_string()),
                 pod: Some(self.pod_name.to_string()),
