@@ -33,6 +33,7 @@ mod node;
 mod pod;
 mod reserved_ip;
 mod schema;
+mod service;
 mod tenant_config;
 
 pub use api_group::{ApiGroup, VERSION};
@@ -52,8 +53,9 @@ pub use network_policy::{
 };
 pub use network_ref::NetworkRef;
 pub use node::Node;
-pub use pod::Pod;
+pub use pod::{Container, ContainerPort, Pod};
 pub use reserved_ip::{ReservedAddress, ReservedIp, ReservedIpSpec, ReservedNetwork};
+pub use service::{EndpointSlice, Service, ServicePort};
 pub use tenant_config::{HostDevice, TenantConfig};
 
 /// Fields of an object that its type does not name, kept as they were read.

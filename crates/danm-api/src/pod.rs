@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 /// A Pod, read only.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -31,6 +31,35 @@ pub struct PodSpec {
     pub restart_policy: Option<Box<str>>,
     /// How many seconds its containers may take to stop; 30 where it is absent.
     pub termination_grace_period_seconds: Option<i64>,
+    /// Its containers, the ordinary ones.
+    #[serde(deserialize_with = "list_or_null")]
+    pub containers: Vec<Container>,
+    /// Those that prepare the others, or run beside them.
+    #[serde(deserialize_with = "list_or_null")]
+    pub init_containers: Vec<Container>,
+}
+
+/// One item of a Pod's `spec.containers`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Container {
+    /// Of a container that prepares others: `Always` if it runs beside them.
+    pub restart_policy: Option<Box<str>>,
+    /// The ports that it tells of. It may listen on others.
+    #[serde(deserialize_with = "list_or_null")]
+    pub ports: Vec<ContainerPort>,
+}
+
+/// One item of a container's `ports`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ContainerPort {
+    /// What it is called, if it has a name.
+    pub name: Option<Box<str>>,
+    /// Its number.
+    pub container_port: i64,
+    /// `TCP`, `UDP` or `SCTP`; `TCP` where it is absent.
+    pub protocol: Option<Box<str>>,
 }
 
 /// The part of a Pod's `status` that we read.
@@ -149,6 +178,11 @@ impl Pod {
         self.status.phase.as_deref() == Some("Succeeded")
             || (!containers.is_empty() && containers.iter().all(|one| one.state.terminated.is_some()))
     }
+}
+
+/// A list, which is empty where the API server's language says `null`.
+pub fn list_or_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(list: D) -> Result<Vec<T>, D::Error> {
+    Option::deserialize(list).map(Option::unwrap_or_default)
 }
 
 crate::node::core_resource!(Pod, "Pod", "pods", kube_core::NamespaceResourceScope);

@@ -1,4 +1,4 @@
-//! Programs of the system that the build needs. What is missing is installed where that is possible, and told.
+//! Programs of the system that the build and the tests need. What is missing is installed where that is possible, and told.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::workspace::{has, output, succeed};
 
 /// A program and the Debian package that has it.
-const NEEDED: [(&str, &str); 2] = [("cc", "gcc"), ("git", "git")];
+const NEEDED: [(&str, &str); 3] = [("cc", "gcc"), ("git", "git"), ("nft", "nftables")];
 
 /// Makes sure that all are there.
 pub fn provide() -> Result<()> {

@@ -1,0 +1,88 @@
+//! What objects and interfaces are called. Whether there is one of that name is known to the `World`.
+
+use std::{fmt, sync::Arc};
+
+use danm_api::ApiGroup;
+
+/// The name of an object that lives in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NamespacedName {
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+/// A policy. Two of the same name in two groups are two policies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PolicyKey {
+    /// Its namespace and name. First, so that policies are in the order of their namespaces.
+    pub name: NamespacedName,
+    /// Its group.
+    pub group: ApiGroup,
+}
+
+/// An endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointKey {
+    /// Its namespace and name.
+    pub name: NamespacedName,
+    /// Its group.
+    pub group: ApiGroup,
+}
+
+/// The name of a network interface in a Pod.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceName(Arc<str>);
+
+/// The longest that a kernel takes (`IFNAMSIZ` less the byte that ends it).
+const LONGEST_INTERFACE_NAME: usize = 15;
+
+// === impl NamespacedName ===
+
+impl NamespacedName {
+    /// The name in a namespace.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for NamespacedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+// === impl PolicyKey ===
+
+impl fmt::Display for PolicyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+// === impl InterfaceName ===
+
+impl InterfaceName {
+    /// The interface of this name, if an endpoint may name it. Endpoints are written by tenants: the loopback is none of
+    /// theirs, and names that mean something to those who read rules (`eth*`) name no interface.
+    pub fn new(name: &str) -> Option<Self> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.@+".contains(c);
+        let is_usable = !name.is_empty()
+            && name.len() <= LONGEST_INTERFACE_NAME
+            && name.chars().all(is_plain)
+            && !["lo", ".", ".."].contains(&name);
+        is_usable.then(|| Self(name.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InterfaceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,23 @@
+//! What network policies mean, on every interface of a Pod.
+//!
+//! ```text
+//!   objects ──> World ──┬── judge(world, pod, packet) ──> Judgement: the verdict, and why      (spec.rs: slow, obvious)
+//!                       │
+//!                       └── Engine ──> Ruleset ──┬── trace(ruleset, packet) ──> Verdict         (what a kernel would do)
+//!                           (incremental)        └── nft text, for people and `nft -c`
+//! ```
+//!
+//! Responsible for who may talk to whom, and for the value that says so to a kernel. Tests show that both ways agree on
+//! every packet. Not responsible for how objects are written (`danm-api`), for how they are read from a cluster, nor for
+//! putting rules into a kernel. Nothing here does any I/O.
+
+mod identity;
+mod packet;
+mod world;
+
+pub use identity::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
+pub use packet::{Direction, Packet, Traffic, Verdict};
+pub use world::{
+    Attachment, Endpoint, Holder, InterfaceView, Key, Labels, NamedPort, NoObject, Object, Pod, Policy,
+    Service, ServicePort, Slice, World,
+};

@@ -1,0 +1,203 @@
+//! Everything that policies are about, as plain values: Namespaces, Pods, endpoints, networks, policies, Services. Knows who
+//! belongs to whom; not what a policy makes of it.
+
+mod endpoint;
+mod object;
+mod pod;
+mod policy;
+mod service;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use danm_api::{ApiGroup, NetworkRef};
+
+use crate::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
+
+pub use endpoint::Endpoint;
+pub use object::{Key, NoObject, Object};
+pub use pod::{NamedPort, Pod};
+pub use policy::Policy;
+pub use service::{Service, ServicePort, Slice};
+
+/// Labels; shared by those who have the same.
+pub type Labels = Arc<BTreeMap<String, String>>;
+
+/// The objects. Equal worlds mean the same to every policy.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct World {
+    /// Namespaces and their labels. A Namespace that is not here is selected by no selector.
+    pub(crate) namespaces: BTreeMap<Arc<str>, Labels>,
+    pub(crate) pods: BTreeMap<NamespacedName, Pod>,
+    pub(crate) endpoints: BTreeMap<EndpointKey, Endpoint>,
+    /// Endpoints by the Pod that they name.
+    pub(crate) endpoints_of: BTreeMap<NamespacedName, BTreeSet<EndpointKey>>,
+    /// Networks, and the groups that have them.
+    pub(crate) networks: BTreeMap<NetworkRef, BTreeSet<ApiGroup>>,
+    pub(crate) policies: BTreeMap<PolicyKey, Policy>,
+    pub(crate) services: BTreeMap<NamespacedName, Service>,
+    pub(crate) slices: BTreeMap<NamespacedName, Slice>,
+}
+
+/// An address that a living Pod holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'a> {
+    /// The Pod's name.
+    pub name: &'a NamespacedName,
+    /// The Pod.
+    pub pod: &'a Pod,
+    /// Its endpoint, or none where its own status tells the address.
+    pub endpoint: Option<&'a Endpoint>,
+    /// The address.
+    pub address: IpAddr,
+}
+
+/// Which network an interface is on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Attachment {
+    /// On this.
+    On(NetworkRef),
+    /// On none that is known.
+    Nowhere,
+    /// Endpoints do not agree on it, or do not say which interface they are.
+    Unclear,
+}
+
+/// An interface of a Pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceView {
+    /// The networks on which endpoints say it is.
+    pub networks: BTreeSet<NetworkRef>,
+    /// Whether an endpoint says that it is on a network of a kind that nobody knows.
+    pub is_on_unknown: bool,
+}
+
+// === impl World ===
+
+impl World {
+    /// The labels of a Namespace, if it is there.
+    pub fn namespace(&self, name: &str) -> Option<&Labels> {
+        self.namespaces.get(name)
+    }
+
+    /// Names of all Namespaces that are there.
+    pub fn namespaces(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.namespaces.keys()
+    }
+
+    /// A Pod.
+    pub fn pod(&self, name: &NamespacedName) -> Option<&Pod> {
+        self.pods.get(name)
+    }
+
+    /// All Pods.
+    pub fn pods(&self) -> impl Iterator<Item = (&NamespacedName, &Pod)> {
+        self.pods.iter()
+    }
+
+    /// All policies, in the order of their namespaces.
+    pub fn policies(&self) -> impl Iterator<Item = (&PolicyKey, &Policy)> {
+        self.policies.iter()
+    }
+
+    /// A policy.
+    pub fn policy(&self, key: &PolicyKey) -> Option<&Policy> {
+        self.policies.get(key)
+    }
+
+    /// Whether there is such a network, in either group.
+    pub fn has_network(&self, network: &NetworkRef) -> bool {
+        self.networks.contains_key(network)
+    }
+
+    /// All Services.
+    pub fn services(&self) -> impl Iterator<Item = (&NamespacedName, &Service)> {
+        self.services.iter()
+    }
+
+    /// The slices of a Service.
+    pub fn slices<'a>(&'a self, service: &'a NamespacedName) -> impl Iterator<Item = &'a Slice> {
+        let first = NamespacedName { namespace: Arc::clone(&service.namespace), name: Arc::from("") };
+        let of_namespace =
+            self.slices.range(first..).take_while(|(name, _)| name.namespace == service.namespace);
+        of_namespace.map(|(_, slice)| slice).filter(|slice| slice.service == service.name)
+    }
+
+    /// The endpoints of a Pod: those that name it, by its uid where they know one.
+    pub fn endpoints_of<'a>(
+        &'a self,
+        name: &NamespacedName,
+    ) -> impl Iterator<Item = (&'a EndpointKey, &'a Endpoint)> {
+        let uid = self.pods.get(name).map(|pod| &pod.uid);
+        let keys = self.endpoints_of.get(name).into_iter().flatten();
+        let endpoints = keys.filter_map(|key| Some((key, self.endpoints.get(key)?)));
+        endpoints.filter(move |(_, endpoint)| match &endpoint.pod_uid {
+            Some(named) => uid == Some(named),
+            None => uid.is_some(),
+        })
+    }
+
+    /// The addresses of a Pod that others may speak to: those of its endpoints, or else those of its status. A Pod that
+    /// shares its node's network, or has ended, has none.
+    pub fn addresses_of<'a>(&'a self, name: &'a NamespacedName) -> Vec<Holder<'a>> {
+        let Some(pod) = self.pods.get(name).filter(|pod| pod.is_peer()) else { return Vec::new() };
+        let mut has_endpoints = false;
+        let mut holders = Vec::new();
+        for (_, endpoint) in self.endpoints_of(name) {
+            has_endpoints = true;
+            let addresses = endpoint.addresses.iter();
+            holders.extend(addresses.map(|&address| Holder { name, pod, endpoint: Some(endpoint), address }));
+        }
+        if !has_endpoints {
+            let addresses = pod.addresses.iter();
+            holders.extend(addresses.map(|&address| Holder { name, pod, endpoint: None, address }));
+        }
+        holders
+    }
+
+    /// All addresses that Pods hold.
+    pub fn holders(&self) -> impl Iterator<Item = Holder<'_>> {
+        self.pods.keys().flat_map(|name| self.addresses_of(name))
+    }
+
+    /// The interfaces that a Pod's endpoints name; under no name, what is known of those whose name is of no use.
+    pub fn interfaces_of(&self, name: &NamespacedName) -> BTreeMap<Option<InterfaceName>, InterfaceView> {
+        let mut interfaces = BTreeMap::<_, InterfaceView>::new();
+        for (_, endpoint) in self.endpoints_of(name) {
+            let interface = interfaces.entry(endpoint.interface.clone()).or_default();
+            interface.networks.extend(endpoint.network.clone());
+            interface.is_on_unknown |= endpoint.network.is_none();
+        }
+        interfaces
+    }
+
+    /// The networks on which a Pod has an interface.
+    pub fn networks_of(&self, name: &NamespacedName) -> BTreeSet<NetworkRef> {
+        self.endpoints_of(name).filter_map(|(_, endpoint)| endpoint.network.clone()).collect()
+    }
+}
+
+// === impl Holder ===
+
+impl<'a> Holder<'a> {
+    /// The network on which the address is held.
+    pub fn network(&self) -> Option<&'a NetworkRef> {
+        self.endpoint?.network.as_ref()
+    }
+}
+
+// === impl InterfaceView ===
+
+impl InterfaceView {
+    /// Which network that is, if there is one answer.
+    pub fn attachment(&self) -> Attachment {
+        match self.networks.first() {
+            None => Attachment::Nowhere,
+            Some(only) if self.networks.len() == 1 && !self.is_on_unknown => Attachment::On(only.clone()),
+            Some(_) => Attachment::Unclear,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What policies look at in a Service: a Pod sees packets to its cluster address before that is exchanged for the address of
+//! somebody who answers.
+
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+
+use danm_api::Protocol;
+
+/// A Service that has addresses of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Service {
+    /// Its addresses.
+    pub addresses: BTreeSet<IpAddr>,
+    /// Its ports.
+    pub ports: Vec<ServicePort>,
+}
+
+/// A port, of a Service or of those who answer for it; the name tells which belong together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServicePort {
+    /// Its name; empty if it is the only one.
+    pub name: Box<str>,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Its number.
+    pub number: u16,
+}
+
+/// Some of those who answer for a Service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Slice {
+    /// The Service, in the slice's namespace.
+    pub service: Arc<str>,
+    /// Addresses of those who are ready.
+    pub ready: BTreeSet<IpAddr>,
+    /// Their ports.
+    pub ports: Vec<ServicePort>,
+}
+
+// === impl Service ===
+
+impl From<&danm_api::Service> for Service {
+    fn from(service: &danm_api::Service) -> Self {
+        let all = service.spec.cluster_ip.iter().chain(&service.spec.cluster_ips);
+        Self {
+            addresses: all.filter_map(|address| address.parse().ok()).collect(),
+            ports: ports(&service.spec.ports),
+        }
+    }
+}
+
+// === impl Slice ===
+
+impl From<&danm_api::EndpointSlice> for Slice {
+    fn from(slice: &danm_api::EndpointSlice) -> Self {
+        let ready = slice.endpoints.iter().filter(|one| one.conditions.ready.unwrap_or(true));
+        Self {
+            service: slice.service().unwrap_or_default().into(),
+            ready: ready.flat_map(|one| &one.addresses).filter_map(|text| text.parse().ok()).collect(),
+            ports: ports(&slice.ports),
+        }
+    }
+}
+
+fn ports(ports: &[danm_api::ServicePort]) -> Vec<ServicePort> {
+    let read = ports.iter().filter_map(|port| {
+        Some(ServicePort {
+            name: port.name.clone().unwrap_or_default(),
+            protocol: Protocol::named(port.protocol.as_deref().unwrap_or("TCP"))?,
+            number: u16::try_from(port.port).ok()?,
+        })
+    });
+    read.collect()
+}
