@@ -11,12 +11,22 @@
 //! every packet. Not responsible for how objects are written (`danm-api`), for how they are read from a cluster, nor for
 //! putting rules into a kernel. Nothing here does any I/O.
 
+mod compile;
+mod engine;
 mod identity;
 mod packet;
+mod ranges;
+pub mod ruleset;
+mod selector_index;
+mod set;
+mod trace;
 mod world;
 
+pub use engine::{Engine, compile};
 pub use identity::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
 pub use packet::{Direction, Packet, Traffic, Verdict};
+pub use ruleset::Ruleset;
+pub use set::{Members, SetName};
 pub use world::{
     Attachment, Endpoint, Holder, InterfaceView, Key, Labels, NamedPort, NoObject, Object, Pod, Policy,
     Service, ServicePort, Slice, World,
