@@ -19,6 +19,7 @@ mod ranges;
 pub mod ruleset;
 mod selector_index;
 mod set;
+mod spec;
 mod trace;
 mod world;
 
@@ -27,6 +28,7 @@ pub use identity::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
 pub use packet::{Direction, Packet, Traffic, Verdict};
 pub use ruleset::Ruleset;
 pub use set::{Members, SetName};
+pub use spec::{Flow, FlowVerdict, Grant, Judgement, NoTarget, Side, Why, judge, verdict};
 pub use world::{
     Attachment, Endpoint, Holder, InterfaceView, Key, Labels, NamedPort, NoObject, Object, Pod, Policy,
     Service, ServicePort, Slice, World,
