@@ -141,8 +141,7 @@ impl Engine {
             egress: chain(egress),
         };
         let sets = rules.chains().flat_map(|chain| self.chains.sets(chain));
-        let named =
-            sets.filter_map(|set| Some((self.sets.name(*set)?.clone(), self.sets.members(*set)?.clone())));
+        let named = sets.filter_map(|set| self.sets.named(set));
         Some(Ruleset {
             sets: named.collect(),
             interfaces: rules
@@ -161,7 +160,7 @@ impl Engine {
 
     /// How many sets there are, and how many members they have together.
     pub fn size_of_sets(&self) -> (usize, usize) {
-        self.sets.all().fold((0, 0), |(sets, members), (_, set)| (sets + 1, members + set.len()))
+        self.sets.all().fold((0, 0), |(sets, members), set| (sets + 1, members + set.len()))
     }
 
     /// Takes an object in, in place of the one that it replaces.

@@ -14,11 +14,12 @@
 mod compile;
 mod engine;
 mod identity;
+pub mod nft;
 mod packet;
 mod ranges;
 pub mod ruleset;
 mod selector_index;
-mod set;
+pub mod set;
 mod spec;
 mod trace;
 mod world;
@@ -27,7 +28,7 @@ pub use engine::{Engine, compile};
 pub use identity::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
 pub use packet::{Direction, Packet, Traffic, Verdict};
 pub use ruleset::Ruleset;
-pub use set::{Members, SetName};
+
 pub use spec::{Flow, FlowVerdict, Grant, Judgement, NoTarget, Side, Why, judge, verdict};
 pub use world::{
     Attachment, Endpoint, Holder, InterfaceView, Key, Labels, NamedPort, NoObject, Object, Pod, Policy,

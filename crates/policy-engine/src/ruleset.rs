@@ -11,7 +11,7 @@ use danm_api::Protocol;
 use crate::{
     Direction, InterfaceName, PolicyKey,
     ranges::Range,
-    set::{Members, SetName},
+    set::{Members, SetDefinition, SetName},
 };
 
 /// The rules of one Pod.
@@ -22,7 +22,16 @@ pub struct Ruleset {
     /// Every other interface: one that comes later, that was renamed, that an application made.
     pub others: Gates,
     /// The sets that the rules speak of.
-    pub sets: BTreeMap<SetName, Arc<Members>>,
+    pub sets: BTreeMap<SetName, Set>,
+}
+
+/// A set: what is meant, and who that is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// What defines it.
+    pub definition: Arc<SetDefinition>,
+    /// Who is in it.
+    pub members: Arc<Members>,
 }
 
 /// What passes an interface.

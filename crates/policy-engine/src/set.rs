@@ -134,6 +134,59 @@ impl SetDefinition {
     }
 }
 
+/// In words.
+impl fmt::Display for SetDefinition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pods(view) => write!(f, "addresses of {view}"),
+            Self::PodPorts(view, protocol, name) => {
+                write!(f, "{} ports called {name} of {view}", protocol.name())
+            }
+            Self::Blocks(blocks) => {
+                let blocks: Vec<String> = blocks.iter().map(block_in_words).collect();
+                write!(f, "addresses in {}", blocks.join(", "))
+            }
+            Self::Services(view) => {
+                write!(f, "Services all of whose endpoints a rule in namespace {} allows", view.namespace)
+            }
+        }
+    }
+}
+
+fn block_in_words(block: &IpBlock) -> String {
+    let except: Vec<String> = block.except.iter().map(ToString::to_string).collect();
+    match except.as_slice() {
+        [] => block.cidr.to_string(),
+        except => format!("{} except {}", block.cidr, except.join(" and ")),
+    }
+}
+
+// === impl PeerView ===
+
+impl fmt::Display for PeerView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pods {} in ", self.group.pods)?;
+        match &self.group.namespaces {
+            NamespaceScope::One(name) => write!(f, "namespace {name}")?,
+            NamespaceScope::Selected(selector) => write!(f, "namespaces {selector}")?,
+            NamespaceScope::Any => f.write_str("any namespace")?,
+        }
+        if let Some(networks) = &self.networks {
+            let names: Vec<String> = networks.iter().map(|it| format!("{} {}", it.kind, it.name)).collect();
+            write!(f, " on {}", names.join(" or "))?;
+        }
+        match &self.met_on {
+            Some(network) => write!(f, ", met on {network}")?,
+            None => f.write_str(", met on no network")?,
+        }
+        let hidden: Vec<String> = self.hidden.iter().map(ToString::to_string).collect();
+        if !hidden.is_empty() {
+            write!(f, ", but not who is on {}", hidden.join(" or "))?;
+        }
+        Ok(())
+    }
+}
+
 /// Text that is hashed while it is written.
 struct Hashed(Sha256);
 

@@ -4,7 +4,7 @@ use danm_api::Protocol;
 
 use crate::{
     Packet, Traffic, Verdict, ranges,
-    ruleset::{Chain, Ports, Remote, Rule, Ruleset},
+    ruleset::{Chain, Ports, Remote, Rule, Ruleset, Set},
 };
 
 impl Ruleset {
@@ -23,7 +23,7 @@ impl Ruleset {
     fn matches(&self, rule: &Rule, packet: &Packet) -> bool {
         let remote = match &rule.remote {
             Remote::Anyone => true,
-            Remote::In(name) => self.sets.get(name).is_some_and(|members| {
+            Remote::In(name) => self.sets.get(name).is_some_and(|Set { members, .. }| {
                 members.has_address(packet.remote)
                     || port(packet)
                         .is_some_and(|(protocol, port)| members.has_port(packet.remote, protocol, port))

@@ -20,7 +20,7 @@ use crate::{
     Attachment, Direction,
     compile::{Place, is_called},
     ranges,
-    ruleset::Ports,
+    ruleset::{Ports, Set},
     set::{Members, PeerView, ServiceView, SetDefinition, SetName},
 };
 
@@ -132,13 +132,19 @@ impl Sets {
     }
 
     /// Who is in a set.
-    pub fn members(&self, id: SetId) -> Option<&Arc<Members>> {
+    fn members(&self, id: SetId) -> Option<&Arc<Members>> {
         self.sets.get(id).map(|entry| &entry.members)
     }
 
-    /// All sets that are in use.
-    pub fn all(&self) -> impl Iterator<Item = (&SetName, &Arc<Members>)> {
-        self.sets.iter().map(|(_, entry)| (&entry.name, &entry.members))
+    /// A set by its name, as rules speak of it.
+    pub fn named(&self, id: SetId) -> Option<(SetName, Set)> {
+        let Entry { name, definition, members, .. } = self.sets.get(id)?;
+        Some((name.clone(), Set { definition: Arc::clone(definition), members: Arc::clone(members) }))
+    }
+
+    /// Who is in the sets that are in use.
+    pub fn all(&self) -> impl Iterator<Item = &Members> {
+        self.sets.iter().map(|(_, entry)| &*entry.members)
     }
 
     /// Asks anew about addresses in the sets of some groups. Gives the sets that are not as they were.
