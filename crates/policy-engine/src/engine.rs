@@ -141,7 +141,7 @@ impl Engine {
             egress: chain(egress),
         };
         let sets = rules.chains().flat_map(|chain| self.chains.sets(chain));
-        let named = sets.filter_map(|set| self.sets.named(set));
+        let named = sets.filter_map(|set| self.sets.named(*set));
         Some(Ruleset {
             sets: named.collect(),
             interfaces: rules
