@@ -69,7 +69,7 @@ impl Mutant {
     fn mistake_rules(self, rules: &mut Vec<Value>, peers: &str, labels: &[&Value]) {
         match self {
             Self::OnlyTheFirstRule => rules.truncate(1),
-            Self::UnreadableDropped => rules.iter_mut().for_each(|rule| drop_unreadable(rule)),
+            Self::UnreadableDropped => rules.iter_mut().for_each(drop_unreadable),
             _ => {}
         }
         for rule in rules.iter_mut().filter(|rule| rule.is_object()) {
@@ -136,7 +136,7 @@ fn without(peers: &mut [Value], member: &str) {
 }
 
 fn drop_unreadable(rule: &mut Value) {
-    let Some(ports) = rule["ports"].as_array_mut() else { return };
+    let Some(ports) = rule.get_mut("ports").and_then(Value::as_array_mut) else { return };
     ports.retain(|port| port["protocol"] != "ICMP");
 }
 

@@ -29,9 +29,9 @@ pub const CLUSTER_ADDRESSES: [&str; 2] = ["10.96.0.1", "fd96::1"];
 /// Interfaces that endpoints name.
 pub const INTERFACES: [&str; 3] = ["eth0", "net1", "net2"];
 
-/// Labels that Pods may have, and Namespaces.
+/// Labels that Pods and Namespaces may have, and selectors may want.
 pub const LABELS: [(&str, &[&str]); 3] =
-    [("app", &["1", "2"]), ("tier", &["web", ""]), ("team", &["red", "blue"])];
+    [("app", &["1", "2", "3"]), ("tier", &["web", "", "db"]), ("team", &["red", "blue", "grey"])];
 
 /// Namespaces by chance: most objects are in the first, so that they have something to do with each other.
 pub fn namespaces() -> BoxedStrategy<&'static str> {
@@ -45,7 +45,7 @@ pub fn worlds() -> BoxedStrategy<Vec<Value>> {
         vec(resident(), 1..5),
         vec(endpoint(), 0..3),
         vec(policies::policy(), 1..6),
-        vec(prop_oneof![service(), slice()], 0..5),
+        vec(prop_oneof![1 => service(), 2 => slice()], 0..7),
     );
     let together =
         |(namespaces, residents, strays, policies, services): (Vec<_>, Vec<_>, Vec<_>, Vec<_>, Vec<_>)| {
@@ -94,7 +94,10 @@ pub fn changes() -> BoxedStrategy<Vec<(Value, bool)>> {
 
 /// Some labels.
 pub fn labels() -> BoxedStrategy<Value> {
-    let pair = |(key, values): (&'static str, &'static [&'static str])| (Just(key), select(values));
+    // Nobody has the last value of any: who selects that selects nobody.
+    let pair = |(key, values): (&'static str, &'static [&'static str])| {
+        (Just(key), select(values.split_last().map_or(values, |(_, others)| others)))
+    };
     let all =
         (weighted(0.7, pair(LABELS[0])), weighted(0.5, pair(LABELS[1])), weighted(0.5, pair(LABELS[2])));
     all.prop_map(|(a, b, c)| {
@@ -150,7 +153,7 @@ pub fn network() -> BoxedStrategy<(&'static str, &'static str)> {
         2 => Just(""),
         1 => Just("Mystery"),
     ];
-    (kinds, select(&["lan1", "lan2"][..])).boxed()
+    (kinds, prop_oneof![3 => Just("lan1"), 1 => Just("lan2")]).boxed()
 }
 
 fn endpoint() -> BoxedStrategy<Value> {

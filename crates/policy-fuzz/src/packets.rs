@@ -30,6 +30,11 @@ const fn ports(protocol: Protocol, source: u16, destination: u16) -> Traffic {
     Traffic::Ports { protocol, source, destination }
 }
 
+/// Whether a packet is one of the few that show that an interface is open: more would not show more.
+pub fn is_enough_for_an_open_interface(packet: &Packet) -> bool {
+    packet.traffic == TRAFFIC[0]
+}
+
 /// The packets.
 pub fn packets() -> Vec<Packet> {
     let texts = [&ADDRESSES[..], &ADDRESSES_V6[..], &CLUSTER_ADDRESSES[..], &STRANGERS[..]].concat();
