@@ -4,12 +4,15 @@
 //! Responsible for the verdict about the first packet of a connection as one Pod sees it, and for the reason. Not responsible
 //! for what passes whatever policies say (loopback, replies, a cluster's DNS, a Pod's own node).
 
+mod nearest;
 mod peer;
 mod rule;
 mod service;
 mod subject;
 
 use std::net::IpAddr;
+
+pub use nearest::{Beside, Closest, Lacks, Missing, NearMiss, nearest};
 
 use crate::{Direction, InterfaceName, NamespacedName, Packet, Pod, PolicyKey, Traffic, Verdict, World};
 

@@ -31,7 +31,7 @@ pub fn isolating<'a>(scene: Scene<'a>) -> Vec<(&'a PolicyKey, &'a Rules)> {
 }
 
 /// A policy selects Pods of its own namespace by their labels; with networks, only their interfaces on one of them.
-fn selects(scene: Scene<'_>, policy: &Policy) -> bool {
+pub fn selects(scene: Scene<'_>, policy: &Policy) -> bool {
     let Some(subject) = &policy.spec.subject else { return false };
     let is_interface_meant = match &subject.networks {
         None => true,
