@@ -114,14 +114,11 @@ pub fn judge(world: &World, pod: &NamespacedName, packet: &Packet) -> Judgement 
     if isolating.is_empty() {
         return Judgement { verdict: Verdict::Allow, why: Why::NotIsolated };
     }
-    let grant = isolating.iter().find_map(|(key, rules)| rule::grant(scene, key, rules));
-    match grant {
-        Some(grant) => Judgement { verdict: Verdict::Allow, why: Why::AllowedBy(grant) },
-        None => {
-            let policies = isolating.into_iter().map(|(key, _)| key.clone());
-            Judgement { verdict: Verdict::Deny, why: Why::DeniedBy(policies.collect()) }
-        }
+    if let Some(grant) = isolating.iter().find_map(|(key, rules)| rule::grant(scene, key, rules)) {
+        return Judgement { verdict: Verdict::Allow, why: Why::AllowedBy(grant) };
     }
+    let policies = isolating.into_iter().map(|(key, _)| key.clone());
+    Judgement { verdict: Verdict::Deny, why: Why::DeniedBy(policies.collect()) }
 }
 
 /// What becomes of the first packet of a connection: it leaves by one Pod's interface and arrives at another's, and each end

@@ -8,6 +8,8 @@
 //!   nobody, so it may also be one that its sender made up.
 //! - `problems`: which fields of a policy are not understood; none of them but these.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
+
 use std::{
     collections::BTreeSet,
     fs,

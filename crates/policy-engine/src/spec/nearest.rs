@@ -116,9 +116,10 @@ fn of_ports(scene: Scene<'_>, policy: &PolicyKey, ports: Option<&[Option<PolicyP
     }
     let all = || ports.iter().copied().cloned();
     let of_protocol: Vec<PolicyPort> = all().filter(|port| port.protocol == protocol).collect();
-    Some(match of_protocol.is_empty() {
-        true => Missing::Protocol(protocol, all().collect()),
-        false => Missing::Port(destination, of_protocol),
+    Some(if of_protocol.is_empty() {
+        Missing::Protocol(protocol, all().collect())
+    } else {
+        Missing::Port(destination, of_protocol)
     })
 }
 

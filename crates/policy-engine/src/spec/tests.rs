@@ -1,5 +1,7 @@
 //! What the cases beside the crate do not show: who is no target, interfaces of which little is known, and Services.
 
+#![expect(clippy::needless_pass_by_value, reason = "an object is written where it is handed over")]
+
 use std::net::IpAddr;
 
 use danm_api::Protocol;

@@ -1,5 +1,7 @@
 //! What people are told about a packet that is denied.
 
+#![expect(clippy::needless_pass_by_value, reason = "an object is written where it is handed over")]
+
 use danm_api::Protocol;
 use serde_json::{Value, json};
 
