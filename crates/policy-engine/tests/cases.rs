@@ -414,6 +414,11 @@ fn every_judge_says_what_the_adversarial_cases_say() {
 }
 
 #[test]
+fn every_judge_says_what_is_decided_beyond_both() {
+    run("decided");
+}
+
+#[test]
 fn every_case_has_a_file_or_a_reason_to_be_elsewhere() {
     let numbers = |name: &str| -> Vec<u32> { files(name).into_iter().map(|(number, _)| number).collect() };
     assert_eq!(numbers("e2e"), (1..=48).collect::<Vec<_>>());
@@ -427,7 +432,7 @@ fn every_case_has_a_file_or_a_reason_to_be_elsewhere() {
 
 #[test]
 fn the_name_of_a_file_is_the_sentence_of_its_case() {
-    for (number, path) in ["e2e", "adversarial"].into_iter().flat_map(files) {
+    for (number, path) in ["e2e", "adversarial", "decided"].into_iter().flat_map(files) {
         let says = read::<Case>(&path).says.to_ascii_lowercase().replace('\'', "");
         let words = says.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         let name = format!("{number:03}-{}", words.collect::<Vec<_>>().join("-"));
