@@ -1,11 +1,13 @@
 //! Cases of who may talk to whom, read from files: whoever judges packets has to judge these so. Knows how a case is written
 //! and run; not what a policy means.
 //!
+//! `e2e` has what Kubernetes' conformance suite asks, `adversarial` what others got wrong, `decided` what only we do.
 //! A case is a sentence, a topology, and steps that change it and say what is so then:
 //! - `{probe: TCP/80, on: net1, denied: ["x/* -> y/a"]}`: between all Pods, interface by interface of that name (`all`: each),
 //!   these pairs are denied and all others allowed.
 //! - `{from: x/a@eth0, to: 192.0.2.1, port: TCP/80, verdict: deny}`: one packet. An end that is an address is judged by
 //!   nobody, so it may also be one that its sender made up.
+//! - `{apply: [objects], delete: [Kind/namespace/name]}` comes before what is expected.
 //! - `problems`: which fields of a policy are not understood; none of them but these.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
