@@ -17,6 +17,8 @@ pub enum Bench {
     Cleaner,
     /// Addresses given back to Calico, on the real API server and in a real etcd
     Calico,
+    /// Rulesets of very many Pods, one change, memory of peers
+    PolicyEngine,
     /// Listings, overviews and large networks
     Showalloc,
 }
@@ -27,6 +29,7 @@ pub fn run(bench: &Bench) -> Result<()> {
         Bench::Judge => ["leak-judge", "judge"],
         Bench::Cleaner => ["cleaner", "cleaner"],
         Bench::Calico => ["calico-store", "calico"],
+        Bench::PolicyEngine => ["policy-engine", "policy_engine"],
         Bench::Showalloc => ["showalloc", "showalloc"],
     };
     let mut bench_of = cargo();

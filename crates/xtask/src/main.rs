@@ -5,6 +5,7 @@
 mod bench;
 mod control_plane;
 mod demo;
+mod fuzz_policy;
 mod generate;
 mod packages;
 mod sim;
@@ -35,6 +36,8 @@ enum Xtask {
     },
     /// Run the Cleaner through simulated schedules in which everything goes wrong
     Sim(sim::Sim),
+    /// Judge random packets in random worlds in two ways, and tell where they do not agree
+    FuzzPolicy(fuzz_policy::FuzzPolicy),
     /// Write the files that are made from code
     Generate {
         /// Only tell whether they are up to date
@@ -63,6 +66,7 @@ fn run(xtask: Xtask) -> Result<()> {
         Xtask::Test => test::run(),
         Xtask::Bench { which } => bench::run(&which),
         Xtask::Sim(sim) => sim::run(&sim),
+        Xtask::FuzzPolicy(fuzz) => fuzz_policy::run(&fuzz),
         Xtask::Generate { check } => generate::run(check),
         Xtask::Tidy => tidy::run(),
         Xtask::ControlPlane => {
