@@ -124,9 +124,9 @@ impl Text<'_> {
 
     /// A list in braces: in one line if that is short enough, otherwise in as many as it takes.
     fn list(&mut self, head: &str, items: &[String], tail: &str) {
-        let one = format!("{head} {{ {} }}{tail}", items.join(", "));
+        let one = items.join(", ");
         if one.len() <= WIDTH {
-            return self.line(one);
+            return self.line(format_args!("{head} {{ {one} }}{tail}"));
         }
         self.line(format_args!("{head} {{"));
         self.indented(|text| {
@@ -147,7 +147,10 @@ impl Text<'_> {
     fn table(&mut self) {
         let ruleset = self.ruleset;
         self.block(format_args!("table inet {TABLE}"), |text| {
-            for (name, set) in &ruleset.sets {
+            // In the order of what they mean: names are in none that says anything.
+            let mut sets: Vec<_> = ruleset.sets.iter().collect();
+            sets.sort_by_cached_key(|(name, set)| (set.definition.to_string(), *name));
+            for (name, set) in sets {
                 text.set(name, set);
                 text.gap();
             }
