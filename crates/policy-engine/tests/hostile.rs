@@ -46,12 +46,9 @@ fn target() -> Vec<Value> {
 
 /// Holds a text against what the kernel makes of it.
 fn loads(text: &str) {
-    let Some(nft) = Nft::find() else { return };
-    nft.check(text).expect("a text that nft accepts");
-    let listed = nft.load(text, 1).expect("a text that loads");
-    let (listed, meant) = (nft::words(&listed), nft::words(text));
-    let differing = listed.iter().zip(&meant).find(|(listed, meant)| listed != meant);
-    assert!(listed == meant, "the first that differs is {differing:?}");
+    if let Some(nft) = Nft::find() {
+        nft.holds(text).expect("a text that loads as it is meant");
+    }
 }
 
 /// Whatever is long is broken into lines that a terminal shows.
