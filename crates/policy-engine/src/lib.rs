@@ -28,8 +28,10 @@ pub use engine::{Engine, compile};
 pub use identity::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
 pub use packet::{Direction, Packet, Traffic, Verdict};
 pub use ruleset::Ruleset;
-
-pub use spec::{Flow, FlowVerdict, Grant, Judgement, NoTarget, Side, Why, judge, verdict};
+pub use spec::{
+    Beside, Closest, Flow, FlowVerdict, Grant, Judgement, Lacks, Missing, NearMiss, NoTarget, Side, Why,
+    judge, nearest, verdict,
+};
 pub use world::{
     Attachment, Endpoint, Holder, InterfaceView, Key, Labels, NamedPort, NoObject, Object, Pod, Policy,
     Service, ServicePort, Slice, World,

@@ -4,12 +4,15 @@
 //! Responsible for the verdict about the first packet of a connection as one Pod sees it, and for the reason. Not responsible
 //! for what passes whatever policies say (loopback, replies, a cluster's DNS, a Pod's own node).
 
+mod nearest;
 mod peer;
 mod rule;
 mod service;
 mod subject;
 
 use std::net::IpAddr;
+
+pub use nearest::{Beside, Closest, Lacks, Missing, NearMiss, nearest};
 
 use crate::{Direction, InterfaceName, NamespacedName, Packet, Pod, PolicyKey, Traffic, Verdict, World};
 
@@ -111,14 +114,11 @@ pub fn judge(world: &World, pod: &NamespacedName, packet: &Packet) -> Judgement 
     if isolating.is_empty() {
         return Judgement { verdict: Verdict::Allow, why: Why::NotIsolated };
     }
-    let grant = isolating.iter().find_map(|(key, rules)| rule::grant(scene, key, rules));
-    match grant {
-        Some(grant) => Judgement { verdict: Verdict::Allow, why: Why::AllowedBy(grant) },
-        None => {
-            let policies = isolating.into_iter().map(|(key, _)| key.clone());
-            Judgement { verdict: Verdict::Deny, why: Why::DeniedBy(policies.collect()) }
-        }
+    if let Some(grant) = isolating.iter().find_map(|(key, rules)| rule::grant(scene, key, rules)) {
+        return Judgement { verdict: Verdict::Allow, why: Why::AllowedBy(grant) };
     }
+    let policies = isolating.into_iter().map(|(key, _)| key.clone());
+    Judgement { verdict: Verdict::Deny, why: Why::DeniedBy(policies.collect()) }
 }
 
 /// What becomes of the first packet of a connection: it leaves by one Pod's interface and arrives at another's, and each end
