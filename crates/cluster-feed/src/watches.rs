@@ -123,12 +123,12 @@ impl Watches {
     }
 }
 
-/// Verdicts need no tenant's configuration, and reservations in the one group that has them only.
+/// Verdicts need no tenant's configuration and no policy, and reservations in the one group that has them only.
 fn is_needed(api: ApiType) -> bool {
     match api.kind {
         DanmKind::DanmEp | DanmKind::Network(_) => true,
         DanmKind::ReservedIp => api.group == ApiGroup::DanmIo,
-        DanmKind::TenantConfig => false,
+        DanmKind::TenantConfig | DanmKind::NetworkPolicy => false,
     }
 }
 
@@ -154,7 +154,7 @@ fn stream_of(client: Client, source: Source, scope: &Scope) -> BoxStream<'static
                 let changes = watch::<Decoded<ReservedIp>>(scope.dynamic_api(client, &api), selection);
                 observe(source, changes, Observation::Reservations)
             }
-            DanmKind::TenantConfig => stream::empty().boxed(),
+            DanmKind::TenantConfig | DanmKind::NetworkPolicy => stream::empty().boxed(),
             DanmKind::DanmEp => {
                 let changes = watch::<Decoded<EndpointView>>(scope.dynamic_api(client, &api), selection);
                 observe(source, changes, move |change| Observation::Endpoints(api.group, change))

@@ -15,6 +15,8 @@ pub enum DanmKind {
     TenantConfig,
     /// Addresses kept for a namespace; in `danm.io` only.
     ReservedIp,
+    /// Who may talk to Pods, on which of their interfaces.
+    NetworkPolicy,
 }
 
 /// A kind in one of the groups: the dynamic type of all resources of this crate.
@@ -28,13 +30,14 @@ pub struct ApiType {
 
 impl DanmKind {
     /// Every kind, in the order in which manifests list them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Network(NetworkKind::DanmNet),
         Self::Network(NetworkKind::TenantNetwork),
         Self::Network(NetworkKind::ClusterNetwork),
         Self::TenantConfig,
         Self::DanmEp,
         Self::ReservedIp,
+        Self::NetworkPolicy,
     ];
 
     /// The `kind` of its objects.
@@ -44,6 +47,7 @@ impl DanmKind {
             Self::DanmEp => "DanmEp",
             Self::TenantConfig => "TenantConfig",
             Self::ReservedIp => "ReservedIP",
+            Self::NetworkPolicy => "DanmNetworkPolicy",
         }
     }
 
@@ -56,10 +60,11 @@ impl DanmKind {
             Self::DanmEp => "danmeps",
             Self::TenantConfig => "tenantconfigs",
             Self::ReservedIp => "reservedips",
+            Self::NetworkPolicy => "danmnetworkpolicies",
         }
     }
 
-    /// The short names people know from the reference.
+    /// The short names: those people know from the reference, where it has some.
     pub const fn short_names(self) -> &'static [&'static str] {
         match self {
             Self::Network(NetworkKind::DanmNet) => &["dn", "dnet"],
@@ -68,6 +73,7 @@ impl DanmKind {
             Self::DanmEp => &["de", "dep"],
             Self::TenantConfig => &["tc", "tconf"],
             Self::ReservedIp => &["rip"],
+            Self::NetworkPolicy => &["dnetpol"],
         }
     }
 
@@ -75,7 +81,7 @@ impl DanmKind {
     pub const fn is_namespaced(self) -> bool {
         match self {
             Self::Network(kind) => kind.is_namespaced(),
-            Self::DanmEp | Self::ReservedIp => true,
+            Self::DanmEp | Self::ReservedIp | Self::NetworkPolicy => true,
             Self::TenantConfig => false,
         }
     }

@@ -1,14 +1,16 @@
 //! The CRD manifests, made from the types of this crate. `cargo xtask generate` writes them to `deploy/crds`.
 //!
 //! They are for clusters without DANM's own manifests: both accept the same objects. The schemas keep fields
-//! they do not know (`x-kubernetes-preserve-unknown-fields` at every level), as the types do.
+//! they do not know (`x-kubernetes-preserve-unknown-fields` at every level), as the types do. That of policies is written by
+//! hand, in `network_policy/schema.rs`.
 
 use kube_core::schema::StructuralSchemaRewriter;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
 use crate::{
-    ApiGroup, ApiType, DanmEpSpec, DanmKind, NetworkSpec, ReservedIpSpec, VERSION, tenant_config::HostDevice,
+    ApiGroup, ApiType, DanmEpSpec, DanmKind, NetworkSpec, ReservedIpSpec, VERSION,
+    network_policy::schema as network_policy, tenant_config::HostDevice,
 };
 
 /// All manifests, each with the name of its object.
@@ -62,7 +64,7 @@ fn metadata(api: ApiType) -> Value {
 fn categories(kind: DanmKind) -> &'static [&'static str] {
     match kind {
         DanmKind::Network(_) | DanmKind::TenantConfig => &["all"],
-        DanmKind::DanmEp | DanmKind::ReservedIp => &[],
+        DanmKind::DanmEp | DanmKind::ReservedIp | DanmKind::NetworkPolicy => &[],
     }
 }
 
@@ -80,9 +82,13 @@ fn version(api: ApiType) -> Value {
     version
 }
 
-/// The kinds whose status DANM 4.4 writes, through the subresource.
+/// The kinds whose status is written through the subresource: some of DANM 4.4, and policies, whose status is ours.
 fn has_status(api: ApiType) -> bool {
-    api.group == ApiGroup::DanmIo && matches!(api.kind, DanmKind::Network(_) | DanmKind::ReservedIp)
+    match api.kind {
+        DanmKind::Network(_) | DanmKind::ReservedIp => api.group == ApiGroup::DanmIo,
+        DanmKind::NetworkPolicy => true,
+        DanmKind::DanmEp | DanmKind::TenantConfig => false,
+    }
 }
 
 fn object_schema(kind: DanmKind) -> Value {
@@ -91,8 +97,12 @@ fn object_schema(kind: DanmKind) -> Value {
         DanmKind::DanmEp => (json!(["spec"]), json!({"spec": schema_of::<DanmEpSpec>()})),
         DanmKind::ReservedIp => (json!(["spec"]), json!({"spec": schema_of::<ReservedIpSpec>()})),
         DanmKind::TenantConfig => (json!([]), tenant_config_properties()),
+        DanmKind::NetworkPolicy => (json!(["spec"]), json!({"spec": network_policy::spec()})),
     };
-    properties["status"] = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    properties["status"] = match kind {
+        DanmKind::NetworkPolicy => network_policy::status(),
+        _ => json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
+    };
     json!({
         "type": "object",
         "required": required,
@@ -152,6 +162,14 @@ fn printer_columns(kind: DanmKind) -> Value {
             column("Network", ".spec.network.name"),
             column("Kind", ".spec.network.type"),
             column("Addresses", ".spec.ips[*].address"),
+            age,
+        ]),
+        DanmKind::NetworkPolicy => json!([
+            column("Pods", ".spec.podSelector"),
+            column("Types", ".spec.policyTypes"),
+            column("Accepted", r#".status.conditions[?(@.type=="Accepted")].status"#),
+            wide("ResolvedRefs", "string", r#".status.conditions[?(@.type=="ResolvedRefs")].status"#),
+            wide("Reason", "string", r#".status.conditions[?(@.type=="Accepted")].reason"#),
             age,
         ]),
     }

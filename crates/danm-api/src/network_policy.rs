@@ -2,13 +2,14 @@
 //! that one that cannot be understood allows nobody and hides no other. What the rules mean for a packet is not known here.
 
 mod reading;
+pub(crate) mod schema;
 
 use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::{LabelSelector, NetworkKind};
+use crate::{LabelSelector, NetworkKind, api_type::resource};
 
 /// A policy, read only.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -128,6 +129,8 @@ pub enum Protocol {
     /// SCTP.
     Sctp,
 }
+
+resource!(DanmNetworkPolicy, metadata);
 
 // === impl DanmNetworkPolicy ===
 

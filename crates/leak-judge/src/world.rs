@@ -258,7 +258,7 @@ impl World {
                     self.observe_networks(api.group, kind, Change::Reset(Vec::new()), now);
                 }
                 DanmKind::ReservedIp => self.observe_reservations(Change::Reset(Vec::new())),
-                DanmKind::TenantConfig => {}
+                DanmKind::TenantConfig | DanmKind::NetworkPolicy => {}
             }
             self.coverage.forget(source);
         }

@@ -271,6 +271,28 @@ async fn kinds_are_listed_and_explained() {
 }
 
 #[tokio::test]
+async fn policies_are_served_with_their_columns_and_their_status() {
+    let Some(kubectl) = Kubectl::start() else { return };
+    for group in ["danm.k8s.io", "danm.io"] {
+        let policy = json!({
+            "apiVersion": format!("{group}/v1"), "kind": "DanmNetworkPolicy", "metadata": {"name": "p"},
+            "spec": {"podSelector": {"matchLabels": {"app": "cu"}}, "policyTypes": ["Ingress"]},
+        });
+        kubectl.run_with("create -f -", &policy.to_string()).await;
+        let accepted = r#"{"status":{"conditions":[{"type":"Accepted","status":"True","reason":"Understood","message":"","lastTransitionTime":"2026-11-23T21:55:09Z"}]}}"#;
+        kubectl
+            .run(&format!("patch dnetpol.{group} p --subresource=status --type=merge -p {accepted}"))
+            .await;
+
+        let table = kubectl.run(&format!("get dnetpol.{group}")).await;
+
+        let row = ["p", r#"{"matchLabels":{"app":"cu"}}"#, r#"["Ingress"]"#, "True"];
+        assert_eq!(rows(&table)[0], ["NAME", "PODS", "TYPES", "ACCEPTED", "AGE"], "{table}");
+        assert_eq!(rows(&table)[1][..4], row, "{table}");
+    }
+}
+
+#[tokio::test]
 async fn a_watch_prints_a_row_for_each_change() {
     let Some(kubectl) = Kubectl::start() else { return };
     kubectl.load([pod("p", "n")]);

@@ -338,7 +338,7 @@ fn is_namespaced(source: Source) -> bool {
         Source::Nodes | Source::Namespaces => false,
         Source::Danm(api) => match api.kind {
             DanmKind::Network(kind) => kind.is_namespaced(),
-            DanmKind::DanmEp | DanmKind::ReservedIp => true,
+            DanmKind::DanmEp | DanmKind::ReservedIp | DanmKind::NetworkPolicy => true,
             DanmKind::TenantConfig => false,
         },
     }

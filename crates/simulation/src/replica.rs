@@ -313,7 +313,9 @@ fn marker(source: Source, begins: bool) -> Observation {
         Source::Danm(api) => match api.kind {
             DanmKind::Network(kind) => Observation::Networks(api.group, kind, change(begins)),
             DanmKind::DanmEp => Observation::Endpoints(api.group, change(begins)),
-            DanmKind::TenantConfig | DanmKind::ReservedIp => Observation::Reservations(change(begins)),
+            DanmKind::TenantConfig | DanmKind::ReservedIp | DanmKind::NetworkPolicy => {
+                Observation::Reservations(change(begins))
+            }
         },
     }
 }

@@ -17,6 +17,7 @@ mod incidents;
 mod network;
 mod node_loss;
 mod pass;
+mod policy_definitions;
 mod program;
 mod report;
 mod rights;

@@ -7,7 +7,8 @@ use tokio::process::Command;
 
 use crate::program::clean;
 
-async fn kubectl(cluster: &mut Cluster, arguments: &[&str]) -> String {
+/// What kubectl prints.
+pub async fn kubectl(cluster: &mut Cluster, arguments: &[&str]) -> String {
     let kubeconfig = cluster.kubeconfig();
     let mut kubectl = Command::new(ControlPlane::binary("kubectl"));
     let output =

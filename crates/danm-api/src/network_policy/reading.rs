@@ -14,7 +14,7 @@ use super::{
 use crate::{LabelSelector, NetworkKind};
 
 /// The longest name of a port (IANA service names).
-const LONGEST_PORT_NAME: usize = 15;
+pub(super) const LONGEST_PORT_NAME: usize = 15;
 
 /// What was not understood so far.
 #[derive(Default)]
