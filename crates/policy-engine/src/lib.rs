@@ -12,6 +12,7 @@
 //! putting rules into a kernel. Nothing here does any I/O.
 
 mod compile;
+mod condition;
 mod engine;
 mod identity;
 pub mod nft;
@@ -24,6 +25,7 @@ mod spec;
 mod trace;
 mod world;
 
+pub use condition::{Condition, conditions, unresolved};
 pub use engine::{Engine, compile};
 pub use identity::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
 pub use packet::{Direction, Packet, Traffic, Verdict};
