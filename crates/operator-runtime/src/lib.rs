@@ -11,6 +11,8 @@
 //!   operators ──> serve (live, ready, metrics, state) ──> Inspect, implemented by the program
 //!   SIGTERM, SIGINT ──> shutdown_signal
 //!   what tenants wrote ──> printable ──> a terminal, a log
+//!   files, folders, standard input ──> read_manifests ──> objects
+//!   flags, terminal ──> Screen (what can be shown) · print, note
 //! ```
 
 mod admin;
@@ -22,9 +24,11 @@ mod events;
 mod identity;
 mod lease;
 mod logs;
+mod manifest;
 mod printable;
 mod random;
 mod shutdown;
+mod terminal;
 mod throttle;
 mod watch;
 
@@ -36,7 +40,9 @@ pub use events::{EventKind, EventNote, EventPublisher};
 pub use identity::identity;
 pub use lease::{Leadership, LeaseConfig, LeaseState, LeaseTimings, Role, lead};
 pub use logs::{LogArgs, LogFormat};
+pub use manifest::{Manifest, ManifestError, items, read_manifests};
 pub use printable::printable;
 pub use shutdown::{ShutdownSignal, shutdown_signal};
+pub use terminal::{LookArgs, Screen, When, note, print};
 pub use throttle::Throttle;
 pub use watch::{WatchFailure, watch};
