@@ -13,10 +13,12 @@
 
 mod identity;
 mod packet;
+mod spec;
 mod world;
 
 pub use identity::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
 pub use packet::{Direction, Packet, Traffic, Verdict};
+pub use spec::{Flow, FlowVerdict, Grant, Judgement, NoTarget, Side, Why, judge, verdict};
 pub use world::{
     Attachment, Endpoint, Holder, InterfaceView, Key, Labels, NamedPort, NoObject, Object, Pod, Policy,
     Service, ServicePort, Slice, World,
