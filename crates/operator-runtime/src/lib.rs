@@ -18,6 +18,7 @@
 mod admin;
 mod client;
 mod clock;
+mod completion;
 mod discovery;
 mod duration;
 mod events;
@@ -34,6 +35,7 @@ mod watch;
 
 pub use admin::{Admin, AdminError, Inspect, serve};
 pub use client::{ConnectArgs, ConnectError, Overrides, connect, connect_with, describe};
+pub use completion::completion;
 pub use discovery::served_kinds;
 pub use duration::parse_duration;
 pub use events::{EventKind, EventNote, EventPublisher};

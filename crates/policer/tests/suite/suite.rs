@@ -1,0 +1,1 @@
+//! The real program, as people and scripts run it.
