@@ -18,7 +18,9 @@ mod world;
 
 pub use identity::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
 pub use packet::{Direction, Packet, Traffic, Verdict};
-pub use spec::{Flow, FlowVerdict, Grant, Judgement, NoTarget, Side, Why, judge, verdict};
+pub use spec::{
+    Exchange, Flow, FlowVerdict, Grant, Judgement, NoTarget, Side, Why, exchange, isolating, judge, verdict,
+};
 pub use world::{
     Attachment, Endpoint, Holder, InterfaceView, Key, Labels, NamedPort, NoObject, Object, Pod, Policy,
     Service, ServicePort, Slice, World,

@@ -4,6 +4,7 @@
 //! Responsible for the verdict about the first packet of a connection as one Pod sees it, and for the reason. Not responsible
 //! for what passes whatever policies say (loopback, replies, a cluster's DNS, a Pod's own node).
 
+mod inquiry;
 mod peer;
 mod rule;
 mod service;
@@ -12,6 +13,8 @@ mod subject;
 use std::net::IpAddr;
 
 use crate::{Direction, InterfaceName, NamespacedName, Packet, Pod, PolicyKey, Traffic, Verdict, World};
+
+pub use inquiry::{Exchange, exchange, isolating};
 
 /// What becomes of a packet, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
