@@ -63,6 +63,11 @@ impl LabelSelector {
         Ok(Self { requirements })
     }
 
+    /// What it wants of labels, in order.
+    pub fn requirements(&self) -> impl Iterator<Item = &Requirement> {
+        self.requirements.iter()
+    }
+
     /// Whether these labels are as it wants them.
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         self.requirements.iter().all(|requirement| requirement.matches(labels))

@@ -11,13 +11,23 @@
 //! every packet. Not responsible for how objects are written (`danm-api`), for how they are read from a cluster, nor for
 //! putting rules into a kernel. Nothing here does any I/O.
 
+mod compile;
+mod engine;
 mod identity;
+pub mod nft;
 mod packet;
+mod ranges;
+pub mod ruleset;
+mod selector_index;
+pub mod set;
 mod spec;
+mod trace;
 mod world;
 
+pub use engine::{Engine, compile};
 pub use identity::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
 pub use packet::{Direction, Packet, Traffic, Verdict};
+pub use ruleset::Ruleset;
 pub use spec::{
     Exchange, Flow, FlowVerdict, Grant, Judgement, NoTarget, Side, Why, exchange, isolating, judge, verdict,
 };

@@ -18,6 +18,7 @@ use danm_api::{ApiGroup, NetworkRef};
 use crate::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
 
 pub use endpoint::Endpoint;
+pub(crate) use object::pod_of;
 pub use object::{Key, NoObject, Object};
 pub use pod::{NamedPort, Pod};
 pub use policy::Policy;
@@ -67,7 +68,7 @@ pub enum Attachment {
 }
 
 /// An interface of a Pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct InterfaceView {
     /// The networks on which endpoints say it is.
     pub networks: BTreeSet<NetworkRef>,
@@ -116,6 +117,11 @@ impl World {
     /// All Services.
     pub fn services(&self) -> impl Iterator<Item = (&NamespacedName, &Service)> {
         self.services.iter()
+    }
+
+    /// A Service.
+    pub fn service(&self, name: &NamespacedName) -> Option<&Service> {
+        self.services.get(name)
     }
 
     /// The slices of a Service.

@@ -1,0 +1,186 @@
+//! The chains of Pods. Interfaces at which the same policies mean the same share one, in all Pods of a namespace.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use danm_api::NetworkRef;
+use hashbrown::{HashMap, HashSet};
+use slab::Slab;
+
+use super::{
+    profiles::Profile,
+    sets::{SetId, Sets, Sources},
+};
+use crate::{
+    Attachment, Direction, InterfaceView, NamedPort,
+    compile::{Part, Place},
+    ruleset::{Chain, PolicyRules, Remote, Rule},
+};
+
+/// A chain, or that there is none because nothing isolates.
+pub type ChainId = usize;
+
+/// A Pod for which chains are kept.
+pub type TargetId = usize;
+
+/// The chains that are in use.
+#[derive(Debug, Default)]
+pub struct Chains {
+    ids: HashMap<ChainKey, ChainId>,
+    chains: Slab<Entry>,
+    /// The chains that speak of a set.
+    of_set: HashMap<SetId, HashSet<ChainId>>,
+}
+
+/// Everything that a chain is made from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ChainKey {
+    /// The policies, by the number of their profile.
+    pub profile: u64,
+    pub direction: Direction,
+    /// What is known of the interface.
+    pub interface: InterfaceView,
+    /// Whether endpoints name it.
+    pub is_named: bool,
+    /// All networks of the Pod.
+    pub own: Arc<BTreeSet<NetworkRef>>,
+    /// The ports to which the Pod gives names, if a policy asks for them.
+    pub ports: Arc<[NamedPort]>,
+    pub has_services: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: ChainKey,
+    chain: Option<Arc<Chain>>,
+    sets: Vec<SetId>,
+    users: HashSet<TargetId>,
+}
+
+// === impl Chains ===
+
+impl Chains {
+    /// The chain of this key, which a Pod of this namespace uses from now on.
+    pub fn hold(
+        &mut self,
+        key: ChainKey,
+        user: TargetId,
+        profile: &Profile,
+        namespace: &Arc<str>,
+        sets: &mut Sets,
+        sources: &mut Sources,
+    ) -> ChainId {
+        let known = self.ids.get(&key).copied();
+        let id = known.unwrap_or_else(|| self.make(key, profile, namespace, sets, sources));
+        if let Some(entry) = self.chains.get_mut(id) {
+            entry.users.insert(user);
+        }
+        id
+    }
+
+    /// Ends a Pod's use of a chain.
+    pub fn release(&mut self, id: ChainId, user: TargetId, sets: &mut Sets, sources: &mut Sources) {
+        let Some(entry) = self.chains.get_mut(id) else { return };
+        entry.users.remove(&user);
+        if !entry.users.is_empty() {
+            return;
+        }
+        let entry = self.chains.remove(id);
+        self.ids.remove(&entry.key);
+        for set in entry.sets {
+            if let Some(chains) = self.of_set.get_mut(&set) {
+                chains.remove(&id);
+                if chains.is_empty() {
+                    self.of_set.remove(&set);
+                }
+            }
+            sets.release(set, sources);
+        }
+    }
+
+    /// The chain, if there is one.
+    pub fn chain(&self, id: ChainId) -> Option<&Arc<Chain>> {
+        self.chains.get(id)?.chain.as_ref()
+    }
+
+    /// The sets that a chain speaks of.
+    pub fn sets(&self, id: ChainId) -> &[SetId] {
+        self.chains.get(id).map_or(&[], |entry| &entry.sets)
+    }
+
+    /// The Pods one of whose chains speaks of a set.
+    pub fn users(&self, set: SetId) -> impl Iterator<Item = TargetId> {
+        let chains = self.of_set.get(&set).into_iter().flatten();
+        chains.filter_map(|chain| self.chains.get(*chain)).flat_map(|entry| entry.users.iter().copied())
+    }
+
+    fn make(
+        &mut self,
+        key: ChainKey,
+        profile: &Profile,
+        namespace: &Arc<str>,
+        sets: &mut Sets,
+        sources: &mut Sources,
+    ) -> ChainId {
+        let attachment = match &key.interface {
+            interface if key.is_named => interface.attachment(),
+            unknown if *unknown == InterfaceView::default() => Attachment::Nowhere,
+            // Endpoints speak of an interface, and do not say which it is.
+            _ => Attachment::Unclear,
+        };
+        let place = Place {
+            namespace,
+            direction: key.direction,
+            attachment: &attachment,
+            own: &key.own,
+            ports: &key.ports,
+            has_services: key.has_services,
+        };
+        let mut held = Vec::new();
+        let mut policies = Vec::new();
+        for policy in profile.policies.iter().filter(|policy| policy.is_about(&key.interface)) {
+            let Some(rules) = policy.rules(key.direction) else { continue };
+            let parts = place.compile(rules).into_iter();
+            let rules = parts.filter_map(|part| rule(part, &mut held, sets, sources)).collect();
+            policies.push(PolicyRules { policy: policy.key.clone(), rules });
+        }
+        let chain = (!policies.is_empty()).then(|| Arc::new(Chain { policies }));
+        self.insert(key, chain, held, sets, sources)
+    }
+
+    /// A set is used once by a chain, however often that speaks of it.
+    fn insert(
+        &mut self,
+        key: ChainKey,
+        chain: Option<Arc<Chain>>,
+        held: Vec<SetId>,
+        sets: &mut Sets,
+        sources: &mut Sources,
+    ) -> ChainId {
+        let mut distinct = HashSet::with_capacity(held.len());
+        for set in held {
+            if !distinct.insert(set) {
+                sets.release(set, sources);
+            }
+        }
+        let entry =
+            Entry { key: key.clone(), chain, sets: distinct.into_iter().collect(), users: HashSet::new() };
+        let id = self.chains.insert(entry);
+        for set in self.chains.get(id).into_iter().flat_map(|entry| &entry.sets) {
+            self.of_set.entry(*set).or_default().insert(id);
+        }
+        self.ids.insert(key, id);
+        id
+    }
+}
+
+fn rule(part: Part, held: &mut Vec<SetId>, sets: &mut Sets, sources: &mut Sources) -> Option<Rule> {
+    let remote = match part.remote {
+        None => Remote::Anyone,
+        Some(definition) => {
+            let set = sets.hold(definition, sources);
+            held.push(set);
+            Remote::In(sets.name(set)?.clone())
+        }
+    };
+    Some(Rule { index: part.index, remote, ports: part.ports })
+}

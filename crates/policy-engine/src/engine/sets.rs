@@ -1,0 +1,355 @@
+//! The sets that rules speak of, each once, with who is in it now. A change of who holds an address, or of who belongs to a
+//! group, asks about these addresses in the sets of these groups, and about nothing else.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use danm_api::Protocol;
+use hashbrown::{HashMap, HashSet};
+use slab::Slab;
+
+use super::{
+    census::{Census, Holding},
+    groups::{GroupId, Groups},
+    services::{ResolvedPort, Services},
+};
+use crate::{
+    Attachment, Direction,
+    compile::{Place, is_called},
+    ranges,
+    ruleset::{Ports, Set},
+    set::{Members, PeerView, ServiceView, SetDefinition, SetName},
+};
+
+/// A set.
+pub type SetId = usize;
+
+/// What sets are made from.
+#[derive(Debug, Default)]
+pub struct Sources {
+    pub census: Census,
+    pub groups: Groups,
+    pub services: Services,
+}
+
+/// The sets that are in use.
+#[derive(Debug, Default)]
+pub struct Sets {
+    ids: HashMap<Arc<SetDefinition>, SetId>,
+    sets: Slab<Entry>,
+    of_group: HashMap<GroupId, BTreeSet<SetId>>,
+    of_services: BTreeSet<SetId>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    definition: Arc<SetDefinition>,
+    name: SetName,
+    members: Arc<Members>,
+    /// Whose members it has.
+    group: Option<GroupId>,
+    /// For Services: the rules that decide, by their number in the policy.
+    rules: BTreeMap<u32, Vec<Reach>>,
+    /// Sets of Services that ask this one.
+    asked_by: BTreeSet<SetId>,
+    users: usize,
+}
+
+/// A part of a rule: whom it reaches.
+#[derive(Clone, Debug)]
+struct Reach {
+    set: Option<SetId>,
+    ports: Ports,
+}
+
+// === impl Sets ===
+
+impl Sets {
+    /// The set of this definition, which somebody uses from now on.
+    pub fn hold(&mut self, definition: SetDefinition, sources: &mut Sources) -> SetId {
+        if let Some(&id) = self.ids.get(&definition) {
+            if let Some(entry) = self.sets.get_mut(id) {
+                entry.users += 1;
+            }
+            return id;
+        }
+        let definition = Arc::new(definition);
+        let group = definition.view().map(|view| sources.groups.hold(&view.group, &sources.census));
+        let entry = Entry {
+            name: definition.name(),
+            members: Arc::new(definition.nobody()),
+            definition: Arc::clone(&definition),
+            group,
+            rules: BTreeMap::new(),
+            asked_by: BTreeSet::new(),
+            users: 1,
+        };
+        let id = self.sets.insert(entry);
+        self.ids.insert(Arc::clone(&definition), id);
+        if let Some(group) = group {
+            self.of_group.entry(group).or_default().insert(id);
+        }
+        if let SetDefinition::Services(view) = &*definition {
+            self.hold_rules(id, view, sources);
+        }
+        self.fill(id, sources);
+        id
+    }
+
+    /// Ends a use of a set.
+    pub fn release(&mut self, id: SetId, sources: &mut Sources) {
+        let Some(entry) = self.sets.get_mut(id) else { return };
+        entry.users -= 1;
+        if entry.users > 0 {
+            return;
+        }
+        let entry = self.sets.remove(id);
+        self.ids.remove(&entry.definition);
+        self.of_services.remove(&id);
+        if let Some(group) = entry.group {
+            if let Some(sets) = self.of_group.get_mut(&group) {
+                sets.remove(&id);
+                if sets.is_empty() {
+                    self.of_group.remove(&group);
+                }
+            }
+            sources.groups.release(group);
+        }
+        for asked in entry.rules.into_values().flatten().filter_map(|reach| reach.set) {
+            if let Some(other) = self.sets.get_mut(asked) {
+                other.asked_by.remove(&id);
+            }
+            self.release(asked, sources);
+        }
+    }
+
+    /// What a set is called.
+    pub fn name(&self, id: SetId) -> Option<&SetName> {
+        self.sets.get(id).map(|entry| &entry.name)
+    }
+
+    /// Who is in a set.
+    fn members(&self, id: SetId) -> Option<&Arc<Members>> {
+        self.sets.get(id).map(|entry| &entry.members)
+    }
+
+    /// A set by its name, as rules speak of it.
+    pub fn named(&self, id: SetId) -> Option<(SetName, Set)> {
+        let Entry { name, definition, members, .. } = self.sets.get(id)?;
+        Some((name.clone(), Set { definition: Arc::clone(definition), members: Arc::clone(members) }))
+    }
+
+    /// Who is in the sets that are in use.
+    pub fn all(&self) -> impl Iterator<Item = &Members> {
+        self.sets.iter().map(|(_, entry)| &*entry.members)
+    }
+
+    /// Asks anew about addresses in the sets of some groups. Gives the sets that are not as they were.
+    pub fn refresh(
+        &mut self,
+        addresses: &BTreeSet<IpAddr>,
+        groups: &BTreeSet<GroupId>,
+        sources: &Sources,
+    ) -> HashSet<SetId> {
+        let affected = groups.iter().filter_map(|group| self.of_group.get(group)).flatten();
+        let affected: Vec<SetId> = affected.copied().collect();
+        let mut changed = HashSet::new();
+        for id in affected {
+            for address in addresses {
+                if self.ask(id, *address, sources) {
+                    changed.insert(id);
+                }
+            }
+        }
+        let asking = changed.iter().filter_map(|id| self.sets.get(*id)).flat_map(|entry| &entry.asked_by);
+        let asking: BTreeSet<SetId> = asking.copied().collect();
+        if !asking.is_empty() {
+            let served = sources.services.answered_by(addresses);
+            changed.extend(asking.into_iter().filter(|id| self.ask_services(*id, &served, sources)));
+        }
+        changed
+    }
+
+    /// Asks anew about addresses of Services. Gives the sets that are not as they were.
+    pub fn refresh_services(&mut self, addresses: &BTreeSet<IpAddr>, sources: &Sources) -> HashSet<SetId> {
+        let all: Vec<SetId> = self.of_services.iter().copied().collect();
+        all.into_iter().filter(|id| self.ask_services(*id, addresses, sources)).collect()
+    }
+
+    fn hold_rules(&mut self, id: SetId, view: &ServiceView, sources: &mut Sources) {
+        let attachment = match &view.met_on {
+            Some(Some(network)) => Attachment::On(network.clone()),
+            Some(None) => Attachment::Nowhere,
+            None => Attachment::Unclear,
+        };
+        let place = Place {
+            namespace: &view.namespace,
+            direction: Direction::Egress,
+            attachment: &attachment,
+            own: &view.own,
+            ports: &[],
+            has_services: false,
+        };
+        let mut rules = BTreeMap::<u32, Vec<Reach>>::new();
+        for part in place.compile(&view.rules) {
+            let set = part.remote.map(|definition| self.hold(definition, sources));
+            if let Some(other) = set.and_then(|set| self.sets.get_mut(set)) {
+                other.asked_by.insert(id);
+            }
+            if let Some(index) = part.index {
+                rules.entry(index).or_default().push(Reach { set, ports: part.ports });
+            }
+        }
+        self.of_services.insert(id);
+        if let Some(entry) = self.sets.get_mut(id) {
+            entry.rules = rules;
+        }
+    }
+
+    fn fill(&mut self, id: SetId, sources: &Sources) {
+        let Some(entry) = self.sets.get(id) else { return };
+        match &*entry.definition {
+            SetDefinition::Blocks(_) => {}
+            SetDefinition::Services(_) => {
+                let addresses = sources.services.addresses().collect();
+                self.ask_services(id, &addresses, sources);
+            }
+            SetDefinition::Pods(view) => {
+                let is_member = |address: &IpAddr| entry.has(view, *address, sources);
+                let members: Vec<IpAddr> = entry.candidates(sources).filter(is_member).collect();
+                if let Some(entry) = self.sets.get_mut(id) {
+                    Arc::make_mut(&mut entry.members).fill(members);
+                }
+            }
+            SetDefinition::PodPorts(..) => {
+                let candidates: BTreeSet<IpAddr> = entry.candidates(sources).collect();
+                candidates.into_iter().for_each(|address| {
+                    self.ask(id, address, sources);
+                });
+            }
+        }
+    }
+
+    /// Asks whether an address is in a set; whether that is news.
+    fn ask(&mut self, id: SetId, address: IpAddr, sources: &Sources) -> bool {
+        let Some(entry) = self.sets.get_mut(id) else { return false };
+        match &*entry.definition {
+            SetDefinition::Pods(view) => {
+                let is_member = entry.has(view, address, sources);
+                Members::set_address(&mut entry.members, address, is_member)
+            }
+            SetDefinition::PodPorts(view, protocol, name) => {
+                let ports = entry.ports(view, *protocol, name, address, sources);
+                Members::set_ports(&mut entry.members, address, &ports)
+            }
+            SetDefinition::Blocks(_) | SetDefinition::Services(_) => false,
+        }
+    }
+
+    fn ask_services(&mut self, id: SetId, addresses: &BTreeSet<IpAddr>, sources: &Sources) -> bool {
+        let mut is_news = false;
+        for address in addresses {
+            let mut ports = BTreeSet::new();
+            for port in sources.services.at(*address) {
+                if self.reaches(id, *address, port) {
+                    ports.insert((port.protocol, port.number));
+                }
+            }
+            let ports: Vec<_> = ports.into_iter().collect();
+            if let Some(entry) = self.sets.get_mut(id) {
+                is_news |= Members::set_ports(&mut entry.members, *address, &ports);
+            }
+        }
+        is_news
+    }
+
+    /// Whether one of the rules allows everybody who answers for a Service, in the family of its address; and somebody does.
+    fn reaches(&self, id: SetId, address: IpAddr, port: &ResolvedPort) -> bool {
+        let Some(entry) = self.sets.get(id) else { return false };
+        let is_of_family = |backend: &&(IpAddr, u16)| backend.0.is_ipv4() == address.is_ipv4();
+        let backends: Vec<_> = port.backends.iter().filter(is_of_family).collect();
+        let allows = |reach: &Reach, (backend, target): (IpAddr, u16)| {
+            let by_ports = match &reach.ports {
+                Ports::Any => true,
+                Ports::Numbers(numbers) => {
+                    numbers.get(&port.protocol).is_some_and(|of| ranges::contains(of, target))
+                }
+            };
+            let members = reach.set.and_then(|set| self.members(set));
+            let by_set = reach.set.is_none()
+                || members.is_some_and(|members| {
+                    members.has_address(backend) || members.has_port(backend, port.protocol, target)
+                });
+            by_ports && by_set
+        };
+        let mut rules = entry.rules.values();
+        !backends.is_empty()
+            && rules
+                .any(|rule| backends.iter().all(|backend| rule.iter().any(|reach| allows(reach, **backend))))
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// The addresses that may be in it: those of the Pods of its group.
+    fn candidates<'a>(&self, sources: &'a Sources) -> impl Iterator<Item = IpAddr> + 'a {
+        let members = self.group.into_iter().flat_map(|group| sources.groups.members(group));
+        members.filter_map(|pod| sources.census.get(pod)).flat_map(|resident| resident.addresses())
+    }
+
+    /// Whether an address is in it: if somebody holds it where peers are met, all who do must be meant; else anybody
+    /// elsewhere who is.
+    fn has(&self, view: &PeerView, address: IpAddr, sources: &Sources) -> bool {
+        let (here, elsewhere) = split(view, sources.census.holders(address));
+        if here.is_empty() {
+            elsewhere.iter().any(|holding| self.means(view, holding, sources) && !is_hidden(view, holding))
+        } else {
+            here.iter().all(|holding| self.means(view, holding, sources))
+        }
+    }
+
+    /// The ports at an address to which those who hold it give the name.
+    fn ports(
+        &self,
+        view: &PeerView,
+        protocol: Protocol,
+        name: &str,
+        address: IpAddr,
+        sources: &Sources,
+    ) -> Vec<(Protocol, u16)> {
+        let (here, elsewhere) = split(view, sources.census.holders(address));
+        let numbers = |holding: &&Holding| {
+            let resident = sources.census.get(holding.pod).filter(|_| self.means(view, holding, sources));
+            resident.map(|resident| resident.port_numbers(protocol, name)).unwrap_or_default()
+        };
+        let numbers: BTreeSet<u16> = if here.is_empty() {
+            elsewhere.iter().filter(|holding| !is_hidden(view, holding)).flat_map(numbers).collect()
+        } else {
+            here.iter().map(numbers).reduce(|all, these| &all & &these).unwrap_or_default()
+        };
+        numbers.into_iter().map(|number| (protocol, number)).collect()
+    }
+
+    /// Whether the interface of a Pod is one of those that are meant.
+    fn means(&self, view: &PeerView, holding: &Holding, sources: &Sources) -> bool {
+        let is_of_group = self.group.is_some_and(|group| sources.groups.has(group, holding.pod));
+        let is_on_network = view.networks.as_ref().is_none_or(|names| {
+            holding.network.as_ref().is_some_and(|network| names.iter().any(|name| is_called(network, name)))
+        });
+        is_of_group && is_on_network
+    }
+}
+
+/// Those who hold an address on the network where peers are met, and the others.
+fn split<'a>(view: &PeerView, holders: &'a [Holding]) -> (Vec<&'a Holding>, Vec<&'a Holding>) {
+    holders.iter().partition(|holding| view.met_on.is_some() && holding.network == view.met_on)
+}
+
+/// Whether who is met there has to come by another interface.
+fn is_hidden(view: &PeerView, holding: &Holding) -> bool {
+    holding.network.as_ref().is_some_and(|network| view.hidden.contains(network))
+}
