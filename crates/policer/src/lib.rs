@@ -11,18 +11,23 @@
 //! mean, nor for rules: `policy-engine` decides. Reads only.
 
 mod cli;
+mod cluster;
 mod command;
 mod document;
+mod explanation;
 mod files;
 mod inventory;
 mod lens;
 mod matrix;
 mod output;
+mod parties;
 mod place;
 mod probe;
 mod run;
 mod subject;
+mod suggestion;
 mod view;
+mod words;
 
 pub use cli::command;
 pub use run::run;

@@ -8,7 +8,7 @@ use std::{
     thread::{self, available_parallelism},
 };
 
-use policy_engine::{Direction, NamespacedName, Packet, Verdict};
+use policy_engine::{Direction, Engine, NamespacedName, Packet, Ruleset, Verdict, World};
 
 use crate::{
     document::ResultRow,
@@ -70,6 +70,18 @@ impl Matrix {
         Self::of(inventory, probes, |remote| {
             let mut facing = lens.facing(remote);
             move |pod: &NamespacedName, packets: &[Packet]| facing.judge_all(pod, packets)
+        })
+    }
+
+    /// Tries everything, by the rules that are made of the policies for the Pods at both ends.
+    pub(crate) fn by_rulesets(inventory: &Inventory, probes: &[Probe]) -> Self {
+        let rulesets = rulesets(inventory.world());
+        Self::of(inventory, probes, |_| {
+            |pod: &NamespacedName, packets: &[Packet]| {
+                let ruleset = rulesets.get(pod);
+                let verdict = |packet| ruleset.map_or(Verdict::Allow, |ruleset| ruleset.trace(packet));
+                packets.iter().map(verdict).collect()
+            }
         })
     }
 
@@ -184,6 +196,13 @@ impl Matrix {
             }
         }
     }
+}
+
+/// The rulesets of all Pods that policies can be about, each made once.
+fn rulesets(world: &World) -> BTreeMap<NamespacedName, Ruleset> {
+    let mut engine = Engine::new(world.clone());
+    world.pods().for_each(|(name, _)| engine.track(name));
+    world.pods().filter_map(|(name, _)| Some((name.clone(), engine.ruleset(name)?))).collect()
 }
 
 /// The numbers of places by what they have in common.

@@ -36,7 +36,9 @@ mod tests {
 
     #[test]
     fn letters_that_differ_are_counted() {
-        for (one, other, expected) in [("web", "web", 0), ("web", "wbe", 2), ("", "abc", 3), ("shop/web-0", "shop/web-1", 1)] {
+        for (one, other, expected) in
+            [("web", "web", 0), ("web", "wbe", 2), ("", "abc", 3), ("shop/web-0", "shop/web-1", 1)]
+        {
             assert_eq!(distance(one, other), expected, "{one} {other}");
             assert_eq!(distance(other, one), expected, "{other} {one}");
         }

@@ -102,7 +102,10 @@ mod tests {
     fn rules_are_told_as_people_would() {
         let cases = [
             (serde_json::json!({}), "from anybody; any port"),
-            (serde_json::json!({"from": [{"podSelector": {}}]}), "from all Pods of the policy's namespace; any port"),
+            (
+                serde_json::json!({"from": [{"podSelector": {}}]}),
+                "from all Pods of the policy's namespace; any port",
+            ),
             (
                 serde_json::json!({"from": [{"podSelector": {"matchLabels": {"a": "b"}}, "namespaceSelector": {}}],
                     "ports": [{"port": 80, "endPort": 90}, {"protocol": "UDP"}]}),

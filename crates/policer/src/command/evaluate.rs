@@ -1,6 +1,6 @@
 //! `evaluate`: who may talk to whom, as a matrix.
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use policy_engine::World;
 use serde::Serialize;
 
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     });
     let matrix = match args.via {
         Via::Policy => Matrix::by_policies(&inventory, &probes),
-        Via::Ruleset => bail!("--via ruleset: there is no compiler yet"),
+        Via::Ruleset => Matrix::by_rulesets(&inventory, &probes),
     };
     notes(&remarks(&inventory));
     match args.output {
