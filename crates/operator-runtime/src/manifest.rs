@@ -93,7 +93,8 @@ fn documents(text: &str) -> Result<Vec<Value>, String> {
         documents.collect::<Result<Vec<Value>, _>>().map_err(|error| error.to_string())?
     } else {
         let options = serde_saphyr::options! { budget: None };
-        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| error.to_string())?
+        serde_saphyr::from_multiple_with_options(text, options)
+            .map_err(|error| sentence(&error.to_string()))?
     };
     let mut objects = Vec::new();
     for document in documents {
@@ -107,6 +108,12 @@ fn documents(text: &str) -> Result<Vec<Value>, String> {
         }
     }
     Ok(objects)
+}
+
+/// The sentence in an error of the reader of YAML, which shows the place in further lines.
+fn sentence(error: &str) -> String {
+    let sentence = error.lines().next().unwrap_or_default();
+    sentence.strip_prefix("error: ").unwrap_or(sentence).to_owned()
 }
 
 /// The objects of a list, or the one object. A list tells the kind of those that do not say it themselves.

@@ -11,7 +11,7 @@ use crate::{
     subject::{PodName, Subject},
 };
 
-/// Says who may talk to whom by the DanmNetworkPolicies, on every interface of a Pod.
+/// Says who may talk to whom by the network policies of DANM, on every interface of a Pod.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "danm-policer", version, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub(crate) struct Cli {

@@ -37,7 +37,7 @@ pub(crate) async fn read(client: &Client) -> anyhow::Result<Inventory> {
     let mut unread = Vec::new();
     for kind in &served {
         match list(client, &kind.path).await {
-            Ok(objects) => told.extend(objects.into_iter().filter_map(read_one)),
+            Ok(objects) => told.extend(objects.into_iter().filter_map(|object| read_one(&object))),
             Err(error) if kind.is_essential => {
                 return Err(anyhow!("cannot read {}: {}", kind.name, said(&error)));
             }
@@ -121,8 +121,8 @@ async fn list(client: &Client, path: &str) -> Result<Vec<Value>, kube::Error> {
 }
 
 /// What tenants wrote may be unreadable; that holds up nobody.
-fn read_one(object: Value) -> Option<Told> {
-    match Object::read(&object) {
+fn read_one(object: &Value) -> Option<Told> {
+    match Object::read(object) {
         Ok(object) => object.map(|object| Told { object, source: "".into() }),
         Err(problem) => {
             note(&format!("warning: {problem}"));

@@ -165,18 +165,18 @@ impl<'a> Question<'a> {
         match verdict {
             Outcome::Allow => format!("{from} reaches {to} on {probe}"),
             Outcome::Deny => format!("{from} does not reach {to} on {probe}{}", cause(pairs, service)),
-            Outcome::Mixed => match service {
-                Some(service) => format!("{from} reaches {to} on {probe} in part: {}", service.in_part()),
-                None => {
-                    let allowed = pairs.iter().filter(|pair| pair.verdict == Outcome::Allow).count();
-                    let all = pairs.len();
-                    format!(
-                        "{from} reaches {to} on {probe} in part: {allowed} of {all} pairs of addresses are allowed"
-                    )
-                }
-            },
+            Outcome::Mixed => {
+                let part = service.map_or_else(|| in_part(pairs), ServiceRow::in_part);
+                format!("{from} reaches {to} on {probe} in part: {part}")
+            }
         }
     }
+}
+
+/// How many of the pairs are allowed.
+fn in_part(pairs: &[Pair]) -> String {
+    let allowed = pairs.iter().filter(|pair| pair.verdict == Outcome::Allow).count();
+    format!("of {} pairs of addresses {allowed} are allowed", pairs.len())
 }
 
 /// An address that several hold means the one who is on the network of the other end, if one of them is.
@@ -207,14 +207,9 @@ fn cause(pairs: &[Pair], service: Option<&ServiceRow>) -> String {
 
 impl Outcome {
     /// What becomes of several.
-    pub(crate) fn of(outcomes: impl Iterator<Item = Self> + Clone) -> Self {
-        if outcomes.clone().all(|outcome| outcome == Self::Allow) {
-            Self::Allow
-        } else if outcomes.clone().all(|outcome| outcome == Self::Deny) {
-            Self::Deny
-        } else {
-            Self::Mixed
-        }
+    pub(crate) fn of(outcomes: impl IntoIterator<Item = Self>) -> Self {
+        let both = |one, other| if one == other { one } else { Self::Mixed };
+        outcomes.into_iter().reduce(both).unwrap_or(Self::Allow)
     }
 }
 

@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use anyhow::{anyhow, bail};
 use operator_runtime::{Manifest, read_manifests};
-use policy_engine::{Key, NamespacedName, Object};
+use policy_engine::{NamespacedName, Object};
 use serde_json::Value;
 
 use crate::{
-    inventory::{Inventory, Told},
+    inventory::{Inventory, Told, names},
     output::notes,
 };
 
@@ -63,7 +63,7 @@ fn objects(manifest: &Manifest, skipped: &mut Skipped) -> anyhow::Result<Vec<Tol
     for value in &manifest.objects {
         let place = |problem: String| anyhow!("{source}: {problem}");
         match Object::read(&in_namespace(value.clone())).map_err(|problem| place(problem.to_string()))? {
-            Some(object) if is_named(&object.key()) => {
+            Some(object) if !names(&object.key()).1.is_empty() => {
                 objects.push(Told { object, source: Arc::clone(&source) })
             }
             Some(_) => bail!(place(format!("a {} has no metadata.name", text(value, "kind")))),
@@ -83,17 +83,6 @@ fn in_namespace(mut object: Value) -> Value {
         metadata.insert("namespace".to_owned(), DEFAULT_NAMESPACE.into());
     }
     object
-}
-
-fn is_named(key: &Key) -> bool {
-    let name = match key {
-        Key::Namespace(name) => name,
-        Key::Network(_, network) => &network.name,
-        Key::Pod(name) | Key::Service(name) | Key::Slice(name) => &name.name,
-        Key::Endpoint(key) => &key.name.name,
-        Key::Policy(key) => &key.name.name,
-    };
-    !name.is_empty()
 }
 
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {

@@ -92,6 +92,11 @@ impl Inventory {
         &self.world
     }
 
+    /// Whether any network is known. Where none was given, none is missing.
+    pub(crate) fn has_networks(&self) -> bool {
+        self.objects.keys().any(|key| matches!(key, Key::Network(..)))
+    }
+
     /// All objects.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
         self.objects.values().map(|told| &told.object)
@@ -167,15 +172,22 @@ fn named(name: &str, labels: &Labels) -> Labels {
     labels.into()
 }
 
-/// The namespace that an object lives in.
+/// The namespace that an object lives in, if it lives in one.
 fn namespace_of(key: &Key) -> Option<Arc<str>> {
-    let namespace = match key {
-        Key::Namespace(_) => return None,
-        Key::Network(_, network) => &network.namespace,
-        Key::Pod(name) | Key::Service(name) | Key::Slice(name) => &name.namespace,
-        Key::Endpoint(EndpointKey { name, .. }) | Key::Policy(PolicyKey { name, .. }) => &name.namespace,
+    let (namespace, _) = names(key);
+    (!namespace.is_empty()).then(|| Arc::from(namespace))
+}
+
+/// The namespace of an object, empty if it has none, and its name.
+pub(crate) fn names(key: &Key) -> (&str, &str) {
+    let name = match key {
+        Key::Namespace(name) => return ("", name),
+        Key::Network(_, network) => return (&network.namespace, &network.name),
+        Key::Pod(name) | Key::Service(name) | Key::Slice(name) => name,
+        Key::Endpoint(key) => &key.name,
+        Key::Policy(key) => &key.name,
     };
-    (!namespace.is_empty()).then(|| Arc::clone(namespace))
+    (&name.namespace, &name.name)
 }
 
 /// What people call an object.

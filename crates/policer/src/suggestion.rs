@@ -6,8 +6,10 @@ const MOST: usize = 3;
 /// The names that are nearest to one that there is not, if any is near: by the letters that have to be changed.
 pub(crate) fn nearest(typed: &str, names: impl Iterator<Item = String>) -> Vec<String> {
     let far = typed.chars().count().div_ceil(2).max(2);
-    let mut near: Vec<(usize, String)> = names.map(|name| (distance(typed, &name), name)).collect();
-    near.retain(|(distance, _)| *distance <= far);
+    let length = |text: &str| text.chars().count();
+    let rank = |name: &str| (distance(typed, name), length(typed).abs_diff(length(name)));
+    let mut near: Vec<((usize, usize), String)> = names.map(|name| (rank(&name), name)).collect();
+    near.retain(|((distance, _), _)| *distance <= far);
     near.sort();
     near.into_iter().take(MOST).map(|(_, name)| name).collect()
 }

@@ -18,7 +18,7 @@ pub(super) fn doubts(
     service: Option<&ServiceRow>,
 ) -> Vec<String> {
     let parties = pairs.iter().flat_map(|(from, to)| [*from, *to]);
-    let mut doubts: Vec<String> = parties.flat_map(|party| of_party(question.world(), party)).collect();
+    let mut doubts: Vec<String> = parties.flat_map(|party| of_party(question, party)).collect();
     let pods: BTreeSet<&NamespacedName> =
         pairs.iter().flat_map(|(from, to)| [&from.pod, &to.pod]).flatten().collect();
     doubts.extend(pods.iter().flat_map(|pod| of_policies(question, pod)));
@@ -33,7 +33,8 @@ pub(super) fn doubts(
 }
 
 /// What is odd about one end.
-fn of_party(world: &World, party: &Party) -> Vec<String> {
+fn of_party(question: Question<'_>, party: &Party) -> Vec<String> {
+    let world = question.world();
     let Some(pod) = &party.pod else {
         let is_service = world.services().any(|(_, service)| service.addresses.contains(&party.address));
         let is_node =
@@ -50,16 +51,21 @@ fn of_party(world: &World, party: &Party) -> Vec<String> {
     if !place.has_endpoint {
         return vec![format!("Pod {pod} {}", no_target(NoTarget::WithoutEndpoints))];
     }
-    let attachment = attachment(world, pod, place.interface.as_ref());
+    let attachment = attachment(question, pod, place.interface.as_ref());
     [attachment, held_by_others(world, party)].into_iter().flatten().collect()
 }
 
-fn attachment(world: &World, pod: &NamespacedName, interface: Option<&InterfaceName>) -> Option<String> {
+fn attachment(
+    question: Question<'_>,
+    pod: &NamespacedName,
+    interface: Option<&InterfaceName>,
+) -> Option<String> {
+    let world = question.world();
     let Some(name) = interface else {
         return Some(format!("a DanmEp of Pod {pod} names no interface that there can be"));
     };
     match world.interfaces_of(pod).get(&interface.cloned())?.attachment() {
-        Attachment::On(network) if !world.has_network(&network) => {
+        Attachment::On(network) if question.inventory.has_networks() && !world.has_network(&network) => {
             Some(format!("{name} of Pod {pod} is on {network}, and there is no such network"))
         }
         Attachment::On(_) => None,
@@ -96,7 +102,9 @@ fn of_policies(question: Question<'_>, pod: &NamespacedName) -> Vec<String> {
     for (key, policy) in of_namespace.filter(|(_, policy)| may_be_about(policy)) {
         let problems = question.inventory.problems_of(key);
         doubts.extend(problems.iter().map(|problem| problem.trim_start_matches("warning: ").to_owned()));
-        doubts.extend(unknown_networks(world, key, &policy.spec));
+        if question.inventory.has_networks() {
+            doubts.extend(unknown_networks(world, key, &policy.spec));
+        }
     }
     doubts
 }

@@ -96,10 +96,10 @@ impl ServiceRow {
         }
     }
 
-    /// How many of those who answer let it in.
+    /// How many of the ways to those who answer are open.
     pub(super) fn in_part(&self) -> String {
-        let allowed = self.answering.iter().filter(|one| one.is_let_in()).count();
-        format!("{allowed} of {} who answer let it in", self.answering.len())
+        let open = self.answering.iter().filter(|one| one.is_let_in()).count();
+        format!("of {} ways to those who answer {open} are open", self.answering.len())
     }
 }
 

@@ -5,10 +5,13 @@ use operator_runtime::Screen;
 
 use crate::{
     explanation::{
-        Answer, Decision, End, Explanation, NetworkRow, Outcome, Pair, PartyRow, Reason, ServiceRow,
+        Answer, Decision, End, Explanation, NetworkRow, Outcome, Pair, PartyRow, Reason, RuleRow, ServiceRow,
     },
     view::ink::Ink,
 };
+
+/// Rules that are told at one end.
+const RULES: usize = 12;
 
 /// The text.
 pub(crate) fn text(explanation: &Explanation, screen: &Screen) -> String {
@@ -17,7 +20,7 @@ pub(crate) fn text(explanation: &Explanation, screen: &Screen) -> String {
     page.line(&[(ink, word), (Ink::Strong, &format!("  {}", explanation.summary))]);
     if explanation.pairs.len() > 1 {
         page.blank();
-        explanation.pairs.iter().for_each(|pair| page.overview(pair));
+        page.overview(&explanation.pairs);
     }
     explanation.pairs.iter().for_each(|pair| page.pair(pair));
     if let Some(service) = &explanation.service {
@@ -54,16 +57,25 @@ impl Page<'_> {
         if self.screen.is_ascii { "->" } else { "→" }
     }
 
-    /// A pair in one line.
-    fn overview(&mut self, pair: &Pair) {
+    /// All pairs, one a line.
+    fn overview(&mut self, pairs: &[Pair]) {
         let place =
             |party: &PartyRow| format!("{} {}", party.interface, party.address).trim_start().to_owned();
-        let (word, ink) = match pair.verdict {
-            Outcome::Allow => ("allowed".to_owned(), Ink::Allowed),
-            _ => (denied(pair), Ink::Denied),
-        };
-        let pair = format!("  {} {} {}  ", place(&pair.from), self.arrow(), place(&pair.to));
-        self.line(&[(Ink::Plain, &pair), (ink, &word)]);
+        let places = pairs.iter().map(|pair| [place(&pair.from), place(&pair.to)]);
+        let places: Vec<[String; 2]> = places.collect();
+        let widths = [0, 1].map(|side| {
+            let columns = places.iter().filter_map(|pair| pair.get(side)).map(|place| place.chars().count());
+            columns.max().unwrap_or_default()
+        });
+        for (pair, [from, to]) in pairs.iter().zip(&places) {
+            let (word, ink) = match pair.verdict {
+                Outcome::Allow => ("allowed", Ink::Allowed),
+                _ => (denied(pair), Ink::Denied),
+            };
+            let places = format!("  {from:0$} {arrow} {to:1$}  ", widths[0], widths[1], arrow = self.arrow());
+            let hint = if are_apart(pair) { "  (different networks)" } else { "" };
+            self.line(&[(Ink::Plain, &places), (ink, word), (Ink::Faint, hint)]);
+        }
     }
 
     fn pair(&mut self, pair: &Pair) {
@@ -85,9 +97,12 @@ impl Page<'_> {
             self.decision(decision);
         }
         let width = end.rules.iter().map(|rule| rule_name(rule).chars().count()).max().unwrap_or_default();
-        for rule in &end.rules {
+        for rule in end.rules.iter().take(RULES) {
             let name = rule_name(rule);
             self.line(&[(Ink::Faint, &format!("      {name:width$}  ")), (Ink::Plain, &rule.words)]);
+        }
+        if let Some(more) = end.rules.len().checked_sub(RULES).filter(|more| *more > 0) {
+            self.line(&[(Ink::Faint, &format!("      and {more} more rules; -o json tells all"))]);
         }
     }
 
@@ -144,14 +159,18 @@ const fn word(outcome: Outcome) -> (&'static str, Ink) {
     }
 }
 
-fn denied(pair: &Pair) -> String {
+/// Whether both ends are on networks, and on two. Whether there is a way between them no policy knows.
+fn are_apart(pair: &Pair) -> bool {
+    pair.from.network.is_some() && pair.to.network.is_some() && pair.from.network != pair.to.network
+}
+
+fn denied(pair: &Pair) -> &'static str {
     let is_denied = |end: &Option<End>| end.as_ref().is_some_and(|end| !end.is_allowed);
-    let word = match (is_denied(&pair.egress), is_denied(&pair.ingress)) {
+    match (is_denied(&pair.egress), is_denied(&pair.ingress)) {
         (true, true) => "neither let out nor let in",
         (true, false) => "not let out",
         _ => "not let in",
-    };
-    word.to_owned()
+    }
 }
 
 fn reason(end: &End, interface: &str) -> String {
@@ -170,7 +189,7 @@ fn policies(end: &End) -> Vec<String> {
     end.isolated_by.iter().map(ToString::to_string).collect()
 }
 
-fn rule_name(rule: &crate::explanation::RuleRow) -> String {
+fn rule_name(rule: &RuleRow) -> String {
     let field = rule.rule.as_deref().unwrap_or_default();
     format!("{} {field}", rule.policy).trim_end().to_owned()
 }

@@ -58,9 +58,9 @@ pub(crate) fn text(matrix: &Matrix, via: Via, screen: &Screen) -> String {
             Via::Ruleset => "by the rules made of the policies",
         };
         let title = Ink::Strong.paint(&probe.to_string(), screen);
-        text += &format!("{title}  rows open connections to columns; judged {judge}\n");
-        table.blocks().into_iter().for_each(|columns| text += &table.block(index, columns));
-        text += &format!("\n{}\n\n", table.counts(index));
+        text = text + &title + "  rows open connections to columns; judged " + judge + "\n";
+        table.blocks().into_iter().for_each(|columns| text += &table.block(index, &columns));
+        text = text + "\n" + &table.counts(index) + "\n\n";
     }
     text + &legend(screen)
 }
@@ -116,13 +116,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn block(&self, probe: usize, columns: Range<usize>) -> String {
-        let mut text = String::from("\n") + &self.headings(&columns);
+    fn block(&self, probe: usize, columns: &Range<usize>) -> String {
+        let mut text = String::from("\n") + &self.headings(columns);
         for row in 0..self.order.len() {
             if self.begins.get(row).copied().unwrap_or_default() {
                 text += &self.group_heading(row);
             }
-            text += &self.row(row, probe, &columns);
+            text += &self.row(row, probe, columns);
         }
         text
     }
