@@ -17,6 +17,9 @@ use crate::{
 /// Objects that are asked for at once.
 const CHUNK: usize = 500;
 
+/// How often a list that expires is begun anew.
+const RESTARTS: usize = 2;
+
 /// The kind of policies.
 const POLICY: &str = "DanmNetworkPolicy";
 
@@ -104,8 +107,19 @@ async fn of_group(client: &Client, group: ApiGroup) -> anyhow::Result<Vec<Served
     Ok(served.collect())
 }
 
-/// All objects of a kind, chunk by chunk.
+/// All objects of a kind. A list that expires on the way is begun anew.
 async fn list(client: &Client, path: &str) -> Result<Vec<Value>, kube::Error> {
+    for _ in 0..RESTARTS {
+        match list_once(client, path).await {
+            Err(kube::Error::Api(status)) if status.code == 410 => {}
+            listed => return listed,
+        }
+    }
+    list_once(client, path).await
+}
+
+/// All objects of a kind, chunk by chunk.
+async fn list_once(client: &Client, path: &str) -> Result<Vec<Value>, kube::Error> {
     let mut objects = Vec::new();
     let mut rest = String::new();
     loop {

@@ -46,7 +46,7 @@ impl FromStr for Subject {
             None => (None, pod),
         };
         let is_interface = interface.is_none_or(|interface| !interface.is_empty());
-        if !is_name(name) || !namespace.is_none_or(is_name) || !is_interface {
+        if !is_name(name) || !namespace.is_none_or(is_label) || !is_interface {
             return Err(wrong());
         }
         Ok(Self::Pod {
@@ -79,12 +79,17 @@ impl FromStr for PodName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('/') {
-            Some((namespace, name)) if is_name(namespace) && is_name(name) => {
+            Some((namespace, name)) if is_label(namespace) && is_name(name) => {
                 Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
             }
             _ => Err(format!("{text:?} is not NAMESPACE/POD")),
         }
     }
+}
+
+/// What Kubernetes lets namespaces be called.
+fn is_label(text: &str) -> bool {
+    text.len() <= 63 && !text.contains('.') && is_name(text)
 }
 
 /// What Kubernetes lets objects be called.
