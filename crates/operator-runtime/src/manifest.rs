@@ -92,7 +92,8 @@ fn documents(text: &str) -> Result<Vec<Value>, String> {
         let documents = serde_json::Deserializer::from_str(text).into_iter();
         documents.collect::<Result<Vec<Value>, _>>().map_err(|error| error.to_string())?
     } else {
-        let options = serde_saphyr::options! { budget: None };
+        // As in YAML 1.2, so that a namespace may be called y.
+        let options = serde_saphyr::options! { budget: None, strict_booleans: true };
         serde_saphyr::from_multiple_with_options(text, options)
             .map_err(|error| sentence(&error.to_string()))?
     };
@@ -152,6 +153,12 @@ mod tests {
         for (text, count) in cases {
             assert_eq!(documents(text).unwrap().len(), count, "{text:?}");
         }
+    }
+
+    #[test]
+    fn only_true_and_false_are_booleans() {
+        let read = documents("y: n\nhostNetwork: true\n").unwrap();
+        assert_eq!(read, [json!({"y": "n", "hostNetwork": true})]);
     }
 
     #[test]

@@ -21,13 +21,11 @@ pub struct LookArgs {
 
 /// When to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "they would be printed, and everybody knows what is meant")]
 pub enum When {
-    /// On a terminal whose user did not ask for none.
     #[default]
     Auto,
-    /// In files, too.
     Always,
-    /// Nowhere.
     Never,
 }
 

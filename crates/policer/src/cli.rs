@@ -177,7 +177,7 @@ Examples:
     danm-policer explain --from shop/web-0 --to shop/db-0 --port TCP/5432
 
   One interface, by objects in files:
-    danm-policer explain --objects manifests/ --from shop/web-0@eth1 --to shop/db-0@eth1 --port TCP/5432
+    danm-policer explain --objects manifests/ --from shop/web-0@eth1 --to shop/db-0 --port TCP/80
 
   From outside, and to a Service:
     danm-policer explain --from 192.0.2.7 --to shop/db-0 --port TCP/5432

@@ -156,7 +156,6 @@ impl<'a> Question<'a> {
     }
 
     fn summary(self, verdict: Outcome, pairs: &[Pair], service: Option<&ServiceRow>) -> String {
-        let name = |parties: &[Party]| parties.first().map(Party::name).unwrap_or_default();
         let (from, probe) = (name(self.from), self.probe);
         let to = match service {
             Some(service) => format!("{} (Service {})", name(self.to), service.name),
@@ -173,10 +172,21 @@ impl<'a> Question<'a> {
     }
 }
 
+/// Whom people mean by an end: the Pod, or an address that several hold.
+fn name(parties: &[Party]) -> String {
+    let mut names: Vec<String> = parties.iter().map(Party::name).collect();
+    names.dedup();
+    match (&names[..], parties.first()) {
+        ([one], _) => one.clone(),
+        (several, Some(first)) => format!("{} (held by {})", first.address, several.join(" and ")),
+        (_, None) => String::new(),
+    }
+}
+
 /// How many of the pairs are allowed.
 fn in_part(pairs: &[Pair]) -> String {
     let allowed = pairs.iter().filter(|pair| pair.verdict == Outcome::Allow).count();
-    format!("of {} pairs of addresses {allowed} are allowed", pairs.len())
+    format!("for {allowed} of {} pairs of addresses", pairs.len())
 }
 
 /// An address that several hold means the one who is on the network of the other end, if one of them is.

@@ -99,7 +99,7 @@ impl ServiceRow {
     /// How many of the ways to those who answer are open.
     pub(super) fn in_part(&self) -> String {
         let open = self.answering.iter().filter(|one| one.is_let_in()).count();
-        format!("of {} ways to those who answer {open} are open", self.answering.len())
+        format!("by {open} of {} ways to those who answer", self.answering.len())
     }
 }
 

@@ -1,6 +1,8 @@
 //! An explanation as people read it at the worst hour: first what becomes of the connection, then each pair of addresses and
 //! both its ends, then what is in doubt.
 
+use std::collections::BTreeSet;
+
 use operator_runtime::Screen;
 
 use crate::{
@@ -59,20 +61,14 @@ impl Page<'_> {
 
     /// All pairs, one a line.
     fn overview(&mut self, pairs: &[Pair]) {
-        let place =
-            |party: &PartyRow| format!("{} {}", party.interface, party.address).trim_start().to_owned();
-        let places = pairs.iter().map(|pair| [place(&pair.from), place(&pair.to)]);
-        let places: Vec<[String; 2]> = places.collect();
-        let widths = [0, 1].map(|side| {
-            let columns = places.iter().filter_map(|pair| pair.get(side)).map(|place| place.chars().count());
-            columns.max().unwrap_or_default()
-        });
-        for (pair, [from, to]) in pairs.iter().zip(&places) {
+        let from = column(&pairs.iter().map(|pair| &pair.from).collect::<Vec<_>>());
+        let to = column(&pairs.iter().map(|pair| &pair.to).collect::<Vec<_>>());
+        for ((pair, from), to) in pairs.iter().zip(&from).zip(&to) {
             let (word, ink) = match pair.verdict {
                 Outcome::Allow => ("allowed", Ink::Allowed),
                 _ => (denied(pair), Ink::Denied),
             };
-            let places = format!("  {from:0$} {arrow} {to:1$}  ", widths[0], widths[1], arrow = self.arrow());
+            let places = format!("  {from} {} {to}  ", self.arrow());
             let hint = if are_apart(pair) { "  (different networks)" } else { "" };
             self.line(&[(Ink::Plain, &places), (ink, word), (Ink::Faint, hint)]);
         }
@@ -157,6 +153,21 @@ const fn word(outcome: Outcome) -> (&'static str, Ink) {
         Outcome::Deny => ("DENIED", Ink::Denied),
         Outcome::Mixed => ("IN PART", Ink::Doubt),
     }
+}
+
+/// The ends of one side, all of one width; with their Pods if they are of several.
+fn column(parties: &[&PartyRow]) -> Vec<String> {
+    let pod = |party: &PartyRow| format!("{}/{}", party.namespace, party.pod);
+    let pods: BTreeSet<String> = parties.iter().map(|party| pod(party)).collect();
+    let are_of_one = pods.len() == 1;
+    let cell = |party: &&PartyRow| {
+        let place = format!("{} {}", party.interface, party.address);
+        let cell = if are_of_one { place } else { format!("{} {}", pod(party), place.trim_start()) };
+        cell.trim_start().to_owned()
+    };
+    let cells: Vec<String> = parties.iter().map(cell).collect();
+    let width = cells.iter().map(|cell| cell.chars().count()).max().unwrap_or_default();
+    cells.into_iter().map(|cell| format!("{cell:width$}")).collect()
 }
 
 /// Whether both ends are on networks, and on two. Whether there is a way between them no policy knows.

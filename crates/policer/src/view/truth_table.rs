@@ -18,7 +18,7 @@ use crate::{
 const SPACED: usize = 40;
 
 /// However narrow a screen is, so many columns are in a block.
-const FEWEST: usize = 8;
+const FEWEST: usize = 4;
 
 /// A table that is being drawn.
 struct Table<'a> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::program::{compare, finish, json, objects, program, run_on};
+use crate::program::{compare, finish, json, objects, program, run, run_on};
 
 #[tokio::test]
 async fn the_document_is_the_contract() {
@@ -51,12 +51,26 @@ async fn people_are_shown_a_truth_table() {
         ("table", "--probe TCP/5432 ICMP"),
         ("table_ascii", "--probe TCP/5432 --ascii"),
         ("table_coloured", "--probe TCP/5432 --color always"),
-        ("table_narrow", "--probe TCP/80 --width 46"),
         ("table_ruleset", "--probe TCP/80 --via ruleset"),
     ] {
         let (table, _) = run_on("shop.yaml", &format!("evaluate {arguments}")).await.told();
         compare(name, &table);
     }
+}
+
+#[tokio::test]
+async fn where_the_screen_is_too_narrow_columns_come_in_blocks() {
+    let arguments = format!(
+        "evaluate --probe TCP/80 --width 60 --objects {} --objects {}",
+        objects("doubts.yaml"),
+        objects("shop.yaml")
+    );
+    let (table, _) = run(&arguments).await.told();
+    assert!(
+        table.lines().filter(|line| line.contains("10.")).all(|line| line.chars().count() <= 60),
+        "{table}"
+    );
+    compare("table_narrow", &table);
 }
 
 #[tokio::test]
