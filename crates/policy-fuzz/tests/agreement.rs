@@ -1,0 +1,38 @@
+//! The proof, as large as a test may be: a million packets, thousands of changes, and mistakes that have to be caught.
+
+use policy_fuzz::{Mutant, changes, follow, survey};
+use proptest::prelude::*;
+
+/// Packets that both judge here; `cargo xtask fuzz-policy` judges a hundred times as many.
+const PACKETS: u64 = 1_000_000;
+
+#[test]
+fn the_rules_of_a_pod_pass_what_its_policies_allow_and_nothing_else() {
+    let survey = survey(0, PACKETS, None);
+    println!("{}", survey.tally);
+    if let Some((disagreement, objects)) = survey.disagreement {
+        panic!("{disagreement}\n{}", serde_json::to_string_pretty(&objects).expect("JSON"));
+    }
+    assert_eq!(survey.tally.shortcomings(PACKETS), Vec::<String>::new());
+}
+
+#[test]
+fn a_compiler_with_one_mistake_is_caught() {
+    for mutant in Mutant::ALL {
+        let survey = survey(1, PACKETS / 2, Some(mutant));
+        let caught = survey.disagreement.is_some();
+        assert!(caught, "{mutant:?} was not caught by {} packets", survey.tally.packets);
+        println!("{mutant:?}: caught after {} packets", survey.tally.packets);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_engine_that_followed_changes_has_the_rules_of_one_that_begins_anew(changes in changes()) {
+        if let Err(disagreement) = follow(&changes) {
+            return Err(TestCaseError::fail(disagreement.to_string()));
+        }
+    }
+}
