@@ -105,3 +105,38 @@ impl Facing<'_> {
         verdicts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use policy_engine::Direction;
+
+    use super::*;
+    use crate::{files, place::places, probe::Probe};
+
+    #[test]
+    fn whoever_is_left_out_makes_no_difference() {
+        for file in ["shop.yaml", "doubts.yaml"] {
+            let path = format!("{}/tests/objects/{file}", env!("CARGO_MANIFEST_DIR"));
+            let inventory = files::read(&[path.into()]).unwrap();
+            let (world, lens) = (inventory.world(), Lens::of(&inventory));
+            let places = places(world);
+            let services = world.services().flat_map(|(_, service)| service.addresses.iter().copied());
+            let remotes: Vec<IpAddr> = places.iter().map(|place| place.address).chain(services).collect();
+            let probes = ["TCP/80", "TCP/5432", "UDP/53", "ICMP"].map(|text| text.parse::<Probe>().unwrap());
+            for remote in remotes {
+                let mut facing = lens.facing(remote);
+                for (place, probe) in places.iter().flat_map(|place| probes.map(|probe| (place, probe))) {
+                    for direction in Direction::ALL {
+                        let packet = place.packet(direction, remote, probe.traffic()).unwrap();
+                        let expected = judge(world, &place.pod, &packet).verdict;
+                        assert_eq!(
+                            facing.judge_all(&place.pod, [&packet]),
+                            [expected],
+                            "{place:?} {packet:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! for what passes whatever policies say (loopback, replies, a cluster's DNS, a Pod's own node).
 
 mod inquiry;
+mod nearest;
 mod peer;
 mod rule;
 mod service;
@@ -12,9 +13,10 @@ mod subject;
 
 use std::net::IpAddr;
 
-use crate::{Direction, InterfaceName, NamespacedName, Packet, Pod, PolicyKey, Traffic, Verdict, World};
-
 pub use inquiry::{Exchange, exchange, isolating};
+pub use nearest::{Beside, Closest, Lacks, Missing, NearMiss, nearest};
+
+use crate::{Direction, InterfaceName, NamespacedName, Packet, Pod, PolicyKey, Traffic, Verdict, World};
 
 /// What becomes of a packet, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,14 +116,11 @@ pub fn judge(world: &World, pod: &NamespacedName, packet: &Packet) -> Judgement 
     if isolating.is_empty() {
         return Judgement { verdict: Verdict::Allow, why: Why::NotIsolated };
     }
-    let grant = isolating.iter().find_map(|(key, rules)| rule::grant(scene, key, rules));
-    match grant {
-        Some(grant) => Judgement { verdict: Verdict::Allow, why: Why::AllowedBy(grant) },
-        None => {
-            let policies = isolating.into_iter().map(|(key, _)| key.clone());
-            Judgement { verdict: Verdict::Deny, why: Why::DeniedBy(policies.collect()) }
-        }
+    if let Some(grant) = isolating.iter().find_map(|(key, rules)| rule::grant(scene, key, rules)) {
+        return Judgement { verdict: Verdict::Allow, why: Why::AllowedBy(grant) };
     }
+    let policies = isolating.into_iter().map(|(key, _)| key.clone());
+    Judgement { verdict: Verdict::Deny, why: Why::DeniedBy(policies.collect()) }
 }
 
 /// What becomes of the first packet of a connection: it leaves by one Pod's interface and arrives at another's, and each end

@@ -4,7 +4,8 @@ use std::fmt;
 
 use danm_api::PolicyRule;
 use policy_engine::{
-    Direction, Grant, Judgement, NoTarget, Packet, PolicyKey, Verdict, Why, isolating, judge,
+    Beside, Closest, Direction, Grant, Judgement, Lacks, NoTarget, Packet, PolicyKey, Verdict, Why,
+    isolating, judge, nearest,
 };
 use serde::Serialize;
 
@@ -24,6 +25,10 @@ pub(crate) struct End {
     pub isolated_by: Vec<PolicyName>,
     /// What allows it, if a rule does.
     pub decided_by: Option<Decision>,
+    /// The rule that came nearest to allowing it, where none does.
+    pub nearest: Option<Nearest>,
+    /// Policies that would allow it if they were about the interface, where none does that is.
+    pub beside: Vec<BesideRow>,
     /// What the policies that isolate let pass, where none of it fits.
     pub rules: Vec<RuleRow>,
 }
@@ -72,6 +77,30 @@ pub(crate) struct Decision {
     pub words: String,
 }
 
+/// The rule that lacks the least.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Nearest {
+    /// The policy.
+    pub policy: PolicyName,
+    /// The rule, such as `spec.ingress[0]`.
+    pub rule: String,
+    /// Its peer that comes nearest, such as `spec.ingress[0].from[1]`; none if it names none.
+    pub peer: Option<String>,
+    /// All that keeps it from allowing the packet, in words.
+    pub missing: Vec<String>,
+}
+
+/// A policy that would allow it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct BesideRow {
+    /// The policy.
+    pub policy: PolicyName,
+    /// The rule, such as `spec.ingress[0]`.
+    pub rule: String,
+    /// Why it is not about the interface, in words that go after `but it`.
+    pub lacks: String,
+}
+
 /// A rule that does not allow it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct RuleRow {
@@ -113,7 +142,13 @@ impl End {
             Why::DeniedBy(_) => keys.iter().flat_map(|key| rules(question, packet.direction, key)).collect(),
             _ => Vec::new(),
         };
+        let missed = nearest(question.world(), pod, packet);
+        let beside = missed.iter().flat_map(|missed| &missed.beside);
+        let beside = beside.map(|one| BesideRow::of(one, packet.direction)).collect();
+        let closest = missed.as_ref().and_then(|missed| missed.closest.as_ref());
         Self {
+            nearest: closest.map(|closest| Nearest::of(closest, packet.direction)),
+            beside,
             is_allowed: verdict == Verdict::Allow,
             reason: Reason::from(&why),
             isolated_by: keys.iter().map(PolicyName::from).collect(),
@@ -123,7 +158,46 @@ impl End {
     }
 
     const fn passing(reason: Reason) -> Self {
-        Self { is_allowed: true, reason, isolated_by: Vec::new(), decided_by: None, rules: Vec::new() }
+        Self {
+            is_allowed: true,
+            reason,
+            isolated_by: Vec::new(),
+            decided_by: None,
+            nearest: None,
+            beside: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+}
+
+// === impl Nearest ===
+
+impl Nearest {
+    fn of(closest: &Closest, direction: Direction) -> Self {
+        let rule = words::rule_field(direction, closest.rule);
+        let peers = words::peers_field(direction);
+        Self {
+            policy: PolicyName::from(&closest.policy),
+            peer: closest.peer.map(|peer| format!("{rule}.{peers}[{peer}]")),
+            missing: closest.missing.iter().map(ToString::to_string).collect(),
+            rule,
+        }
+    }
+}
+
+// === impl BesideRow ===
+
+impl BesideRow {
+    fn of(beside: &Beside, direction: Direction) -> Self {
+        let lacks = match &beside.lacks {
+            Lacks::Labels(selector) => format!("is about Pods {selector}"),
+            Lacks::Networks(networks) => format!("is about interfaces on {}", words::networks(networks)),
+        };
+        Self {
+            policy: PolicyName::from(&beside.grant.policy),
+            rule: words::rule_field(direction, beside.grant.rule),
+            lacks,
+        }
     }
 }
 

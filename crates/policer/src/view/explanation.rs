@@ -92,6 +92,7 @@ impl Page<'_> {
         if let Some(decision) = &end.decided_by {
             self.decision(decision);
         }
+        self.missed(end);
         let width = end.rules.iter().map(|rule| rule_name(rule).chars().count()).max().unwrap_or_default();
         for rule in end.rules.iter().take(RULES) {
             let name = rule_name(rule);
@@ -99,6 +100,21 @@ impl Page<'_> {
         }
         if let Some(more) = end.rules.len().checked_sub(RULES).filter(|more| *more > 0) {
             self.line(&[(Ink::Faint, &format!("      and {more} more rules; -o json tells all"))]);
+        }
+    }
+
+    /// What came near to allowing it.
+    fn missed(&mut self, end: &End) {
+        if let Some(nearest) = &end.nearest {
+            let field = nearest.peer.as_ref().unwrap_or(&nearest.rule);
+            let but = nearest.missing.join("; ");
+            let words = format!("nearest is {} {field}, but {but}", nearest.policy);
+            self.line(&[(Ink::Plain, "      "), (Ink::Strong, &words)]);
+        }
+        for beside in &end.beside {
+            let words =
+                format!("      {} {} would allow it, but it {}", beside.policy, beside.rule, beside.lacks);
+            self.line(&[(Ink::Plain, &words)]);
         }
     }
 
@@ -144,6 +160,7 @@ impl Page<'_> {
         let by = [by(&answer.egress), by(&answer.ingress)].concat();
         let by = if by.is_empty() { String::new() } else { format!(", isolated by {}", by.join(", ")) };
         self.line(&[(Ink::Plain, &place), (ink, word), (Ink::Plain, &by)]);
+        [&answer.egress, &answer.ingress].into_iter().flatten().for_each(|end| self.missed(end));
     }
 }
 

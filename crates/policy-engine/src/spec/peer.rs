@@ -50,7 +50,7 @@ pub fn may_come_from_elsewhere(scene: Scene<'_>, holder: &Holder<'_>) -> bool {
 }
 
 /// The living Pods that hold the address at the other end, as far as they are wanted.
-pub fn holders<'a>(scene: Scene<'a>, is_wanted: impl Fn(&Holder<'_>) -> bool) -> Vec<Holder<'a>> {
+pub fn holders(scene: Scene<'_>, is_wanted: impl Fn(&Holder<'_>) -> bool) -> Vec<Holder<'_>> {
     let all = scene.world.holders().filter(|holder| holder.address == scene.packet.remote);
     all.filter(is_wanted).collect()
 }

@@ -50,7 +50,7 @@ pub fn entries(scene: Scene<'_>, policy: &PolicyKey, rule: &PolicyRule) -> Optio
 
 /// The entries of a list, each with its place. A list that is not given restricts nothing; an entry that is not understood
 /// matches nothing.
-fn alternatives<T>(list: Option<&[Option<T>]>) -> Vec<(Option<usize>, Option<&T>)> {
+pub fn alternatives<T>(list: Option<&[Option<T>]>) -> Vec<(Option<usize>, Option<&T>)> {
     let Some(list) = list else { return vec![(None, None)] };
     let entries = list.iter().enumerate();
     entries.filter_map(|(index, entry)| Some((Some(index), Some(entry.as_ref()?)))).collect()

@@ -24,14 +24,14 @@ pub fn target<'a>(world: &'a World, name: &NamespacedName) -> Result<&'a Pod, No
 }
 
 /// The policies that isolate the interface in the direction of the packet, and their rules of that direction.
-pub fn isolating<'a>(scene: Scene<'a>) -> Vec<(&'a PolicyKey, &'a Rules)> {
+pub fn isolating(scene: Scene<'_>) -> Vec<(&PolicyKey, &Rules)> {
     let of_namespace = scene.world.policies().filter(|(key, _)| key.name.namespace == scene.name.namespace);
     let isolating = of_namespace.filter(|(_, policy)| selects(scene, policy));
     isolating.filter_map(|(key, policy)| Some((key, rules(policy, scene.packet.direction)?))).collect()
 }
 
 /// A policy selects Pods of its own namespace by their labels; with networks, only their interfaces on one of them.
-fn selects(scene: Scene<'_>, policy: &Policy) -> bool {
+pub fn selects(scene: Scene<'_>, policy: &Policy) -> bool {
     let Some(subject) = &policy.spec.subject else { return false };
     let is_interface_meant = match &subject.networks {
         None => true,

@@ -1,5 +1,7 @@
 //! What the cases beside the crate do not show: who is no target, interfaces of which little is known, and Services.
 
+#![expect(clippy::needless_pass_by_value, reason = "an object is written where it is handed over")]
+
 use std::net::IpAddr;
 
 use danm_api::Protocol;
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::Object;
 
-fn world(objects: &[Value]) -> World {
+pub(super) fn world(objects: &[Value]) -> World {
     let mut world = World::default();
     for object in objects {
         world.apply(Object::read(object).unwrap().unwrap());
@@ -16,7 +18,7 @@ fn world(objects: &[Value]) -> World {
     world
 }
 
-fn pod(namespace: &str, name: &str, ports: Value) -> Value {
+pub(super) fn pod(namespace: &str, name: &str, ports: Value) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"namespace": namespace, "name": name, "uid": name, "labels": {"pod": name}},
@@ -24,7 +26,7 @@ fn pod(namespace: &str, name: &str, ports: Value) -> Value {
     })
 }
 
-fn endpoint(namespace: &str, pod: &str, interface: &str, network: &str, address: &str) -> Value {
+pub(super) fn endpoint(namespace: &str, pod: &str, interface: &str, network: &str, address: &str) -> Value {
     json!({
         "apiVersion": "danm.k8s.io/v1", "kind": "DanmEp",
         "metadata": {"namespace": namespace, "name": format!("{pod}-{interface}-{network}-{address}")},
@@ -33,7 +35,7 @@ fn endpoint(namespace: &str, pod: &str, interface: &str, network: &str, address:
     })
 }
 
-fn policy(spec: Value) -> Value {
+pub(super) fn policy(spec: Value) -> Value {
     json!({"apiVersion": "danm.k8s.io/v1", "kind": "DanmNetworkPolicy",
            "metadata": {"namespace": "x", "name": "p"}, "spec": spec})
 }
@@ -175,7 +177,7 @@ fn a_policy_with_networks_closes_an_unnamed_interface_only_if_it_may_be_on_one_o
     assert!(is_open(&[on("lan1"), nameless], "net9"));
 }
 
-fn service(addresses: &[&str], endpoints: &Value, target: u16) -> [Value; 2] {
+pub(super) fn service(addresses: &[&str], endpoints: &Value, target: u16) -> [Value; 2] {
     let port = json!({"name": "http", "protocol": "TCP", "port": 443});
     let target = json!({"name": "http", "protocol": "TCP", "port": target});
     [
@@ -187,12 +189,12 @@ fn service(addresses: &[&str], endpoints: &Value, target: u16) -> [Value; 2] {
     ]
 }
 
-fn egress_to_b(ports: &Value) -> Value {
+pub(super) fn egress_to_b(ports: &Value) -> Value {
     policy(json!({"policyTypes": ["Egress"],
                   "egress": [{"to": [{"podSelector": {"matchLabels": {"pod": "b"}}}], "ports": ports}]}))
 }
 
-fn a_and_two_who_answer() -> Vec<Value> {
+pub(super) fn a_and_two_who_answer() -> Vec<Value> {
     vec![
         pod("x", "a", json!([])),
         pod("x", "b", json!([{"name": "web", "containerPort": 8080}])),
