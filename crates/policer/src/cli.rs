@@ -17,10 +17,10 @@ use crate::{
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Command,
-    #[command(flatten, next_help_heading = "Access")]
-    pub connect: ConnectArgs,
     #[command(flatten)]
     pub log: LogArgs,
+    #[command(flatten, next_help_heading = "Access")]
+    pub connect: ConnectArgs,
 }
 
 /// What to do.

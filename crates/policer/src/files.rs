@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 use anyhow::{anyhow, bail};
 use operator_runtime::{Manifest, read_manifests};
 use policy_engine::{NamespacedName, Object};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     inventory::{Inventory, Told, names},
@@ -62,7 +62,7 @@ fn objects(manifest: &Manifest, skipped: &mut Skipped) -> anyhow::Result<Vec<Tol
     let mut objects = Vec::new();
     for value in &manifest.objects {
         let place = |problem: String| anyhow!("{source}: {problem}");
-        match Object::read(&in_namespace(value.clone())).map_err(|problem| place(problem.to_string()))? {
+        match Object::read(&completed(value.clone())).map_err(|problem| place(problem.to_string()))? {
             Some(object) if !names(&object.key()).1.is_empty() => {
                 objects.push(Told { object, source: Arc::clone(&source) })
             }
@@ -73,14 +73,21 @@ fn objects(manifest: &Manifest, skipped: &mut Skipped) -> anyhow::Result<Vec<Tol
     Ok(objects)
 }
 
-/// An object that says no namespace is taken to be in the one that kubectl would put it in.
-fn in_namespace(mut object: Value) -> Value {
+/// An object as it would be after kubectl and an API server had it: in a namespace, and a Pod's only address in the list of all
+/// of them.
+fn completed(mut object: Value) -> Value {
     let is_of_cluster = ["Namespace", "ClusterNetwork"].contains(&text(&object, "kind"));
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
         && !is_of_cluster
         && metadata.get("namespace").is_none_or(|namespace| namespace.is_null() || namespace == "")
     {
         metadata.insert("namespace".to_owned(), DEFAULT_NAMESPACE.into());
+    }
+    if let Some(status) = object.get_mut("status").and_then(Value::as_object_mut)
+        && !status.contains_key("podIPs")
+        && let Some(address) = status.get("podIP").cloned()
+    {
+        status.insert("podIPs".to_owned(), json!([{"ip": address}]));
     }
     object
 }

@@ -133,6 +133,12 @@ async fn a_namespace_that_was_not_given_has_its_name_as_label() {
 }
 
 #[tokio::test]
+async fn the_only_address_of_a_pod_counts_as_an_api_server_has_it() {
+    let run = evaluate("a.yaml", &POD.replace("podIPs: [{ip: 10.0.0.1}]", "podIP: 10.0.0.8")).await;
+    assert_eq!(json(&run.out)["endpoints"][0]["address"], "10.0.0.8", "{run:#?}");
+}
+
+#[tokio::test]
 async fn problems_of_policies_are_told_with_their_fields() {
     let (_, notes) = run_on("doubts.yaml", "evaluate --probe TCP/80 -o json").await.told();
     let file = objects("doubts.yaml");
