@@ -13,7 +13,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -21,16 +21,18 @@ use std::{
 
 use danm_api::{NetworkKind, NetworkRef, Protocol};
 use policy_engine::{
-    Direction, InterfaceName, NamespacedName, Object, Packet, Traffic, Verdict, Why, World, judge,
+    Direction, Engine, InterfaceName, NamespacedName, Object, Packet, Ruleset, Traffic, Verdict, Why, World,
+    compile, judge,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-/// Somebody who judges packets.
-type Judge = dyn Fn(&World, &NamespacedName, &Packet) -> Verdict;
-
-/// All who do. Every case is put before each of them.
-const JUDGES: &[(&str, &Judge)] = &[("evaluator", &|world, pod, packet| judge(world, pod, packet).verdict)];
+/// All who judge packets: the evaluator, and the rulesets of an engine that followed all changes.
+struct Court {
+    engine: Engine,
+    /// The rulesets as they are now.
+    rulesets: BTreeMap<NamespacedName, Option<Ruleset>>,
+}
 
 /// A case.
 #[derive(Deserialize)]
@@ -165,7 +167,7 @@ fn object(value: &Value) -> Object {
         .unwrap_or_else(|| panic!("policies are not about {value}"))
 }
 
-fn delete(world: &mut World, text: &str) {
+fn delete(court: &mut Court, text: &str) {
     let parts: Vec<&str> = text.split('/').collect();
     let [kind, namespace, name] = parts[..] else { panic!("{text:?} is not Kind/namespace/name") };
     let version = match kind {
@@ -176,9 +178,9 @@ fn delete(world: &mut World, text: &str) {
     let metadata = json!({"namespace": namespace, "name": name});
     let spec = json!({"NetworkName": ""});
     let key = object(&json!({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec})).key();
-    let before = world.clone();
-    world.delete(&key);
-    assert!(*world != before, "{text} is not there");
+    let before = court.world().clone();
+    court.engine.delete(&key);
+    assert!(*court.world() != before, "{text} is not there");
 }
 
 fn namespaced(text: &str) -> NamespacedName {
@@ -209,6 +211,35 @@ fn traffic(text: &str, source: Option<u16>) -> Traffic {
 
 // === running ===
 
+impl Court {
+    fn world(&self) -> &World {
+        self.engine.world()
+    }
+
+    fn apply(&mut self, object: Object) {
+        if let Object::Pod(name, _) = &object {
+            self.engine.track(name);
+        }
+        self.engine.apply(object);
+    }
+
+    /// Takes the rulesets of all Pods. One that is made anew has to be the same.
+    fn convene(&mut self) {
+        let pods: Vec<NamespacedName> = self.world().pods().map(|(name, _)| name.clone()).collect();
+        self.rulesets = pods.into_iter().map(|pod| (pod.clone(), self.engine.ruleset(&pod))).collect();
+        for (pod, ruleset) in &self.rulesets {
+            assert_eq!(*ruleset, compile(self.world(), pod), "{pod}");
+        }
+    }
+
+    /// What each says.
+    fn verdicts(&self, pod: &NamespacedName, packet: &Packet) -> [(&'static str, Verdict); 2] {
+        let ruleset = self.rulesets.get(pod).and_then(Option::as_ref);
+        let traced = ruleset.map_or(Verdict::Allow, |ruleset| ruleset.trace(packet));
+        [("evaluator", judge(self.world(), pod, packet).verdict), ("ruleset", traced)]
+    }
+}
+
 /// The address of an end in this family, if it has one.
 fn address(world: &World, end: &End, family: Family) -> Option<IpAddr> {
     match end {
@@ -237,15 +268,19 @@ fn packets(world: &World, attempt: &Attempt) -> Vec<(NamespacedName, Packet)> {
 }
 
 /// What a judge says wrongly about an attempt.
-fn misjudged(world: &World, attempt: &Attempt, expected: Verdict) -> Vec<String> {
-    let packets = packets(world, attempt);
+fn misjudged(court: &Court, attempt: &Attempt, expected: Verdict) -> Vec<String> {
+    let packets = packets(court.world(), attempt);
     assert!(!packets.is_empty(), "{}: nobody judges it", show(attempt));
     let mut failures = Vec::new();
-    for (name, judge) in JUDGES {
-        let got = Verdict::from(packets.iter().all(|(pod, packet)| judge(world, pod, packet).allows()));
+    for judge in 0..2 {
+        let verdicts = packets.iter().map(|(pod, packet)| court.verdicts(pod, packet)[judge]);
+        let verdicts: Vec<_> = verdicts.collect();
+        let name = verdicts[0].0;
+        let got = Verdict::from(verdicts.iter().all(|(_, verdict)| verdict.allows()));
         if got != expected {
             let (expected, got) = (expected.name(), got.name());
-            let why: Vec<String> = packets.iter().map(|(pod, packet)| why(world, pod, packet)).collect();
+            let why: Vec<String> =
+                packets.iter().map(|(pod, packet)| why(court.world(), pod, packet)).collect();
             let why = why.join("; ");
             failures.push(format!("{name}: {}: expected {expected}, got {got}\n      {why}", show(attempt)));
         }
@@ -292,7 +327,7 @@ fn is_meant(pattern: &str, pod: &NamespacedName) -> bool {
         .all(|(wanted, it)| *wanted == "*" || **wanted == ***it)
 }
 
-fn check_matrix(world: &World, matrix: &Matrix) -> Vec<String> {
+fn check_matrix(court: &Court, matrix: &Matrix) -> Vec<String> {
     let denied: Vec<(&str, &str)> = matrix
         .denied
         .iter()
@@ -300,12 +335,12 @@ fn check_matrix(world: &World, matrix: &Matrix) -> Vec<String> {
         .collect();
     let mut used = BTreeSet::new();
     let mut failures = Vec::new();
-    for attempt in attempts(world, matrix) {
+    for attempt in attempts(court.world(), matrix) {
         let (End::Pod(from, _), End::Pod(to, _)) = (&attempt.from, &attempt.to) else { continue };
         let meant = |(a, b): &(&str, &str)| is_meant(a, from) && is_meant(b, to);
         used.extend(denied.iter().filter(|pair| meant(pair)).copied());
         let expected = Verdict::from(!denied.iter().any(meant));
-        failures.extend(misjudged(world, &attempt, expected));
+        failures.extend(misjudged(court, &attempt, expected));
     }
     let idle = denied.iter().filter(|pair| !used.contains(*pair));
     failures.extend(idle.map(|(from, to)| format!("there is no pair {from} -> {to}")));
@@ -334,14 +369,14 @@ fn attempts(world: &World, matrix: &Matrix) -> Vec<Attempt> {
     attempts
 }
 
-fn check_single(world: &World, single: &Single) -> Vec<String> {
+fn check_single(court: &Court, single: &Single) -> Vec<String> {
     let attempt = Attempt {
         from: end(&single.from),
         to: end(&single.to),
         traffic: traffic(&single.port, single.source_port),
         family: single.over,
     };
-    misjudged(world, &attempt, Verdict::from(matches!(single.verdict, ExpectedVerdict::Allow)))
+    misjudged(court, &attempt, Verdict::from(matches!(single.verdict, ExpectedVerdict::Allow)))
 }
 
 fn check_problems(world: &World, expected: &Problems) -> Vec<String> {
@@ -369,19 +404,21 @@ fn check_absent(world: &World, text: &str) -> Option<String> {
 }
 
 /// A member of `expect`.
-fn check(world: &World, expectation: &Value) -> Vec<String> {
+fn check(court: &Court, expectation: &Value) -> Vec<String> {
     let said = |error: serde_json::Error| -> ! { panic!("{expectation}: {error}") };
     if expectation.get("probe").is_some() {
-        check_matrix(world, &Matrix::deserialize(expectation).unwrap_or_else(|error| said(error)))
+        check_matrix(court, &Matrix::deserialize(expectation).unwrap_or_else(|error| said(error)))
     } else {
-        check_single(world, &Single::deserialize(expectation).unwrap_or_else(|error| said(error)))
+        check_single(court, &Single::deserialize(expectation).unwrap_or_else(|error| said(error)))
     }
 }
 
-fn check_step(world: &mut World, step: &Step) -> Vec<String> {
-    step.apply.iter().for_each(|value| world.apply(object(value)));
-    step.delete.iter().for_each(|text| delete(world, text));
-    let mut failures: Vec<String> = step.expect.iter().flat_map(|it| check(world, it)).collect();
+fn check_step(court: &mut Court, step: &Step) -> Vec<String> {
+    step.apply.iter().for_each(|value| court.apply(object(value)));
+    step.delete.iter().for_each(|text| delete(court, text));
+    court.convene();
+    let mut failures: Vec<String> = step.expect.iter().flat_map(|it| check(court, it)).collect();
+    let world = court.world();
     failures.extend(step.problems.iter().flat_map(|it| check_problems(world, it)));
     failures.extend(step.absent_networks.iter().filter_map(|text| check_absent(world, text)));
     failures
@@ -392,11 +429,11 @@ fn run(name: &str) {
     let mut failures = Vec::new();
     for (_, path) in files(name) {
         let case: Case = read(&path);
-        let mut world = World::default();
+        let mut court = Court { engine: Engine::default(), rulesets: BTreeMap::new() };
         let topology: Vec<Value> = read(&folder().join(format!("topologies/{}.yaml", case.topology)));
-        topology.iter().for_each(|value| world.apply(object(value)));
+        topology.iter().for_each(|value| court.apply(object(value)));
         for (index, step) in case.steps.iter().enumerate() {
-            let found = check_step(&mut world, step);
+            let found = check_step(&mut court, step);
             let place =
                 format!("{}, step {}: {}", path.file_name().expect("a name").display(), index + 1, case.says);
             failures.extend((!found.is_empty()).then(|| format!("{place}\n    {}", found.join("\n    "))));
