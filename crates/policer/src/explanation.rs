@@ -162,6 +162,9 @@ impl<'a> Question<'a> {
             None => name(self.to),
         };
         match verdict {
+            Outcome::Allow if service.is_some_and(|service| service.answering.is_empty()) => {
+                format!("{from} is let out to {to} on {probe}, and nobody answers there")
+            }
             Outcome::Allow => format!("{from} reaches {to} on {probe}"),
             Outcome::Deny => format!("{from} does not reach {to} on {probe}{}", cause(pairs, service)),
             Outcome::Mixed => {

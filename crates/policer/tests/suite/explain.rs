@@ -24,6 +24,15 @@ async fn people_are_told_which_rule_decides() {
 }
 
 #[tokio::test]
+async fn nobody_is_said_to_reach_a_service_on_a_port_that_it_has_not() {
+    let (text, _) =
+        run_on("shop.yaml", "explain --from shop/web-0@eth0 --to 10.96.0.20 --port TCP/80").await.told();
+    let expected = "ALLOWED  shop/web-0 is let out to 10.96.0.20 (Service shop/db) on TCP/80, and nobody answers there\n";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.contains("  ! Service shop/db has no such port\n"), "{text}");
+}
+
+#[tokio::test]
 async fn people_are_told_what_is_in_doubt() {
     for (name, arguments) in [
         ("explain_doubts", "--from odd/twin --to odd/one --port TCP/80"),
