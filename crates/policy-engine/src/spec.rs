@@ -4,6 +4,7 @@
 //! Responsible for the verdict about the first packet of a connection as one Pod sees it, and for the reason. Not responsible
 //! for what passes whatever policies say (loopback, replies, a cluster's DNS, a Pod's own node).
 
+mod inquiry;
 mod nearest;
 mod peer;
 mod rule;
@@ -12,6 +13,7 @@ mod subject;
 
 use std::net::IpAddr;
 
+pub use inquiry::{Exchange, exchange, isolating};
 pub use nearest::{Beside, Closest, Lacks, Missing, NearMiss, nearest};
 
 use crate::{Direction, InterfaceName, NamespacedName, Packet, Pod, PolicyKey, Traffic, Verdict, World};

@@ -42,7 +42,6 @@ mod failure;
 mod fault;
 mod load;
 mod log;
-mod manifest;
 mod object;
 mod openapi;
 mod patch;

@@ -1,5 +1,6 @@
 //! Objects that are put in place as they are given: first the definitions, then whatever they define.
 
+use operator_runtime::items;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -48,25 +49,6 @@ pub(crate) fn load(store: &mut Store, objects: impl IntoIterator<Item = Value>) 
         count += 1;
     }
     Ok(count)
-}
-
-/// The objects of a list, or the one object. A list tells the kind of those that do not say it themselves.
-fn items(mut object: Value) -> Vec<Value> {
-    let kind = object["kind"].as_str().and_then(|kind| kind.strip_suffix("List")).map(str::to_owned);
-    let (Some(kind), Some(items)) = (kind, object.get_mut("items").map(Value::take)) else {
-        return vec![object];
-    };
-    let Value::Array(items) = items else { return Vec::new() };
-    let complete = |mut item: Value| {
-        if let Value::Object(fields) = &mut item
-            && !kind.is_empty()
-        {
-            fields.entry("kind").or_insert_with(|| kind.clone().into());
-            fields.entry("apiVersion").or_insert_with(|| object["apiVersion"].clone());
-        }
-        item
-    };
-    items.into_iter().map(complete).flat_map(self::items).collect()
 }
 
 fn load_one(store: &mut Store, object: Value) -> Result<(), LoadError> {

@@ -6,13 +6,13 @@ use std::{
 };
 
 use anyhow::Context;
+use operator_runtime::read_manifests;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     Cli, Options, Sandbox,
     cli::{Command, ServeArgs},
     demo::demo,
-    manifest,
 };
 
 /// Does what the command line says. An error is told in one sentence.
@@ -29,7 +29,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut objects = Vec::new();
     for path in &args.load {
-        objects.extend(manifest::read(path)?);
+        objects.extend(read_manifests(path)?.into_iter().flat_map(|manifest| manifest.objects));
     }
     let options = Options { listen: args.listen, record: false, ..Options::default() };
     let sandbox = Sandbox::start(options).with_context(|| format!("cannot listen on {}", args.listen))?;

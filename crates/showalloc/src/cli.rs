@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ipnet::IpNet;
-use operator_runtime::{ConnectArgs, Overrides, parse_duration};
+use operator_runtime::{ConnectArgs, LookArgs, Overrides, parse_duration};
 
 use crate::target::Target;
 
@@ -174,20 +174,6 @@ pub(crate) struct OutputArgs {
     pub look: LookArgs,
 }
 
-/// What the terminal can show.
-#[derive(Args, Clone, Copy, Debug, Default)]
-pub(crate) struct LookArgs {
-    /// Use ASCII only
-    #[arg(long)]
-    pub ascii: bool,
-    /// Whether to use colours; they never say anything that a character does not say too
-    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
-    pub color: When,
-    /// Columns to fit into [default: those of the terminal]
-    #[arg(long, value_name = "N")]
-    pub width: Option<usize>,
-}
-
 /// Access to the API server, as kubectl spells it.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Access")]
@@ -244,15 +230,6 @@ pub(crate) enum Format {
     Name,
     /// A picture
     Svg,
-}
-
-/// When to use colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum When {
-    #[default]
-    Auto,
-    Always,
-    Never,
 }
 
 /// What to sort networks by.

@@ -1,45 +1,17 @@
 //! Completions for shells, under either name of the program.
 
 use clap::CommandFactory;
-use clap_complete::{Generator, Shell, generate};
+use clap_complete::{Generator, Shell};
 
 use crate::cli::Cli;
 
 /// The script for a shell, for the binary of this name.
 pub fn completion(shell: Shell, name: &str) -> String {
     let typed = name.replacen("kubectl-", "kubectl ", 1);
-    let mut script = Vec::new();
-    generate(shell, &mut Cli::command().bin_name(typed), name, &mut script);
-    let script = String::from_utf8_lossy(&script).into_owned();
-    // For bash clap spells a name with a dash in two ways, and completes no command then (clap-rs/clap#6421).
-    if shell == Shell::Bash {
-        script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"))
-    } else {
-        script
-    }
+    operator_runtime::completion(Cli::command().bin_name(typed), shell, name)
 }
 
 /// The name that a shell looks for its script under.
 pub fn file_name(shell: Shell, name: &str) -> String {
     shell.file_name(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn every_state_that_bash_is_led_to_is_there() {
-        for name in ["kubectl-danm", "showalloc"] {
-            let script = completion(Shell::Bash, name);
-            let lines = || script.lines().map(str::trim);
-            let states = lines().filter_map(|line| line.strip_prefix("cmd=\"")?.strip_suffix('"'));
-            let arms: BTreeSet<&str> = lines().filter_map(|line| line.strip_suffix(')')).collect();
-            let states: Vec<&str> = states.filter(|state| !state.is_empty()).collect();
-            assert!(states.len() > 5, "{states:?}");
-            assert!(states.iter().all(|state| arms.contains(state)), "{name}: {states:?} {arms:?}");
-        }
-    }
 }

@@ -1,14 +1,12 @@
 //! Where output goes and in which format.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
-
 use anyhow::{Context, bail};
+use operator_runtime::Screen;
 use serde::Serialize;
 
-use crate::{
-    cli::{Format, LookArgs, OutputArgs, When},
-    view::screen::Screen,
-};
+use crate::cli::{Format, OutputArgs};
+
+pub(crate) use operator_runtime::note;
 
 /// How to print.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +20,7 @@ pub struct Output {
 
 impl Output {
     pub(crate) fn new(args: &OutputArgs) -> Self {
-        Self { format: args.output, has_headers: !args.no_headers, screen: screen(args.look) }
+        Self { format: args.output, has_headers: !args.no_headers, screen: args.look.screen() }
     }
 
     /// Whether people read it.
@@ -52,47 +50,7 @@ impl Output {
     }
 }
 
-/// What can be shown: a terminal of its size, or a file with lines of any length.
-pub(crate) fn screen(args: LookArgs) -> Screen {
-    let is_terminal = io::stdout().is_terminal();
-    let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    let is_quiet = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    Screen {
-        width: args.width.or_else(|| width.filter(|_| is_terminal)),
-        is_ascii: args.ascii || !speaks_utf8(),
-        is_coloured: match args.color {
-            When::Always => true,
-            When::Never => false,
-            When::Auto => {
-                is_terminal && !is_quiet && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-            }
-        },
-    }
-}
-
-/// Whether the locale says anything else than UTF-8. Where it says nothing, UTF-8 is what is meant today.
-fn speaks_utf8() -> bool {
-    let value = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    value.is_none_or(|locale| {
-        let locale = locale.to_ascii_lowercase();
-        locale.contains("utf-8") || locale.contains("utf8")
-    })
-}
-
 /// Prints. Tells whether anybody is still reading.
 pub(crate) fn print(text: &str) -> anyhow::Result<bool> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(error).context("cannot write to standard output"),
-    }
-}
-
-/// Tells people something beside the output.
-pub(crate) fn note(text: &str) {
-    // Whoever closed standard error does not want to be told.
-    let _ = writeln!(io::stderr(), "{text}");
+    operator_runtime::print(text).context("cannot write to standard output")
 }

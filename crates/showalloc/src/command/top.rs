@@ -15,7 +15,6 @@ use crate::{
     live::{Live, Wanted},
     look::Look,
     mapping::maps_of,
-    output::screen,
     overview::{NetworkOverview, Overview, misunderstood, overviews},
     reading::Reading,
     run::read,
@@ -31,7 +30,7 @@ pub(crate) async fn run(cli: &Cli, args: &TopArgs) -> anyhow::Result<ExitCode> {
         "top needs a terminal; `networks -w` follows changes without one"
     );
     let reading = read(cli, &args.selection, &[]).await?;
-    let screen = screen(args.look);
+    let screen = args.look.screen();
     let mut terminal = ratatui::try_init().context("cannot use the terminal")?;
     let ended = follow(reading, &mut terminal, &screen).await;
     ratatui::try_restore().context("cannot give the terminal back")?;

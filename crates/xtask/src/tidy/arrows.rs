@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, Metadata};
 use super::{Problems, members};
 
 /// What each crate may use besides itself. For tests every crate may use `testkit` and `sandbox` too.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("danm-api", &[]),
     ("danm-ipam", &["danm-api"]),
     ("calico-ipam", &[]),
@@ -20,6 +20,8 @@ const ARROWS: [(&str, &[&str]); 13] = [
         &["danm-api", "leak-judge", "operator-runtime", "cluster-feed", "calico-ipam", "calico-store"],
     ),
     ("showalloc", &["danm-api", "danm-ipam", "leak-judge", "operator-runtime", "cluster-feed"]),
+    ("policy-engine", &["danm-api"]),
+    ("policer", &["danm-api", "policy-engine", "operator-runtime"]),
     ("sandbox", &["danm-api", "danm-ipam", "operator-runtime"]),
     ("testkit", &["danm-api", "danm-ipam", "sandbox"]),
     ("simulation", &["danm-api", "danm-ipam", "calico-ipam", "calico-store", "leak-judge", "cleaner"]),

@@ -1,0 +1,189 @@
+//! The command line as it is typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use operator_runtime::{ConnectArgs, LogArgs, LookArgs};
+
+use crate::{
+    probe::Probe,
+    subject::{PodName, Subject},
+};
+
+/// Says who may talk to whom by the network policies of DANM, on every interface of a Pod.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "danm-policer", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub log: LogArgs,
+    #[command(flatten, next_help_heading = "Access")]
+    pub connect: ConnectArgs,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Who may talk to whom, as a matrix, from files alone
+    #[command(after_help = EVALUATE_EXAMPLES)]
+    Evaluate(EvaluateArgs),
+    /// The rules of a Pod in the syntax of nft, from files alone
+    #[command(after_help = RENDER_EXAMPLES)]
+    Render(RenderArgs),
+    /// Which policy and which rule decides about a connection, and why
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+    /// Prints the completions for a shell
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct EvaluateArgs {
+    #[command(flatten)]
+    pub objects: ObjectArgs,
+    /// What is tried, such as TCP/80, UDP/53, SCTP/36412, or ICMP for what has no ports; may be said several times
+    #[arg(long, value_name = "PROTO/PORT", num_args = 1.., required = true)]
+    pub probe: Vec<Probe>,
+    /// What judges: the policies as they are written, or the rules made of them for the Pods at both ends
+    #[arg(
+        long,
+        value_name = "policy|ruleset",
+        value_enum,
+        default_value = "policy",
+        hide_possible_values = true
+    )]
+    pub via: Via,
+    /// The format
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "table")]
+    pub output: MatrixFormat,
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RenderArgs {
+    #[command(flatten)]
+    pub objects: ObjectArgs,
+    /// The Pod
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub pod: PodName,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ExplainArgs {
+    /// Objects to go by, in place of those of the cluster: a file, a folder, or - for standard input
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub objects: Vec<PathBuf>,
+    /// Who opens the connection
+    #[arg(long, value_name = "NS/POD[@IF]|ADDRESS")]
+    pub from: Subject,
+    /// Who is spoken to
+    #[arg(long, value_name = "NS/POD[@IF]|ADDRESS")]
+    pub to: Subject,
+    /// The port that is spoken to, such as TCP/80, or ICMP
+    #[arg(long, value_name = "PROTO/PORT")]
+    pub port: Probe,
+    /// The namespace of a Pod that is named without one [default: that of the context]
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// The format
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: TextFormat,
+    #[command(flatten)]
+    pub look: LookArgs,
+}
+
+/// Which files.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ObjectArgs {
+    /// Objects to go by: a file, a folder, or - for standard input; may be said several times
+    #[arg(long = "objects", value_name = "PATH", num_args = 1.., required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// What judges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Via {
+    /// The policies as they are written.
+    #[default]
+    Policy,
+    /// The rules made of them.
+    Ruleset,
+}
+
+/// Formats of a matrix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MatrixFormat {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Formats of an explanation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TextFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Who may talk to whom, by objects in files:
+    danm-policer evaluate --objects manifests/ --probe TCP/80
+
+  Why a Pod does not reach another, in the cluster of the current context:
+    danm-policer explain --from shop/web-0@eth1 --to shop/db-0 --port TCP/5432
+
+  The rules of a Pod:
+    danm-policer render --objects manifests/ --pod shop/db-0
+
+Exit codes:
+  0  done
+  2  wrong usage, something that cannot be read, or no access";
+
+const EVALUATE_EXAMPLES: &str = "\
+Examples:
+  One port, as a table:
+    danm-policer evaluate --objects manifests/ --probe TCP/80
+
+  What a cluster would do, several ports, for a script:
+    kubectl get ns,pods,danmeps,danmnets,danmnetworkpolicies -A -o yaml |
+      danm-policer evaluate --objects - --probe TCP/80 UDP/53 -o json
+
+  What the rules do that are made of the policies:
+    danm-policer evaluate --objects manifests/ --probe TCP/80 --via ruleset";
+
+const RENDER_EXAMPLES: &str = "\
+Examples:
+  Read the rules:
+    danm-policer render --objects manifests/ --pod shop/db-0
+
+  Let nft look at them:
+    danm-policer render --objects manifests/ --pod shop/db-0 | nft -c -f -";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  In the cluster of the current context:
+    danm-policer explain --from shop/web-0 --to shop/db-0 --port TCP/5432
+
+  One interface, by objects in files:
+    danm-policer explain --objects manifests/ --from shop/web-0@eth1 --to shop/db-0 --port TCP/80
+
+  From outside, and to a Service:
+    danm-policer explain --from 192.0.2.7 --to shop/db-0 --port TCP/5432
+    danm-policer explain --from shop/web-0 --to 10.96.0.20 --port TCP/5432";
+
+/// The command line, for whoever describes it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}

@@ -1,0 +1,167 @@
+//! What is not enforced, or not sure, about a connection: people who look for a fault have to know what the answer rests on.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use danm_api::{NetworkName, NetworkRef, PolicyPeer, PolicySpec, Protocol};
+use policy_engine::{Attachment, InterfaceName, NamespacedName, NoTarget, Policy, PolicyKey, World};
+
+use super::{End, Pair, Question, ServiceRow};
+use crate::{
+    command::render::no_target, inventory::peers, parties::Party, place::places, probe::Probe, words,
+};
+
+/// Everything that is in doubt, each once.
+pub(super) fn doubts(
+    question: Question<'_>,
+    pairs: &[(&Party, &Party)],
+    rows: &[Pair],
+    service: Option<&ServiceRow>,
+) -> Vec<String> {
+    let parties = pairs.iter().flat_map(|(from, to)| [*from, *to]);
+    let mut doubts: Vec<String> = parties.flat_map(|party| of_party(question, party)).collect();
+    let pods: BTreeSet<&NamespacedName> =
+        pairs.iter().flat_map(|(from, to)| [&from.pod, &to.pod]).flatten().collect();
+    doubts.extend(pods.iter().flat_map(|pod| of_policies(question, pod)));
+    doubts.extend(service.and_then(of_service));
+    doubts.extend(of_exceptions(question, pairs, rows));
+    if pairs.iter().all(|(from, to)| from.place.is_none() && to.place.is_none()) {
+        doubts.push("no Pod with interfaces of its own is at either end: no policy is asked".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    doubts.retain(|doubt| seen.insert(doubt.clone()));
+    doubts
+}
+
+/// What is odd about one end.
+fn of_party(question: Question<'_>, party: &Party) -> Vec<String> {
+    let world = question.world();
+    let Some(pod) = &party.pod else {
+        let is_service = world.services().any(|(_, service)| service.addresses.contains(&party.address));
+        let is_node =
+            world.pods().any(|(_, pod)| pod.is_on_host_network && pod.addresses.contains(&party.address));
+        return match (is_service, is_node) {
+            (true, _) => Vec::new(),
+            (false, true) => vec![format!("{} is a node's address", party.address)],
+            (false, false) => vec![format!("{} is no address of a Pod that is known", party.address)],
+        };
+    };
+    let Some(place) = &party.place else {
+        return vec![format!("Pod {pod} {}", no_target(NoTarget::OnHostNetwork))];
+    };
+    if !place.has_endpoint {
+        return vec![format!("Pod {pod} {}", no_target(NoTarget::WithoutEndpoints))];
+    }
+    let attachment = attachment(question, pod, place.interface.as_ref());
+    [attachment, held_by_others(world, party)].into_iter().flatten().collect()
+}
+
+fn attachment(
+    question: Question<'_>,
+    pod: &NamespacedName,
+    interface: Option<&InterfaceName>,
+) -> Option<String> {
+    let world = question.world();
+    let Some(name) = interface else {
+        return Some(format!("a DanmEp of Pod {pod} names no interface that there can be"));
+    };
+    match world.interfaces_of(pod).get(&interface.cloned())?.attachment() {
+        Attachment::On(network) if question.inventory.has_networks() && !world.has_network(&network) => {
+            Some(format!("{name} of Pod {pod} is on {network}, and there is no such network"))
+        }
+        Attachment::On(_) => None,
+        Attachment::Nowhere => Some(format!("nobody knows on which network {name} of Pod {pod} is")),
+        Attachment::Unclear => Some(format!(
+            "DanmEps do not agree on which network {name} of Pod {pod} is: no Pod is recognised there"
+        )),
+    }
+}
+
+/// An address that several hold on a network is any of theirs: a peer has to mean all of them.
+fn held_by_others(world: &World, party: &Party) -> Option<String> {
+    let network = party.network()?;
+    let holders: BTreeSet<NamespacedName> = places(world)
+        .into_iter()
+        .filter(|place| place.address == party.address && place.network.as_ref() == Some(network))
+        .map(|place| place.pod)
+        .collect();
+    let names: Vec<String> = holders.iter().map(ToString::to_string).collect();
+    (names.len() > 1).then(|| {
+        let (address, names) = (party.address, names.join(" and "));
+        format!("{address} is held by {names} on {network}: a peer has to mean all of them")
+    })
+}
+
+/// What is not understood, or does not exist, in policies that are about a Pod, or may be.
+fn of_policies(question: Question<'_>, pod: &NamespacedName) -> Vec<String> {
+    let world = question.world();
+    let Some(labels) = world.pod(pod).map(|pod| &pod.labels) else { return Vec::new() };
+    let of_namespace = world.policies().filter(|(key, _)| key.name.namespace == pod.namespace);
+    let may_be_about =
+        |policy: &Policy| policy.spec.subject.as_ref().is_none_or(|subject| subject.pods.matches(labels));
+    let mut doubts = Vec::new();
+    for (key, policy) in of_namespace.filter(|(_, policy)| may_be_about(policy)) {
+        let problems = question.inventory.problems_of(key);
+        doubts.extend(problems.iter().map(|problem| problem.trim_start_matches("warning: ").to_owned()));
+        if question.inventory.has_networks() {
+            doubts.extend(unknown_networks(world, key, &policy.spec));
+        }
+    }
+    doubts
+}
+
+/// Networks that a policy names and nobody has: it selects nothing by them.
+fn unknown_networks(world: &World, key: &PolicyKey, spec: &PolicySpec) -> Vec<String> {
+    let own = [Arc::clone(&key.name.namespace)];
+    let of_subject = spec.subject.iter().flat_map(|subject| subject.networks.iter().flatten());
+    let of_subject = of_subject.filter(|network| !exists(world, network, &own));
+    let of_peers = peers(spec).flat_map(|peer| match peer {
+        PolicyPeer::Block(_) => Vec::new(),
+        PolicyPeer::Pods(pods) => {
+            let namespaces: Vec<Arc<str>> = match &pods.namespaces {
+                None => own.to_vec(),
+                Some(selector) => {
+                    let is_meant =
+                        |name: &&Arc<str>| world.namespace(name).is_some_and(|it| selector.matches(it));
+                    world.namespaces().filter(is_meant).cloned().collect()
+                }
+            };
+            let networks = pods.networks.iter().flatten();
+            networks.filter(|network| !exists(world, network, &namespaces)).collect()
+        }
+    });
+    let unknown: BTreeSet<String> = of_subject.chain(of_peers).map(words::network).collect();
+    unknown
+        .into_iter()
+        .map(|name| format!("policy {key} names {name}, and there is no such network"))
+        .collect()
+}
+
+fn exists(world: &World, network: &NetworkName, namespaces: &[Arc<str>]) -> bool {
+    let name: Arc<str> = Arc::from(&*network.name);
+    let nowhere = [Arc::from("")];
+    let namespaces = if network.kind.is_namespaced() { namespaces } else { &nowhere };
+    namespaces.iter().any(|namespace| world.has_network(&NetworkRef::new(network.kind, namespace, &name)))
+}
+
+fn of_service(service: &ServiceRow) -> Option<String> {
+    match &service.port {
+        None => Some(format!("Service {} has no such port", service.name)),
+        Some(_) if service.answering.is_empty() => {
+            Some(format!("nobody is ready to answer for Service {}", service.name))
+        }
+        Some(_) => None,
+    }
+}
+
+/// What the node agent lets pass whatever policies say, which is not counted here.
+fn of_exceptions(question: Question<'_>, pairs: &[(&Party, &Party)], rows: &[Pair]) -> Vec<String> {
+    let is_denied = |end: Option<&End>| end.is_some_and(|end| !end.is_allowed);
+    let is_dns = matches!(question.probe, Probe::Port(Protocol::Tcp | Protocol::Udp, 53));
+    let dns = (is_dns && rows.iter().any(|row| is_denied(row.egress.as_ref()))).then(|| {
+        "not counted here: the agent lets the cluster's own DNS pass, unless told otherwise".to_owned()
+    });
+    let is_outside = pairs.iter().any(|(from, _)| from.place.is_none());
+    let node = (is_outside && rows.iter().any(|row| is_denied(row.ingress.as_ref())))
+        .then(|| "not counted here: the agent lets a Pod's own node in at its first interface, unless told otherwise".to_owned());
+    dns.into_iter().chain(node).collect()
+}

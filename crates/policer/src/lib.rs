@@ -1,0 +1,33 @@
+//! `danm-policer`: who may talk to whom, on every interface of a Pod.
+//!
+//! ```text
+//!   files (operator-runtime) ──┐
+//!                              ├──> Inventory: objects, where each is from, World ──┬── Matrix ──> table · JSON   (evaluate)
+//!   API server (cluster) ──────┘                                                    ├── Ruleset ──> nft text      (render)
+//!                                                                                   └── Explanation ──> text · JSON (explain)
+//! ```
+//!
+//! Responsible for reading what policies are about, and for showing people what follows. Not responsible for what policies
+//! mean, nor for rules: `policy-engine` decides. Reads only.
+
+mod cli;
+mod cluster;
+mod command;
+mod document;
+mod explanation;
+mod files;
+mod inventory;
+mod lens;
+mod matrix;
+mod output;
+mod parties;
+mod place;
+mod probe;
+mod run;
+mod subject;
+mod suggestion;
+mod view;
+mod words;
+
+pub use cli::command;
+pub use run::run;

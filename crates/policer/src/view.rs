@@ -1,0 +1,5 @@
+//! What people are shown: text from values. Nothing is decided here.
+
+pub(crate) mod explanation;
+pub(crate) mod ink;
+pub(crate) mod truth_table;
