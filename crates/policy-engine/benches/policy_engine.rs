@@ -339,7 +339,7 @@ fn relabel(engine: &mut Engine, pods: &[NamespacedName], change: usize) -> f64 {
 fn spent<T>(work: impl FnOnce() -> T) -> (f64, T) {
     let before: Duration = cpu_time();
     let result = work();
-    ((cpu_time() - before).as_secs_f64() * 1e3, result)
+    (cpu_time().saturating_sub(before).as_secs_f64() * 1e3, result)
 }
 
 /// What of this process is in memory and belongs to no file, in bytes.

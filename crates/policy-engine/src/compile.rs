@@ -146,7 +146,11 @@ impl Place<'_> {
         pods: Option<&LabelSelector>,
         networks: Option<BTreeSet<NetworkName>>,
     ) -> Option<PeerView> {
-        let met_on = met_on(self.attachment)?;
+        let met_on = match self.attachment {
+            Attachment::On(network) => Some(network.clone()),
+            Attachment::Nowhere => None,
+            Attachment::Unclear => return None,
+        };
         let is_hidden = |own: &&NetworkRef| {
             networks.as_ref().is_some_and(|names| names.iter().any(|name| is_called(own, name)))
                 && met_on.as_ref() != Some(*own)
@@ -160,19 +164,10 @@ impl Place<'_> {
         let view = ServiceView {
             namespace: Arc::clone(self.namespace),
             rules: Arc::clone(rules),
-            met_on: met_on(self.attachment),
+            attachment: self.attachment.clone(),
             own: Arc::clone(self.own),
         };
         Part { index: None, remote: Some(SetDefinition::Services(view)), ports: Ports::Any }
-    }
-}
-
-/// The network on which peers are met at an interface, if that can be told.
-fn met_on(attachment: &Attachment) -> Option<Option<NetworkRef>> {
-    match attachment {
-        Attachment::On(network) => Some(Some(network.clone())),
-        Attachment::Nowhere => Some(None),
-        Attachment::Unclear => None,
     }
 }
 

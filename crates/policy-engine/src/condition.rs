@@ -143,7 +143,7 @@ mod tests {
         world.apply(Object::read(object).unwrap().unwrap());
     }
 
-    fn policy(spec: Value) -> Value {
+    fn policy(spec: &Value) -> Value {
         json!({"apiVersion": "danm.io/v1", "kind": "DanmNetworkPolicy",
                "metadata": {"namespace": "x", "name": "p"}, "spec": spec})
     }
@@ -161,7 +161,7 @@ mod tests {
             &json!({"apiVersion": "danm.io/v1", "kind": "ClusterNetwork", "metadata": {"name": "lan1"}}),
         );
         let from = json!([{"networkSelector": [{"name": "lan1", "type": "ClusterNetwork"}]}]);
-        apply(&mut world, &policy(json!({"ingress": [{"from": from}]})));
+        apply(&mut world, &policy(&json!({"ingress": [{"from": from}]})));
         let [accepted, resolved] = conditions_of(&world);
         assert_eq!((accepted.is_so, accepted.reason), (true, "Accepted"));
         assert_eq!((resolved.is_so, resolved.reason), (true, "ResolvedRefs"));
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn an_entry_that_is_not_understood_is_named_with_its_field() {
         let mut world = World::default();
-        apply(&mut world, &policy(json!({"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/33"}}]}]})));
+        apply(&mut world, &policy(&json!({"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/33"}}]}]})));
         let [accepted, _] = conditions_of(&world);
         assert_eq!((accepted.is_so, accepted.reason), (false, "EntriesNotUnderstood"));
         assert!(
@@ -182,13 +182,13 @@ mod tests {
 
     #[test]
     fn a_policy_of_which_nobody_knows_whom_it_is_about_covers_no_pod_or_stays_what_it_was() {
-        let broken = policy(json!({"podSelector": {"matchLabels": {"app": 1}}}));
+        let broken = policy(&json!({"podSelector": {"matchLabels": {"app": 1}}}));
         let mut world = World::default();
         apply(&mut world, &broken);
         let [accepted, _] = conditions_of(&world);
         assert_eq!((accepted.is_so, accepted.reason), (false, "NotUnderstood"));
         assert!(accepted.message.contains("no Pod of its namespace is covered"), "{}", accepted.message);
-        apply(&mut world, &policy(json!({"podSelector": {}})));
+        apply(&mut world, &policy(&json!({"podSelector": {}})));
         apply(&mut world, &broken);
         let [accepted, _] = conditions_of(&world);
         assert_eq!((accepted.is_so, accepted.reason), (false, "EarlierVersionInForce"));
@@ -211,7 +211,7 @@ mod tests {
         let peer = |namespace: &str| json!({"namespaceSelector": {"matchLabels": {"ns": namespace}}, "networkSelector": [{"name": "lan1"}]});
         apply(
             &mut world,
-            &policy(json!({"ingress": [{"from": [peer("y")]}, {"from": [peer("y"), peer("x")]}]})),
+            &policy(&json!({"ingress": [{"from": [peer("y")]}, {"from": [peer("y"), peer("x")]}]})),
         );
         let [_, resolved] = conditions_of(&world);
         assert_eq!((resolved.is_so, resolved.reason), (false, "NetworkNotFound"));
@@ -225,7 +225,7 @@ mod tests {
     fn a_message_is_never_longer_than_people_read() {
         let mut world = World::default();
         let rules: Vec<Value> = (0..500).map(|_| json!({"from": [{}]})).collect();
-        apply(&mut world, &policy(json!({"ingress": rules})));
+        apply(&mut world, &policy(&json!({"ingress": rules})));
         let [accepted, _] = conditions_of(&world);
         assert_eq!(accepted.message.chars().count(), LONGEST_MESSAGE + 1);
     }

@@ -28,10 +28,11 @@ use hashbrown::{HashMap, HashSet};
 use slab::Slab;
 
 use self::{
+    census::Resident,
     chains::{ChainId, ChainKey, Chains, TargetId},
     groups::GroupId,
     profiles::{Profile, Profiles},
-    sets::{SetId, Sets, Sources},
+    sets::{SetId, Sets},
 };
 use crate::{
     Direction, InterfaceName, InterfaceView, Key, NamespacedName, Object, World,
@@ -52,7 +53,6 @@ pub fn compile(world: &World, pod: &NamespacedName) -> Option<Ruleset> {
 #[derive(Debug, Default)]
 pub struct Engine {
     world: World,
-    sources: Sources,
     sets: Sets,
     profiles: Profiles,
     chains: Chains,
@@ -93,16 +93,16 @@ impl Engine {
     pub fn new(world: World) -> Self {
         let mut engine = Self::default();
         for name in world.namespaces.keys() {
-            engine.sources.groups.refresh_namespace(name, &world);
+            engine.sets.sources.groups.refresh_namespace(name, &world);
         }
         for name in world.pods.keys() {
-            engine.sources.census.register(&world, name);
+            engine.sets.sources.census.register(&world, name);
         }
         for (key, policy) in &world.policies {
             engine.profiles.register(key, Some(&policy.spec));
         }
         for name in world.services.keys() {
-            engine.sources.services.refresh(name, &world);
+            engine.sets.sources.services.refresh(name, &world);
         }
         engine.world = world;
         engine
@@ -128,7 +128,7 @@ impl Engine {
     pub fn untrack(&mut self, pod: &NamespacedName) {
         let Some(id) = self.target_ids.remove(pod) else { return };
         let target = self.targets.remove(id);
-        self.release(id, target.rules);
+        self.release(id, target.rules.as_ref());
         self.changed.remove(pod);
     }
 
@@ -209,7 +209,7 @@ impl Engine {
     }
 
     fn refresh_pod(&mut self, name: &NamespacedName) {
-        let sources = &mut self.sources;
+        let sources = &mut self.sets.sources;
         // What it is not any more comes first: its number may be given to another.
         let seen = if self.world.pods.contains_key(name) {
             sources.census.register(&self.world, name)
@@ -226,16 +226,16 @@ impl Engine {
     }
 
     fn refresh_namespace(&mut self, name: &Arc<str>) {
-        let sources = &mut self.sources;
+        let sources = &mut self.sets.sources;
         if !sources.groups.refresh_namespace(name, &self.world) {
             return;
         }
         let pods: Vec<_> = sources.census.of_namespace(name).collect();
         for pod in pods {
-            let (groups, differs) = self.sources.groups.refresh(pod, &self.sources.census);
+            let (groups, differs) = self.sets.sources.groups.refresh(pod, &self.sets.sources.census);
             if differs {
-                let resident = self.sources.census.get(pod);
-                let addresses = resident.into_iter().flat_map(|resident| resident.addresses()).collect();
+                let resident = self.sets.sources.census.get(pod);
+                let addresses = resident.into_iter().flat_map(Resident::addresses).collect();
                 self.refresh_addresses(&addresses, groups);
             }
         }
@@ -244,20 +244,20 @@ impl Engine {
     /// Asks anew about addresses, in the sets of these groups and of those to which anybody belongs who holds one of them.
     fn refresh_addresses(&mut self, addresses: &BTreeSet<IpAddr>, mut groups: BTreeSet<GroupId>) {
         for address in addresses {
-            for holding in self.sources.census.holders(*address) {
-                groups.extend(self.sources.groups.of_pod(holding.pod));
+            for holding in self.sets.sources.census.holders(*address) {
+                groups.extend(self.sets.sources.groups.of_pod(holding.pod));
             }
         }
-        let changed = self.sets.refresh(addresses, &groups, &self.sources);
+        let changed = self.sets.refresh(addresses, &groups);
         self.note(&changed);
     }
 
     fn refresh_service(&mut self, name: &NamespacedName) {
-        let had_none = self.sources.services.is_empty();
-        let addresses = self.sources.services.refresh(name, &self.world);
-        let changed = self.sets.refresh_services(&addresses, &self.sources);
+        let had_none = self.sets.sources.services.is_empty();
+        let addresses = self.sets.sources.services.refresh(name, &self.world);
+        let changed = self.sets.refresh_services(&addresses);
         self.note(&changed);
-        if had_none != self.sources.services.is_empty() {
+        if had_none != self.sets.sources.services.is_empty() {
             let all: Vec<TargetId> = self.targets.iter().map(|(id, _)| id).collect();
             all.into_iter().for_each(|target| self.refresh_target(target));
         }
@@ -279,8 +279,8 @@ impl Engine {
 
     /// Looks at the Pods of a namespace that one of these selectors selects.
     fn refresh_selected(&mut self, namespace: &str, selectors: &[Arc<LabelSelector>]) {
-        let pods = self.sources.census.of_namespace(namespace);
-        let residents = pods.filter_map(|pod| self.sources.census.get(pod));
+        let pods = self.sets.sources.census.of_namespace(namespace);
+        let residents = pods.filter_map(|pod| self.sets.sources.census.get(pod));
         let selected = residents.filter(|pod| selectors.iter().any(|one| one.matches(&pod.labels)));
         let targets: Vec<TargetId> =
             selected.filter_map(|pod| self.target_ids.get(&pod.name)).copied().collect();
@@ -300,14 +300,14 @@ impl Engine {
         let still: HashSet<ChainId> = still.into_iter().flat_map(Rules::chains).collect();
         let gone: HashSet<ChainId> = before.iter().flat_map(Rules::chains).collect();
         for chain in gone.difference(&still) {
-            self.chains.release(*chain, id, &mut self.sets, &mut self.sources);
+            self.chains.release(*chain, id, &mut self.sets);
         }
     }
 
-    fn release(&mut self, id: TargetId, rules: Option<Rules>) {
-        let chains: HashSet<ChainId> = rules.iter().flat_map(Rules::chains).collect();
+    fn release(&mut self, id: TargetId, rules: Option<&Rules>) {
+        let chains: HashSet<ChainId> = rules.into_iter().flat_map(Rules::chains).collect();
         for chain in chains {
-            self.chains.release(chain, id, &mut self.sets, &mut self.sources);
+            self.chains.release(chain, id, &mut self.sets);
         }
     }
 
@@ -338,10 +338,9 @@ impl Engine {
                     } else {
                         Arc::default()
                     },
-                    has_services: direction == Direction::Egress && !self.sources.services.is_empty(),
+                    has_services: direction == Direction::Egress && !self.sets.sources.services.is_empty(),
                 };
-                let (sets, sources) = (&mut self.sets, &mut self.sources);
-                Some(self.chains.hold(key, id, profile, &name.namespace, sets, sources))
+                Some(self.chains.hold(key, id, profile, &mut self.sets))
             })
         };
         Some(Rules {

@@ -11,7 +11,10 @@ use std::{
 use danm_api::{IpBlock, LabelSelector, NetworkName, NetworkRef, PolicyRule, Protocol};
 use sha2::{Digest, Sha256};
 
-use crate::ranges::{self, Range};
+use crate::{
+    Attachment,
+    ranges::{self, Range},
+};
 
 /// Of which namespaces Pods are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,8 +69,8 @@ pub struct ServiceView {
     pub namespace: Arc<str>,
     /// Its rules.
     pub rules: Arc<[Option<PolicyRule>]>,
-    /// As in [`PeerView`]; nothing if the interface's network is not clear.
-    pub met_on: Option<Option<NetworkRef>>,
+    /// The network of the interface.
+    pub attachment: Attachment,
     /// All networks of the judged Pod.
     pub own: Arc<BTreeSet<NetworkRef>>,
 }

@@ -1,6 +1,6 @@
 //! What a packet put to the test: each is counted, so that nobody believes in what was never tried.
 
-use danm_api::{PolicyPeer, PolicyPort, PolicyRule, PortNumbers, Protocol, Requirement};
+use danm_api::{LabelSelector, PolicyPeer, PolicyPort, PolicyRule, PortNumbers, Protocol, Requirement};
 use policy_engine::{
     Attachment, Direction, Grant, Holder, InterfaceView, Judgement, NamespacedName, Packet, Policy, Traffic,
     Why, World,
@@ -201,7 +201,7 @@ fn of_peer(rule: &PolicyRule, grant: &Grant) -> Vec<Feature> {
                 (None, None) => Vec::new(),
             };
             let mut requirements =
-                pods.pods.iter().chain(&pods.namespaces).flat_map(|one| one.requirements());
+                pods.pods.iter().chain(&pods.namespaces).flat_map(LabelSelector::requirements);
             if requirements.any(|requirement| !matches!(requirement, Requirement::In(..))) {
                 found.push(Feature::Expression);
             }

@@ -145,11 +145,11 @@ fn selects_nobody(peer: &Value, labels: &[&Value]) -> bool {
     let Ok(selector) = LabelSelector::read(&peer["podSelector"]) else { return false };
     let requirements: BTreeSet<&Requirement> = selector.requirements().collect();
     let wanted = requirements.iter().any(|requirement| matches!(requirement, Requirement::In(..)));
-    let matches = |labels: &&Value| {
+    let matches = |labels: &Value| {
         let pairs = labels.as_object().into_iter().flatten();
         let pairs =
             pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
         selector.matches(&pairs)
     };
-    wanted && !labels.iter().any(|labels| matches(&labels))
+    wanted && !labels.iter().any(|labels| matches(labels))
 }

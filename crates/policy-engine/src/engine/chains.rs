@@ -8,7 +8,7 @@ use slab::Slab;
 
 use super::{
     profiles::Profile,
-    sets::{SetId, Sets, Sources},
+    sets::{SetId, Sets},
 };
 use crate::{
     Attachment, Direction, InterfaceView, NamedPort,
@@ -26,7 +26,7 @@ pub type TargetId = usize;
 #[derive(Debug, Default)]
 pub struct Chains {
     ids: HashMap<ChainKey, ChainId>,
-    chains: Slab<Entry>,
+    entries: Slab<Entry>,
     /// The chains that speak of a set.
     of_set: HashMap<SetId, HashSet<ChainId>>,
 }
@@ -60,31 +60,23 @@ struct Entry {
 
 impl Chains {
     /// The chain of this key, which a Pod of this namespace uses from now on.
-    pub fn hold(
-        &mut self,
-        key: ChainKey,
-        user: TargetId,
-        profile: &Profile,
-        namespace: &Arc<str>,
-        sets: &mut Sets,
-        sources: &mut Sources,
-    ) -> ChainId {
+    pub fn hold(&mut self, key: ChainKey, user: TargetId, profile: &Profile, sets: &mut Sets) -> ChainId {
         let known = self.ids.get(&key).copied();
-        let id = known.unwrap_or_else(|| self.make(key, profile, namespace, sets, sources));
-        if let Some(entry) = self.chains.get_mut(id) {
+        let id = known.unwrap_or_else(|| self.make(key, profile, sets));
+        if let Some(entry) = self.entries.get_mut(id) {
             entry.users.insert(user);
         }
         id
     }
 
     /// Ends a Pod's use of a chain.
-    pub fn release(&mut self, id: ChainId, user: TargetId, sets: &mut Sets, sources: &mut Sources) {
-        let Some(entry) = self.chains.get_mut(id) else { return };
+    pub fn release(&mut self, id: ChainId, user: TargetId, sets: &mut Sets) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
         entry.users.remove(&user);
         if !entry.users.is_empty() {
             return;
         }
-        let entry = self.chains.remove(id);
+        let entry = self.entries.remove(id);
         self.ids.remove(&entry.key);
         for set in entry.sets {
             if let Some(chains) = self.of_set.get_mut(&set) {
@@ -93,34 +85,27 @@ impl Chains {
                     self.of_set.remove(&set);
                 }
             }
-            sets.release(set, sources);
+            sets.release(set);
         }
     }
 
     /// The chain, if there is one.
     pub fn chain(&self, id: ChainId) -> Option<&Arc<Chain>> {
-        self.chains.get(id)?.chain.as_ref()
+        self.entries.get(id)?.chain.as_ref()
     }
 
     /// The sets that a chain speaks of.
     pub fn sets(&self, id: ChainId) -> &[SetId] {
-        self.chains.get(id).map_or(&[], |entry| &entry.sets)
+        self.entries.get(id).map_or(&[], |entry| &entry.sets)
     }
 
     /// The Pods one of whose chains speaks of a set.
     pub fn users(&self, set: SetId) -> impl Iterator<Item = TargetId> {
         let chains = self.of_set.get(&set).into_iter().flatten();
-        chains.filter_map(|chain| self.chains.get(*chain)).flat_map(|entry| entry.users.iter().copied())
+        chains.filter_map(|chain| self.entries.get(*chain)).flat_map(|entry| entry.users.iter().copied())
     }
 
-    fn make(
-        &mut self,
-        key: ChainKey,
-        profile: &Profile,
-        namespace: &Arc<str>,
-        sets: &mut Sets,
-        sources: &mut Sources,
-    ) -> ChainId {
+    fn make(&mut self, key: ChainKey, profile: &Profile, sets: &mut Sets) -> ChainId {
         let attachment = match &key.interface {
             interface if key.is_named => interface.attachment(),
             unknown if *unknown == InterfaceView::default() => Attachment::Nowhere,
@@ -128,7 +113,7 @@ impl Chains {
             _ => Attachment::Unclear,
         };
         let place = Place {
-            namespace,
+            namespace: &profile.namespace,
             direction: key.direction,
             attachment: &attachment,
             own: &key.own,
@@ -140,11 +125,11 @@ impl Chains {
         for policy in profile.policies.iter().filter(|policy| policy.is_about(&key.interface)) {
             let Some(rules) = policy.rules(key.direction) else { continue };
             let parts = place.compile(rules).into_iter();
-            let rules = parts.filter_map(|part| rule(part, &mut held, sets, sources)).collect();
+            let rules = parts.filter_map(|part| rule(part, &mut held, sets)).collect();
             policies.push(PolicyRules { policy: policy.key.clone(), rules });
         }
         let chain = (!policies.is_empty()).then(|| Arc::new(Chain { policies }));
-        self.insert(key, chain, held, sets, sources)
+        self.insert(key, chain, held, sets)
     }
 
     /// A set is used once by a chain, however often that speaks of it.
@@ -154,18 +139,17 @@ impl Chains {
         chain: Option<Arc<Chain>>,
         held: Vec<SetId>,
         sets: &mut Sets,
-        sources: &mut Sources,
     ) -> ChainId {
         let mut distinct = HashSet::with_capacity(held.len());
         for set in held {
             if !distinct.insert(set) {
-                sets.release(set, sources);
+                sets.release(set);
             }
         }
         let entry =
             Entry { key: key.clone(), chain, sets: distinct.into_iter().collect(), users: HashSet::new() };
-        let id = self.chains.insert(entry);
-        for set in self.chains.get(id).into_iter().flat_map(|entry| &entry.sets) {
+        let id = self.entries.insert(entry);
+        for set in self.entries.get(id).into_iter().flat_map(|entry| &entry.sets) {
             self.of_set.entry(*set).or_default().insert(id);
         }
         self.ids.insert(key, id);
@@ -173,11 +157,11 @@ impl Chains {
     }
 }
 
-fn rule(part: Part, held: &mut Vec<SetId>, sets: &mut Sets, sources: &mut Sources) -> Option<Rule> {
+fn rule(part: Part, held: &mut Vec<SetId>, sets: &mut Sets) -> Option<Rule> {
     let remote = match part.remote {
         None => Remote::Anyone,
         Some(definition) => {
-            let set = sets.hold(definition, sources);
+            let set = sets.hold(definition);
             held.push(set);
             Remote::In(sets.name(set)?.clone())
         }

@@ -21,7 +21,7 @@ pub type GroupId = usize;
 #[derive(Debug, Default)]
 pub struct Groups {
     ids: HashMap<PeerGroup, GroupId>,
-    groups: Slab<Group>,
+    entries: Slab<Group>,
     of_pod: HashMap<PodId, Vec<GroupId>>,
     /// Groups of one namespace.
     of_namespace: HashMap<Arc<str>, SelectorIndex<GroupId>>,
@@ -63,13 +63,13 @@ impl Groups {
     /// The group of this definition, which somebody uses from now on.
     pub fn hold(&mut self, definition: &PeerGroup, census: &Census) -> GroupId {
         if let Some(&id) = self.ids.get(definition) {
-            if let Some(group) = self.groups.get_mut(id) {
+            if let Some(group) = self.entries.get_mut(id) {
                 group.users += 1;
             }
             return id;
         }
         let id =
-            self.groups.insert(Group { definition: definition.clone(), members: HashSet::new(), users: 1 });
+            self.entries.insert(Group { definition: definition.clone(), members: HashSet::new(), users: 1 });
         self.ids.insert(definition.clone(), id);
         self.file(definition, id);
         self.fill(definition, id, census);
@@ -78,12 +78,12 @@ impl Groups {
 
     /// Ends a use of a group.
     pub fn release(&mut self, id: GroupId) {
-        let Some(group) = self.groups.get_mut(id) else { return };
+        let Some(group) = self.entries.get_mut(id) else { return };
         group.users -= 1;
         if group.users > 0 {
             return;
         }
-        let group = self.groups.remove(id);
+        let group = self.entries.remove(id);
         self.ids.remove(&group.definition);
         self.unfile(&group.definition, id);
         for pod in group.members {
@@ -97,12 +97,12 @@ impl Groups {
 
     /// Whether a Pod is in a group.
     pub fn has(&self, id: GroupId, pod: PodId) -> bool {
-        self.groups.get(id).is_some_and(|group| group.members.contains(&pod))
+        self.entries.get(id).is_some_and(|group| group.members.contains(&pod))
     }
 
     /// The Pods of a group.
     pub fn members(&self, id: GroupId) -> impl Iterator<Item = PodId> {
-        self.groups.get(id).into_iter().flat_map(|group| group.members.iter().copied())
+        self.entries.get(id).into_iter().flat_map(|group| group.members.iter().copied())
     }
 
     /// The groups that a Pod is in.
@@ -118,10 +118,10 @@ impl Groups {
             .map(|resident| self.matching(&resident.name.namespace, &resident.labels).into_iter().collect())
             .unwrap_or_default();
         for id in before.difference(&now) {
-            self.groups.get_mut(*id).map(|group| group.members.remove(&pod));
+            self.entries.get_mut(*id).map(|group| group.members.remove(&pod));
         }
         for id in now.difference(&before) {
-            self.groups.get_mut(*id).map(|group| group.members.insert(pod));
+            self.entries.get_mut(*id).map(|group| group.members.insert(pod));
         }
         let differs = before != now;
         if !now.is_empty() {
@@ -251,7 +251,7 @@ impl Groups {
         for pod in &members {
             self.of_pod.entry(*pod).or_default().push(id);
         }
-        if let Some(group) = self.groups.get_mut(id) {
+        if let Some(group) = self.entries.get_mut(id) {
             group.members = members;
         }
     }

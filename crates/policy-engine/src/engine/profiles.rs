@@ -25,9 +25,12 @@ struct Scope {
     index: SelectorIndex<PolicyNumber>,
     /// The labels that any of them looks at; not known after one has changed.
     keys: Option<Vec<Box<str>>>,
-    by_labels: HashMap<Vec<(Box<str>, Box<str>)>, Arc<Profile>>,
+    by_labels: HashMap<SeenLabels, Arc<Profile>>,
     by_policies: HashMap<Vec<PolicyNumber>, Arc<Profile>>,
 }
+
+/// Of a Pod's labels, those that a policy looks at.
+type SeenLabels = Vec<(Box<str>, Box<str>)>;
 
 /// A policy, as far as it is in force.
 #[derive(Debug)]
@@ -45,6 +48,8 @@ pub struct Registered {
 pub struct Profile {
     /// A number that no other profile has had.
     pub id: u64,
+    /// Their namespace.
+    pub namespace: Arc<str>,
     pub policies: Vec<Arc<Registered>>,
     /// Whether one of them speaks of names that the Pod itself gives to ports.
     pub names_ports: bool,
@@ -79,7 +84,7 @@ impl Profiles {
     }
 
     /// The policies that select a Pod with these labels.
-    pub fn of(&mut self, namespace: &str, labels: &Labels) -> Option<Arc<Profile>> {
+    pub fn of(&mut self, namespace: &Arc<str>, labels: &Labels) -> Option<Arc<Profile>> {
         let scope = self.namespaces.get_mut(namespace)?;
         if scope.keys.is_none() {
             scope.by_policies.retain(|_, profile| Arc::strong_count(profile) > 1);
@@ -88,7 +93,7 @@ impl Profiles {
         if let Some(profile) = scope.by_labels.get(&seen) {
             return Some(Arc::clone(profile));
         }
-        let profile = scope.profile(labels, &mut self.numbers);
+        let profile = scope.profile(namespace, labels, &mut self.numbers);
         scope.by_labels.insert(seen, Arc::clone(&profile));
         Some(profile)
     }
@@ -98,7 +103,7 @@ impl Profiles {
 
 impl Scope {
     /// Of some labels, those that a policy looks at.
-    fn seen(&mut self, labels: &Labels) -> Vec<(Box<str>, Box<str>)> {
+    fn seen(&mut self, labels: &Labels) -> SeenLabels {
         let keys = self.keys.get_or_insert_with(|| {
             let requirements = self.policies.values().flat_map(|policy| policy.pods.requirements());
             let mut keys: Vec<Box<str>> = requirements.map(|it| it.key().into()).collect();
@@ -110,7 +115,7 @@ impl Scope {
         seen.collect()
     }
 
-    fn profile(&mut self, labels: &Labels, ids: &mut u64) -> Arc<Profile> {
+    fn profile(&mut self, namespace: &Arc<str>, labels: &Labels, ids: &mut u64) -> Arc<Profile> {
         let mut numbers = self.index.matching(labels);
         numbers.sort_unstable();
         if let Some(profile) = self.by_policies.get(&numbers) {
@@ -121,7 +126,7 @@ impl Scope {
         policies.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         *ids += 1;
         let names_ports = policies.iter().any(|policy| policy.names_ports());
-        let profile = Arc::new(Profile { id: *ids, policies, names_ports });
+        let profile = Arc::new(Profile { id: *ids, namespace: Arc::clone(namespace), policies, names_ports });
         self.by_policies.insert(numbers, Arc::clone(&profile));
         profile
     }

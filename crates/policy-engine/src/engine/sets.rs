@@ -12,12 +12,12 @@ use hashbrown::{HashMap, HashSet};
 use slab::Slab;
 
 use super::{
-    census::{Census, Holding},
+    census::{Census, Holding, Resident},
     groups::{GroupId, Groups},
     services::{ResolvedPort, Services},
 };
 use crate::{
-    Attachment, Direction,
+    Direction,
     compile::{Place, is_called},
     ranges,
     ruleset::{Ports, Set},
@@ -38,8 +38,9 @@ pub struct Sources {
 /// The sets that are in use.
 #[derive(Debug, Default)]
 pub struct Sets {
+    pub sources: Sources,
     ids: HashMap<Arc<SetDefinition>, SetId>,
-    sets: Slab<Entry>,
+    entries: Slab<Entry>,
     of_group: HashMap<GroupId, BTreeSet<SetId>>,
     of_services: BTreeSet<SetId>,
 }
@@ -69,15 +70,16 @@ struct Reach {
 
 impl Sets {
     /// The set of this definition, which somebody uses from now on.
-    pub fn hold(&mut self, definition: SetDefinition, sources: &mut Sources) -> SetId {
+    pub fn hold(&mut self, definition: SetDefinition) -> SetId {
         if let Some(&id) = self.ids.get(&definition) {
-            if let Some(entry) = self.sets.get_mut(id) {
+            if let Some(entry) = self.entries.get_mut(id) {
                 entry.users += 1;
             }
             return id;
         }
         let definition = Arc::new(definition);
-        let group = definition.view().map(|view| sources.groups.hold(&view.group, &sources.census));
+        let Sources { groups, census, .. } = &mut self.sources;
+        let group = definition.view().map(|view| groups.hold(&view.group, census));
         let entry = Entry {
             name: definition.name(),
             members: Arc::new(definition.nobody()),
@@ -87,26 +89,26 @@ impl Sets {
             asked_by: BTreeSet::new(),
             users: 1,
         };
-        let id = self.sets.insert(entry);
+        let id = self.entries.insert(entry);
         self.ids.insert(Arc::clone(&definition), id);
         if let Some(group) = group {
             self.of_group.entry(group).or_default().insert(id);
         }
         if let SetDefinition::Services(view) = &*definition {
-            self.hold_rules(id, view, sources);
+            self.hold_rules(id, view);
         }
-        self.fill(id, sources);
+        self.fill(id);
         id
     }
 
     /// Ends a use of a set.
-    pub fn release(&mut self, id: SetId, sources: &mut Sources) {
-        let Some(entry) = self.sets.get_mut(id) else { return };
+    pub fn release(&mut self, id: SetId) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
         entry.users -= 1;
         if entry.users > 0 {
             return;
         }
-        let entry = self.sets.remove(id);
+        let entry = self.entries.remove(id);
         self.ids.remove(&entry.definition);
         self.of_services.remove(&id);
         if let Some(group) = entry.group {
@@ -116,87 +118,77 @@ impl Sets {
                     self.of_group.remove(&group);
                 }
             }
-            sources.groups.release(group);
+            self.sources.groups.release(group);
         }
         for asked in entry.rules.into_values().flatten().filter_map(|reach| reach.set) {
-            if let Some(other) = self.sets.get_mut(asked) {
+            if let Some(other) = self.entries.get_mut(asked) {
                 other.asked_by.remove(&id);
             }
-            self.release(asked, sources);
+            self.release(asked);
         }
     }
 
     /// What a set is called.
     pub fn name(&self, id: SetId) -> Option<&SetName> {
-        self.sets.get(id).map(|entry| &entry.name)
+        self.entries.get(id).map(|entry| &entry.name)
     }
 
     /// Who is in a set.
     fn members(&self, id: SetId) -> Option<&Arc<Members>> {
-        self.sets.get(id).map(|entry| &entry.members)
+        self.entries.get(id).map(|entry| &entry.members)
     }
 
     /// A set by its name, as rules speak of it.
     pub fn named(&self, id: SetId) -> Option<(SetName, Set)> {
-        let Entry { name, definition, members, .. } = self.sets.get(id)?;
+        let Entry { name, definition, members, .. } = self.entries.get(id)?;
         Some((name.clone(), Set { definition: Arc::clone(definition), members: Arc::clone(members) }))
     }
 
     /// Who is in the sets that are in use.
     pub fn all(&self) -> impl Iterator<Item = &Members> {
-        self.sets.iter().map(|(_, entry)| &*entry.members)
+        self.entries.iter().map(|(_, entry)| &*entry.members)
     }
 
     /// Asks anew about addresses in the sets of some groups. Gives the sets that are not as they were.
-    pub fn refresh(
-        &mut self,
-        addresses: &BTreeSet<IpAddr>,
-        groups: &BTreeSet<GroupId>,
-        sources: &Sources,
-    ) -> HashSet<SetId> {
+    pub fn refresh(&mut self, addresses: &BTreeSet<IpAddr>, groups: &BTreeSet<GroupId>) -> HashSet<SetId> {
         let affected = groups.iter().filter_map(|group| self.of_group.get(group)).flatten();
         let affected: Vec<SetId> = affected.copied().collect();
         let mut changed = HashSet::new();
         for id in affected {
             for address in addresses {
-                if self.ask(id, *address, sources) {
+                if self.ask(id, *address) {
                     changed.insert(id);
                 }
             }
         }
-        let asking = changed.iter().filter_map(|id| self.sets.get(*id)).flat_map(|entry| &entry.asked_by);
+        let asking = changed.iter().filter_map(|id| self.entries.get(*id)).flat_map(|entry| &entry.asked_by);
         let asking: BTreeSet<SetId> = asking.copied().collect();
         if !asking.is_empty() {
-            let served = sources.services.answered_by(addresses);
-            changed.extend(asking.into_iter().filter(|id| self.ask_services(*id, &served, sources)));
+            let served = self.sources.services.answered_by(addresses);
+            changed.extend(asking.into_iter().filter(|id| self.ask_services(*id, &served)));
         }
         changed
     }
 
     /// Asks anew about addresses of Services. Gives the sets that are not as they were.
-    pub fn refresh_services(&mut self, addresses: &BTreeSet<IpAddr>, sources: &Sources) -> HashSet<SetId> {
+    pub fn refresh_services(&mut self, addresses: &BTreeSet<IpAddr>) -> HashSet<SetId> {
         let all: Vec<SetId> = self.of_services.iter().copied().collect();
-        all.into_iter().filter(|id| self.ask_services(*id, addresses, sources)).collect()
+        all.into_iter().filter(|id| self.ask_services(*id, addresses)).collect()
     }
 
-    fn hold_rules(&mut self, id: SetId, view: &ServiceView, sources: &mut Sources) {
-        let attachment = match &view.met_on {
-            Some(Some(network)) => Attachment::On(network.clone()),
-            Some(None) => Attachment::Nowhere,
-            None => Attachment::Unclear,
-        };
+    fn hold_rules(&mut self, id: SetId, view: &ServiceView) {
         let place = Place {
             namespace: &view.namespace,
             direction: Direction::Egress,
-            attachment: &attachment,
+            attachment: &view.attachment,
             own: &view.own,
             ports: &[],
             has_services: false,
         };
         let mut rules = BTreeMap::<u32, Vec<Reach>>::new();
         for part in place.compile(&view.rules) {
-            let set = part.remote.map(|definition| self.hold(definition, sources));
-            if let Some(other) = set.and_then(|set| self.sets.get_mut(set)) {
+            let set = part.remote.map(|definition| self.hold(definition));
+            if let Some(other) = set.and_then(|set| self.entries.get_mut(set)) {
                 other.asked_by.insert(id);
             }
             if let Some(index) = part.index {
@@ -204,62 +196,64 @@ impl Sets {
             }
         }
         self.of_services.insert(id);
-        if let Some(entry) = self.sets.get_mut(id) {
+        if let Some(entry) = self.entries.get_mut(id) {
             entry.rules = rules;
         }
     }
 
-    fn fill(&mut self, id: SetId, sources: &Sources) {
-        let Some(entry) = self.sets.get(id) else { return };
+    fn fill(&mut self, id: SetId) {
+        let sources = &self.sources;
+        let Some(entry) = self.entries.get(id) else { return };
         match &*entry.definition {
             SetDefinition::Blocks(_) => {}
             SetDefinition::Services(_) => {
                 let addresses = sources.services.addresses().collect();
-                self.ask_services(id, &addresses, sources);
+                self.ask_services(id, &addresses);
             }
             SetDefinition::Pods(view) => {
                 let is_member = |address: &IpAddr| entry.has(view, *address, sources);
                 let members: Vec<IpAddr> = entry.candidates(sources).filter(is_member).collect();
-                if let Some(entry) = self.sets.get_mut(id) {
+                if let Some(entry) = self.entries.get_mut(id) {
                     Arc::make_mut(&mut entry.members).fill(members);
                 }
             }
             SetDefinition::PodPorts(..) => {
                 let candidates: BTreeSet<IpAddr> = entry.candidates(sources).collect();
                 candidates.into_iter().for_each(|address| {
-                    self.ask(id, address, sources);
+                    self.ask(id, address);
                 });
             }
         }
     }
 
     /// Asks whether an address is in a set; whether that is news.
-    fn ask(&mut self, id: SetId, address: IpAddr, sources: &Sources) -> bool {
-        let Some(entry) = self.sets.get_mut(id) else { return false };
+    fn ask(&mut self, id: SetId, address: IpAddr) -> bool {
+        let sources = &self.sources;
+        let Some(entry) = self.entries.get_mut(id) else { return false };
         match &*entry.definition {
             SetDefinition::Pods(view) => {
                 let is_member = entry.has(view, address, sources);
                 Members::set_address(&mut entry.members, address, is_member)
             }
             SetDefinition::PodPorts(view, protocol, name) => {
-                let ports = entry.ports(view, *protocol, name, address, sources);
+                let ports = entry.ports(view, (*protocol, name), address, sources);
                 Members::set_ports(&mut entry.members, address, &ports)
             }
             SetDefinition::Blocks(_) | SetDefinition::Services(_) => false,
         }
     }
 
-    fn ask_services(&mut self, id: SetId, addresses: &BTreeSet<IpAddr>, sources: &Sources) -> bool {
+    fn ask_services(&mut self, id: SetId, addresses: &BTreeSet<IpAddr>) -> bool {
         let mut is_news = false;
         for address in addresses {
             let mut ports = BTreeSet::new();
-            for port in sources.services.at(*address) {
+            for port in self.sources.services.at(*address) {
                 if self.reaches(id, *address, port) {
                     ports.insert((port.protocol, port.number));
                 }
             }
             let ports: Vec<_> = ports.into_iter().collect();
-            if let Some(entry) = self.sets.get_mut(id) {
+            if let Some(entry) = self.entries.get_mut(id) {
                 is_news |= Members::set_ports(&mut entry.members, *address, &ports);
             }
         }
@@ -268,7 +262,7 @@ impl Sets {
 
     /// Whether one of the rules allows everybody who answers for a Service, in the family of its address; and somebody does.
     fn reaches(&self, id: SetId, address: IpAddr, port: &ResolvedPort) -> bool {
-        let Some(entry) = self.sets.get(id) else { return false };
+        let Some(entry) = self.entries.get(id) else { return false };
         let is_of_family = |backend: &&(IpAddr, u16)| backend.0.is_ipv4() == address.is_ipv4();
         let backends: Vec<_> = port.backends.iter().filter(is_of_family).collect();
         let allows = |reach: &Reach, (backend, target): (IpAddr, u16)| {
@@ -298,7 +292,7 @@ impl Entry {
     /// The addresses that may be in it: those of the Pods of its group.
     fn candidates<'a>(&self, sources: &'a Sources) -> impl Iterator<Item = IpAddr> + 'a {
         let members = self.group.into_iter().flat_map(|group| sources.groups.members(group));
-        members.filter_map(|pod| sources.census.get(pod)).flat_map(|resident| resident.addresses())
+        members.filter_map(|pod| sources.census.get(pod)).flat_map(Resident::addresses)
     }
 
     /// Whether an address is in it: if somebody holds it where peers are met, all who do must be meant; else anybody
@@ -316,8 +310,7 @@ impl Entry {
     fn ports(
         &self,
         view: &PeerView,
-        protocol: Protocol,
-        name: &str,
+        (protocol, name): (Protocol, &str),
         address: IpAddr,
         sources: &Sources,
     ) -> Vec<(Protocol, u16)> {

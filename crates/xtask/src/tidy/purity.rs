@@ -6,7 +6,7 @@ use anyhow::Result;
 use super::Problems;
 use crate::workspace::{cargo, output};
 
-const PURE: [&str; 3] = ["danm-api", "danm-ipam", "leak-judge"];
+const PURE: [&str; 5] = ["danm-api", "danm-ipam", "calico-ipam", "leak-judge", "policy-engine"];
 
 /// What waits, speaks or asks the kernel.
 const IMPURE: [&str; 10] =
