@@ -1,32 +1,34 @@
 //! Label selectors as Kubernetes means them: read from an object, and asked whether labels match. What is selected by them
 //! is not known here.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt, ops::Deref};
 
 use serde_json::Value;
 
 /// What labels have to be like; all requirements at once. Two that mean the same are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LabelSelector {
-    /// In order, each once. None at all: everything matches.
-    requirements: BTreeSet<Requirement>,
+    /// None at all: everything matches.
+    requirements: OneOfEach<Requirement>,
 }
 
 /// What one label has to be like.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Requirement {
     /// It is there, with one of these values.
-    In(Box<str>, BTreeSet<Box<str>>),
+    In(Box<str>, OneOfEach<Box<str>>),
     /// It has none of these values, or is not there.
-    NotIn(Box<str>, BTreeSet<Box<str>>),
+    NotIn(Box<str>, OneOfEach<Box<str>>),
     /// It is there.
     Exists(Box<str>),
     /// It is not there.
     DoesNotExist(Box<str>),
 }
+
+/// A few things in order, each once: a set that takes no more memory than they do. Clusters have selectors by the hundred
+/// thousand, and most of these want one label.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OneOfEach<T>(Box<[T]>);
 
 /// What is wrong with a selector, and in which member: a path such as `matchExpressions[0].operator`, empty for the whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +54,7 @@ impl LabelSelector {
     /// If it is none.
     pub fn read(selector: &Value) -> Result<Self, SelectorProblem> {
         let Some(members) = selector.as_object() else { return Err(problem("", "it is no object")) };
-        let mut requirements = BTreeSet::new();
+        let mut requirements = Vec::new();
         for (member, value) in members.iter().filter(|(_, value)| !value.is_null()) {
             match member.as_str() {
                 "matchLabels" => read_labels(value, &mut requirements)?,
@@ -60,7 +62,7 @@ impl LabelSelector {
                 unknown => return Err(problem(unknown, "there is no such field in a selector")),
             }
         }
-        Ok(Self { requirements })
+        Ok(Self::new(requirements))
     }
 
     /// What it wants of labels, in order.
@@ -90,26 +92,23 @@ impl fmt::Display for LabelSelector {
     }
 }
 
-fn read_labels(labels: &Value, requirements: &mut BTreeSet<Requirement>) -> Result<(), SelectorProblem> {
+fn read_labels(labels: &Value, requirements: &mut Vec<Requirement>) -> Result<(), SelectorProblem> {
     let Some(labels) = labels.as_object() else { return Err(problem("matchLabels", "it is no object")) };
     for (key, value) in labels {
         let Some(value) = value.as_str() else {
             return Err(problem(&format!("matchLabels[{key}]"), "it is no text"));
         };
-        requirements.insert(Requirement::In(key.as_str().into(), BTreeSet::from([value.into()])));
+        requirements.push(Requirement::In(key.as_str().into(), [value.into()].into_iter().collect()));
     }
     Ok(())
 }
 
-fn read_expressions(
-    expressions: &Value,
-    requirements: &mut BTreeSet<Requirement>,
-) -> Result<(), SelectorProblem> {
+fn read_expressions(expressions: &Value, requirements: &mut Vec<Requirement>) -> Result<(), SelectorProblem> {
     let Some(expressions) = expressions.as_array() else {
         return Err(problem("matchExpressions", "it is no list"));
     };
     for (index, expression) in expressions.iter().enumerate() {
-        requirements.insert(read_expression(expression, &format!("matchExpressions[{index}]"))?);
+        requirements.push(read_expression(expression, &format!("matchExpressions[{index}]"))?);
     }
     Ok(())
 }
@@ -138,9 +137,9 @@ fn read_expression(expression: &Value, path: &str) -> Result<Requirement, Select
     }
 }
 
-fn read_values(values: &Value, path: &str) -> Result<BTreeSet<Box<str>>, SelectorProblem> {
+fn read_values(values: &Value, path: &str) -> Result<OneOfEach<Box<str>>, SelectorProblem> {
     if values.is_null() {
-        return Ok(BTreeSet::new());
+        return Ok(OneOfEach::default());
     }
     let texts = values.as_array().map(|values| values.iter().map(|value| value.as_str().map(Box::from)));
     texts
@@ -150,6 +149,37 @@ fn read_values(values: &Value, path: &str) -> Result<BTreeSet<Box<str>>, Selecto
 
 fn problem(member: &str, problem: &str) -> SelectorProblem {
     SelectorProblem { member: member.to_owned(), problem: problem.to_owned() }
+}
+
+// === impl OneOfEach ===
+
+impl<T> Default for OneOfEach<T> {
+    fn default() -> Self {
+        Self(Box::default())
+    }
+}
+
+impl<T: Ord> FromIterator<T> for OneOfEach<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(all: I) -> Self {
+        let mut all: Vec<T> = all.into_iter().collect();
+        all.sort_unstable();
+        all.dedup();
+        Self(all.into())
+    }
+}
+
+impl<T> Deref for OneOfEach<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl OneOfEach<Box<str>> {
+    fn has(&self, text: &str) -> bool {
+        self.binary_search_by(|one| (**one).cmp(text)).is_ok()
+    }
 }
 
 // === impl Requirement ===
@@ -165,8 +195,8 @@ impl Requirement {
     fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         let value = labels.get(self.key()).map(String::as_str);
         match self {
-            Self::In(_, values) => value.is_some_and(|value| values.contains(value)),
-            Self::NotIn(_, values) => value.is_none_or(|value| !values.contains(value)),
+            Self::In(_, values) => value.is_some_and(|value| values.has(value)),
+            Self::NotIn(_, values) => value.is_none_or(|value| !values.has(value)),
             Self::Exists(_) => value.is_some(),
             Self::DoesNotExist(_) => value.is_none(),
         }
@@ -175,8 +205,7 @@ impl Requirement {
 
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list =
-            |values: &BTreeSet<Box<str>>| values.iter().map(|value| &**value).collect::<Vec<_>>().join(",");
+        let list = |values: &[Box<str>]| values.iter().map(|value| &**value).collect::<Vec<_>>().join(",");
         match self {
             Self::In(key, values) if values.len() == 1 => write!(f, "{key}={}", list(values)),
             Self::In(key, values) => write!(f, "{key} in ({})", list(values)),

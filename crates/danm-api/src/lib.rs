@@ -42,7 +42,7 @@ pub use change::Change;
 pub use danm_ep::{DanmEp, DanmEpSpec, Interface};
 pub use decoded::{Decoded, Unreadable};
 pub use endpoint_view::{CALICO_TYPE, EndpointView, EndpointViewSpec, InterfaceView};
-pub use label_selector::{LabelSelector, Requirement, SelectorProblem};
+pub use label_selector::{LabelSelector, OneOfEach, Requirement, SelectorProblem};
 pub use metadata::Metadata;
 pub use namespace::Namespace;
 pub use network::{AllocationPool, AllocationPoolV6, Network, NetworkOptions, NetworkSpec};

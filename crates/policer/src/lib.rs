@@ -17,7 +17,6 @@ mod document;
 mod explanation;
 mod files;
 mod inventory;
-mod lens;
 mod matrix;
 mod output;
 mod parties;

@@ -8,12 +8,11 @@ use std::{
     thread::{self, available_parallelism},
 };
 
-use policy_engine::{Direction, Engine, NamespacedName, Packet, Ruleset, Verdict, World};
+use policy_engine::{Direction, Engine, NamespacedName, Packet, Ruleset, Verdict, World, judge};
 
 use crate::{
     document::ResultRow,
     inventory::Inventory,
-    lens::Lens,
     place::{Place, places},
     probe::Probe,
 };
@@ -45,10 +44,10 @@ struct Trial {
     verdicts: Vec<[Verdict; 2]>,
 }
 
-/// What judges packets at a Pod.
-trait Judge: FnMut(&NamespacedName, &[Packet]) -> Vec<Verdict> {}
+/// What judges a packet at a Pod.
+trait Judge: Fn(&NamespacedName, &Packet) -> Verdict + Sync {}
 
-impl<F: FnMut(&NamespacedName, &[Packet]) -> Vec<Verdict>> Judge for F {}
+impl<F: Fn(&NamespacedName, &Packet) -> Verdict + Sync> Judge for F {}
 
 const DIRECTIONS: [Direction; 2] = [Direction::Egress, Direction::Ingress];
 
@@ -66,32 +65,25 @@ impl Ends {
 impl Matrix {
     /// Tries everything, by the policies as they are written.
     pub(crate) fn by_policies(inventory: &Inventory, probes: &[Probe]) -> Self {
-        let lens = Lens::of(inventory);
-        Self::of(inventory, probes, |remote| {
-            let mut facing = lens.facing(remote);
-            move |pod: &NamespacedName, packets: &[Packet]| facing.judge_all(pod, packets)
-        })
+        let world = inventory.world();
+        Self::of(inventory, probes, &|pod, packet| judge(world, pod, packet).verdict)
     }
 
     /// Tries everything, by the rules that are made of the policies for the Pods at both ends.
     pub(crate) fn by_rulesets(inventory: &Inventory, probes: &[Probe]) -> Self {
         let rulesets = rulesets(inventory.world());
-        Self::of(inventory, probes, |_| {
-            |pod: &NamespacedName, packets: &[Packet]| {
-                let ruleset = rulesets.get(pod);
-                let verdict = |packet| ruleset.map_or(Verdict::Allow, |ruleset| ruleset.trace(packet));
-                packets.iter().map(verdict).collect()
-            }
+        Self::of(inventory, probes, &|pod, packet| {
+            rulesets.get(pod).map_or(Verdict::Allow, |ruleset| ruleset.trace(packet))
         })
     }
 
-    /// Tries everything. A judge is made for each address that packets come from or go to.
-    fn of<J: Judge>(inventory: &Inventory, probes: &[Probe], judge: impl Fn(IpAddr) -> J + Sync) -> Self {
+    /// Tries everything.
+    fn of(inventory: &Inventory, probes: &[Probe], judge: &impl Judge) -> Self {
         let places = places(inventory.world());
         let cells = vec![None; places.len() * places.len() * probes.len()];
         let mut matrix = Self { probes: probes.to_vec(), places, egress: cells.clone(), ingress: cells };
         let by_address = grouped(&matrix.places, |place| place.address);
-        for trial in matrix.trials(&by_address.keys().copied().collect::<Vec<_>>(), &judge) {
+        for trial in matrix.trials(&by_address.keys().copied().collect::<Vec<_>>(), judge) {
             matrix.enter(&trial, by_address.get(&trial.remote).map_or(&[], Vec::as_slice));
         }
         matrix
@@ -127,17 +119,14 @@ impl Matrix {
     }
 
     /// All trials, those with one address after those with another, on all processors.
-    fn trials<J: Judge>(&self, remotes: &[IpAddr], judge: &(impl Fn(IpAddr) -> J + Sync)) -> Vec<Trial> {
+    fn trials(&self, remotes: &[IpAddr], judge: &impl Judge) -> Vec<Trial> {
         let pods = grouped(&self.places, |place| place.pod.clone());
         let share = remotes.len().div_ceil(available_parallelism().map_or(1, NonZero::get)).max(1);
         thread::scope(|scope| {
             let begin = |share: &'_ [IpAddr]| {
                 let (share, pods) = (share.to_vec(), &pods);
                 scope.spawn(move || -> Vec<Trial> {
-                    share
-                        .into_iter()
-                        .flat_map(|remote| self.facing(remote, pods, &mut judge(remote)))
-                        .collect()
+                    share.into_iter().flat_map(|remote| self.facing(remote, pods, judge)).collect()
                 })
             };
             let running: Vec<_> = remotes.chunks(share).map(begin).collect();
@@ -152,32 +141,22 @@ impl Matrix {
         &self,
         remote: IpAddr,
         pods: &BTreeMap<NamespacedName, Vec<usize>>,
-        judge: &mut impl Judge,
+        judge: &impl Judge,
     ) -> Vec<Trial> {
         let mut trials = Vec::new();
         for (pod, places) in pods {
             let of_family = places.iter().filter_map(|index| Some((*index, self.places.get(*index)?)));
             let of_family: Vec<(usize, &Place)> =
                 of_family.filter(|(_, place)| place.address.is_ipv4() == remote.is_ipv4()).collect();
-            let packets: Vec<Packet> =
-                of_family.iter().flat_map(|(_, place)| self.packets(place, remote)).collect();
-            let verdicts: Vec<[Verdict; 2]> =
-                judge(pod, &packets).chunks_exact(2).filter_map(|pair| pair.try_into().ok()).collect();
-            let of_place = verdicts.chunks(self.probes.len());
-            trials.extend(of_family.iter().zip(of_place).map(|((here, _), verdicts)| Trial {
-                here: *here,
-                remote,
-                verdicts: verdicts.to_vec(),
+            trials.extend(of_family.into_iter().map(|(here, place)| {
+                let judged = |packet: Option<Packet>| packet.map_or(Verdict::Deny, |it| judge(pod, &it));
+                let verdicts = self.probes.iter().map(|probe| {
+                    DIRECTIONS.map(|direction| judged(place.packet(direction, remote, probe.traffic())))
+                });
+                Trial { here, remote, verdicts: verdicts.collect() }
             }));
         }
         trials
-    }
-
-    /// For each probe the packet out and the packet in.
-    fn packets(&self, place: &Place, remote: IpAddr) -> Vec<Packet> {
-        let all =
-            self.probes.iter().flat_map(|probe| DIRECTIONS.map(|direction| (direction, probe.traffic())));
-        all.filter_map(|(direction, traffic)| place.packet(direction, remote, traffic)).collect()
     }
 
     /// What leaves here arrives there, and the other way round.

@@ -23,7 +23,7 @@ use std::{
     sync::Arc,
 };
 
-use danm_api::LabelSelector;
+use danm_api::{LabelSelector, NetworkRef};
 use hashbrown::{HashMap, HashSet};
 use slab::Slab;
 
@@ -37,6 +37,7 @@ use self::{
 use crate::{
     Direction, InterfaceName, InterfaceView, Key, NamespacedName, Object, World,
     ruleset::{Gates, Ruleset},
+    shared::Shared,
     world::pod_of,
 };
 
@@ -59,6 +60,9 @@ pub struct Engine {
     target_ids: HashMap<NamespacedName, TargetId>,
     targets: Slab<Target>,
     changed: BTreeSet<NamespacedName>,
+    /// What interfaces of many Pods are like.
+    interfaces: Shared<InterfaceView>,
+    own_networks: Shared<BTreeSet<NetworkRef>>,
 }
 
 /// A Pod whose ruleset is kept, be it there or not.
@@ -319,18 +323,19 @@ impl Engine {
         if interfaces.is_empty() {
             return None;
         }
-        let own = Arc::new(self.world.networks_of(name));
+        let own = self.own_networks.share(&Arc::new(self.world.networks_of(name)));
         let others = interfaces.remove(&None).unwrap_or_default();
         let profile = self.profiles.of(&name.namespace, &labels);
         let mut gates = |interface: InterfaceView, is_named: bool| {
             let Some(profile) = profile.as_ref().filter(|profile| !profile.policies.is_empty()) else {
                 return [None; 2];
             };
+            let interface = self.interfaces.share(&Arc::new(interface));
             Direction::ALL.map(|direction| {
                 let key = ChainKey {
                     profile: profile.id,
                     direction,
-                    interface: interface.clone(),
+                    interface: Arc::clone(&interface),
                     is_named,
                     own: Arc::clone(&own),
                     ports: if asks_for_ports(profile, direction) {

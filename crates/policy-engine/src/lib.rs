@@ -21,6 +21,7 @@ mod ranges;
 pub mod ruleset;
 mod selector_index;
 pub mod set;
+mod shared;
 mod spec;
 mod trace;
 mod world;

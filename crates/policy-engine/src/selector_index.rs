@@ -107,7 +107,7 @@ mod tests {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn values(values: &[&str]) -> std::collections::BTreeSet<Box<str>> {
+    fn values(values: &[&str]) -> danm_api::OneOfEach<Box<str>> {
         values.iter().map(|value| Box::from(*value)).collect()
     }
 

@@ -15,7 +15,7 @@ use std::{
 
 use danm_api::{ApiGroup, NetworkRef};
 
-use crate::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
+use crate::{EndpointKey, InterfaceName, NamespacedName, PolicyKey, shared::Shared};
 
 pub use endpoint::Endpoint;
 pub(crate) use object::pod_of;
@@ -35,12 +35,22 @@ pub struct World {
     pub(crate) pods: BTreeMap<NamespacedName, Pod>,
     pub(crate) endpoints: BTreeMap<EndpointKey, Endpoint>,
     /// Endpoints by the Pod that they name.
-    pub(crate) endpoints_of: BTreeMap<NamespacedName, BTreeSet<EndpointKey>>,
+    pub(crate) endpoints_of: BTreeMap<NamespacedName, Vec<EndpointKey>>,
+    /// Who tells of an address.
+    claims: BTreeMap<IpAddr, Vec<Claim>>,
+    labels: Shared<BTreeMap<String, String>>,
     /// Networks, and the groups that have them.
     pub(crate) networks: BTreeMap<NetworkRef, BTreeSet<ApiGroup>>,
     pub(crate) policies: BTreeMap<PolicyKey, Policy>,
     pub(crate) services: BTreeMap<NamespacedName, Service>,
     pub(crate) slices: BTreeMap<NamespacedName, Slice>,
+}
+
+/// An object that tells of an address. Whether its Pod holds it is another question.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim {
+    Pod(NamespacedName),
+    Endpoint(EndpointKey),
 }
 
 /// An address that a living Pod holds.
@@ -104,6 +114,16 @@ impl World {
         self.policies.iter()
     }
 
+    /// The policies of a namespace.
+    pub fn policies_of<'a>(
+        &'a self,
+        namespace: &'a Arc<str>,
+    ) -> impl Iterator<Item = (&'a PolicyKey, &'a Policy)> {
+        let name = NamespacedName { namespace: Arc::clone(namespace), name: Arc::from("") };
+        let first = PolicyKey { name, group: ApiGroup::DanmK8sIo };
+        self.policies.range(first..).take_while(|(key, _)| key.name.namespace == *namespace)
+    }
+
     /// A policy.
     pub fn policy(&self, key: &PolicyKey) -> Option<&Policy> {
         self.policies.get(key)
@@ -164,9 +184,39 @@ impl World {
         holders
     }
 
-    /// All addresses that Pods hold.
-    pub fn holders(&self) -> impl Iterator<Item = Holder<'_>> {
-        self.pods.keys().flat_map(|name| self.addresses_of(name))
+    /// The living Pods that hold an address, and on which of their endpoints.
+    pub fn holders(&self, address: IpAddr) -> Vec<Holder<'_>> {
+        let claims = self.claims.get(&address).into_iter().flatten();
+        let names: BTreeSet<&NamespacedName> = claims.filter_map(|claim| self.claimant(claim)).collect();
+        let held = names.into_iter().flat_map(|name| self.addresses_of(name));
+        held.filter(|holder| holder.address == address).collect()
+    }
+
+    /// The Pod for which an object claims an address, if there is one of that name.
+    fn claimant<'a>(&'a self, claim: &'a Claim) -> Option<&'a NamespacedName> {
+        match claim {
+            Claim::Pod(name) => Some(name),
+            Claim::Endpoint(key) => {
+                let pod = pod_of(key, self.endpoints.get(key)?);
+                Some(self.pods.get_key_value(&pod)?.0)
+            }
+        }
+    }
+
+    /// Takes note of an object that tells of addresses, or tells of them no longer.
+    fn claim(&mut self, claim: &Claim, before: &[IpAddr], now: &[IpAddr]) {
+        for address in before {
+            let Some(claims) = self.claims.get_mut(address) else { continue };
+            claims.retain(|one| one != claim);
+            if claims.is_empty() {
+                self.claims.remove(address);
+            }
+        }
+        for address in now {
+            let claims = self.claims.entry(*address).or_default();
+            claims.push(claim.clone());
+            claims.sort_unstable();
+        }
     }
 
     /// The interfaces that a Pod's endpoints name; under no name, what is known of those whose name is of no use.

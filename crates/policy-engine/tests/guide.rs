@@ -173,7 +173,7 @@ fn every_example_denies_something_and_allows_something() {
 fn the_guide_shows_every_pod_network_and_address_of_the_topology() {
     let world = world("");
     let mut words = BTreeSet::new();
-    for holder in world.holders() {
+    for holder in world.pods().flat_map(|(name, _)| world.addresses_of(name)) {
         words.extend([holder.name.to_string(), holder.address.to_string()]);
         words.extend(holder.network().map(|network| network.name.to_string()));
         words.extend(holder.endpoint.and_then(|it| it.interface.as_ref()).map(ToString::to_string));

@@ -144,7 +144,7 @@ fn of_place(world: &World, pod: &NamespacedName, packet: &Packet) -> Vec<Feature
     if attachment == Attachment::Unclear {
         found.push(Feature::UnclearInterface);
     }
-    let holders: Vec<_> = world.holders().filter(|holder| holder.address == packet.remote).collect();
+    let holders = world.holders(packet.remote);
     let is_here = |network| attachment == Attachment::On(network);
     let is_met = |holder: &&Holder<'_>| holder.network().is_some_and(|network| is_here(network.clone()));
     let here = holders.iter().filter(is_met).count();

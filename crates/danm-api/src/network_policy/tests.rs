@@ -191,6 +191,6 @@ fn a_selector_wants_all_that_it_says() {
             "{selector}"
         );
     }
-    let one = Requirement::In("a".into(), ["b".into()].into());
+    let one = Requirement::In("a".into(), ["b".into()].into_iter().collect());
     assert_eq!(selector(json!({"matchLabels": {"a": "b"}})), LabelSelector::new([one]), "two ways to say it");
 }

@@ -1,14 +1,14 @@
 //! What is not enforced, or not sure, about a connection: people who look for a fault have to know what the answer rests on.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
-use danm_api::{NetworkName, NetworkRef, PolicyPeer, PolicySpec, Protocol};
-use policy_engine::{Attachment, InterfaceName, NamespacedName, NoTarget, Policy, PolicyKey, World};
+use danm_api::{FieldProblem, Protocol};
+use policy_engine::{
+    Attachment, InterfaceName, NamespacedName, NoTarget, Policy, PolicyKey, World, unresolved,
+};
 
 use super::{End, Pair, Question, ServiceRow};
-use crate::{
-    command::render::no_target, inventory::peers, parties::Party, place::places, probe::Probe, words,
-};
+use crate::{command::render::no_target, parties::Party, place::places, probe::Probe};
 
 /// Everything that is in doubt, each once.
 pub(super) fn doubts(
@@ -95,52 +95,24 @@ fn held_by_others(world: &World, party: &Party) -> Option<String> {
 fn of_policies(question: Question<'_>, pod: &NamespacedName) -> Vec<String> {
     let world = question.world();
     let Some(labels) = world.pod(pod).map(|pod| &pod.labels) else { return Vec::new() };
-    let of_namespace = world.policies().filter(|(key, _)| key.name.namespace == pod.namespace);
+    let of_namespace = world.policies_of(&pod.namespace);
     let may_be_about =
         |policy: &Policy| policy.spec.subject.as_ref().is_none_or(|subject| subject.pods.matches(labels));
     let mut doubts = Vec::new();
-    for (key, policy) in of_namespace.filter(|(_, policy)| may_be_about(policy)) {
+    for (key, _) in of_namespace.filter(|(_, policy)| may_be_about(policy)) {
         let problems = question.inventory.problems_of(key);
         doubts.extend(problems.iter().map(|problem| problem.trim_start_matches("warning: ").to_owned()));
         if question.inventory.has_networks() {
-            doubts.extend(unknown_networks(world, key, &policy.spec));
+            doubts.extend(unknown_networks(world, key));
         }
     }
     doubts
 }
 
 /// Networks that a policy names and nobody has: it selects nothing by them.
-fn unknown_networks(world: &World, key: &PolicyKey, spec: &PolicySpec) -> Vec<String> {
-    let own = [Arc::clone(&key.name.namespace)];
-    let of_subject = spec.subject.iter().flat_map(|subject| subject.networks.iter().flatten());
-    let of_subject = of_subject.filter(|network| !exists(world, network, &own));
-    let of_peers = peers(spec).flat_map(|peer| match peer {
-        PolicyPeer::Block(_) => Vec::new(),
-        PolicyPeer::Pods(pods) => {
-            let namespaces: Vec<Arc<str>> = match &pods.namespaces {
-                None => own.to_vec(),
-                Some(selector) => {
-                    let is_meant =
-                        |name: &&Arc<str>| world.namespace(name).is_some_and(|it| selector.matches(it));
-                    world.namespaces().filter(is_meant).cloned().collect()
-                }
-            };
-            let networks = pods.networks.iter().flatten();
-            networks.filter(|network| !exists(world, network, &namespaces)).collect()
-        }
-    });
-    let unknown: BTreeSet<String> = of_subject.chain(of_peers).map(words::network).collect();
-    unknown
-        .into_iter()
-        .map(|name| format!("policy {key} names {name}, and there is no such network"))
-        .collect()
-}
-
-fn exists(world: &World, network: &NetworkName, namespaces: &[Arc<str>]) -> bool {
-    let name: Arc<str> = Arc::from(&*network.name);
-    let nowhere = [Arc::from("")];
-    let namespaces = if network.kind.is_namespaced() { namespaces } else { &nowhere };
-    namespaces.iter().any(|namespace| world.has_network(&NetworkRef::new(network.kind, namespace, &name)))
+fn unknown_networks(world: &World, key: &PolicyKey) -> impl Iterator<Item = String> {
+    let unresolved = unresolved(world, key).into_iter();
+    unresolved.map(move |FieldProblem { field, problem }| format!("policy {key} {field} {problem}"))
 }
 
 fn of_service(service: &ServiceRow) -> Option<String> {

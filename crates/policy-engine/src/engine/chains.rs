@@ -25,7 +25,7 @@ pub type TargetId = usize;
 /// The chains that are in use.
 #[derive(Debug, Default)]
 pub struct Chains {
-    ids: HashMap<ChainKey, ChainId>,
+    ids: HashMap<Arc<ChainKey>, ChainId>,
     entries: Slab<Entry>,
     /// The chains that speak of a set.
     of_set: HashMap<SetId, HashSet<ChainId>>,
@@ -38,7 +38,7 @@ pub struct ChainKey {
     pub profile: u64,
     pub direction: Direction,
     /// What is known of the interface.
-    pub interface: InterfaceView,
+    pub interface: Arc<InterfaceView>,
     /// Whether endpoints name it.
     pub is_named: bool,
     /// All networks of the Pod.
@@ -50,7 +50,7 @@ pub struct ChainKey {
 
 #[derive(Debug)]
 struct Entry {
-    key: ChainKey,
+    key: Arc<ChainKey>,
     chain: Option<Arc<Chain>>,
     sets: Vec<SetId>,
     users: HashSet<TargetId>,
@@ -106,7 +106,7 @@ impl Chains {
     }
 
     fn make(&mut self, key: ChainKey, profile: &Profile, sets: &mut Sets) -> ChainId {
-        let attachment = match &key.interface {
+        let attachment = match &*key.interface {
             interface if key.is_named => interface.attachment(),
             unknown if *unknown == InterfaceView::default() => Attachment::Nowhere,
             // Endpoints speak of an interface, and do not say which it is.
@@ -129,13 +129,13 @@ impl Chains {
             policies.push(PolicyRules { policy: policy.key.clone(), rules });
         }
         let chain = (!policies.is_empty()).then(|| Arc::new(Chain { policies }));
-        self.insert(key, chain, held, sets)
+        self.insert(Arc::new(key), chain, held, sets)
     }
 
     /// A set is used once by a chain, however often that speaks of it.
     fn insert(
         &mut self,
-        key: ChainKey,
+        key: Arc<ChainKey>,
         chain: Option<Arc<Chain>>,
         held: Vec<SetId>,
         sets: &mut Sets,
@@ -146,8 +146,12 @@ impl Chains {
                 sets.release(set);
             }
         }
-        let entry =
-            Entry { key: key.clone(), chain, sets: distinct.into_iter().collect(), users: HashSet::new() };
+        let entry = Entry {
+            key: Arc::clone(&key),
+            chain,
+            sets: distinct.into_iter().collect(),
+            users: HashSet::new(),
+        };
         let id = self.entries.insert(entry);
         for set in self.entries.get(id).into_iter().flat_map(|entry| &entry.sets) {
             self.of_set.entry(*set).or_default().insert(id);

@@ -63,7 +63,7 @@ pub fn nearest(world: &World, pod: &NamespacedName, packet: &Packet) -> Option<N
 }
 
 fn beside(scene: Scene<'_>) -> Vec<Beside> {
-    let of_namespace = scene.world.policies().filter(|(key, _)| key.name.namespace == scene.name.namespace);
+    let of_namespace = scene.world.policies_of(&scene.name.namespace);
     let found = of_namespace.filter_map(|(key, policy)| {
         let subject = policy.spec.subject.as_ref()?;
         let lacks = if subject.pods.matches(&scene.pod.labels) {

@@ -51,8 +51,7 @@ pub fn may_come_from_elsewhere(scene: Scene<'_>, holder: &Holder<'_>) -> bool {
 
 /// The living Pods that hold the address at the other end, as far as they are wanted.
 pub fn holders(scene: Scene<'_>, is_wanted: impl Fn(&Holder<'_>) -> bool) -> Vec<Holder<'_>> {
-    let all = scene.world.holders().filter(|holder| holder.address == scene.packet.remote);
-    all.filter(is_wanted).collect()
+    scene.world.holders(scene.packet.remote).into_iter().filter(is_wanted).collect()
 }
 
 /// All that a peer says has to be so: its namespaces, its labels, its networks.

@@ -25,7 +25,7 @@ pub fn target<'a>(world: &'a World, name: &NamespacedName) -> Result<&'a Pod, No
 
 /// The policies that isolate the interface in the direction of the packet, and their rules of that direction.
 pub fn isolating(scene: Scene<'_>) -> Vec<(&PolicyKey, &Rules)> {
-    let of_namespace = scene.world.policies().filter(|(key, _)| key.name.namespace == scene.name.namespace);
+    let of_namespace = scene.world.policies_of(&scene.name.namespace);
     let isolating = of_namespace.filter(|(_, policy)| selects(scene, policy));
     isolating.filter_map(|(key, policy)| Some((key, rules(policy, scene.packet.direction)?))).collect()
 }

@@ -1,7 +1,7 @@
 //! What policies look at in a `DanmEp`: an interface of a Pod. Whoever may write endpoints may write anything into one:
 //! what is of no use is left out, and never makes anybody open.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use danm_api::{EndpointView, NetworkKind, NetworkRef};
 
@@ -19,7 +19,7 @@ pub struct Endpoint {
     /// Its interface; none if no interface can be called so.
     pub interface: Option<InterfaceName>,
     /// Its addresses.
-    pub addresses: BTreeSet<IpAddr>,
+    pub addresses: Box<[IpAddr]>,
 }
 
 // === impl Endpoint ===
@@ -32,13 +32,16 @@ impl Endpoint {
         let network = kind.filter(|_| !spec.network_name.is_empty());
         let interface = spec.interface.as_ref();
         let texts = interface.map(|it| [it.address.as_deref(), it.address_ipv6.as_deref()]);
+        let mut addresses: Vec<IpAddr> = texts.into_iter().flatten().flatten().filter_map(address).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
         Self {
             pod: spec.pod.as_deref().unwrap_or_default().into(),
             pod_uid: spec.pod_uid.as_deref().filter(|uid| !uid.is_empty()).map(Arc::from),
             network: network
                 .map(|kind| NetworkRef::new(kind, namespace, &Arc::from(spec.network_name.as_str()))),
             interface: interface.and_then(|it| it.name.as_deref()).and_then(InterfaceName::new),
-            addresses: texts.into_iter().flatten().flatten().filter_map(address).collect(),
+            addresses: addresses.into(),
         }
     }
 }

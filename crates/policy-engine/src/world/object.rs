@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Endpoint, Labels, Pod, Policy, Service, Slice, World};
+use super::{Claim, Endpoint, Labels, Pod, Policy, Service, Slice, World};
 use crate::{EndpointKey, NamespacedName, PolicyKey};
 
 /// An object that policies are about.
@@ -190,8 +190,17 @@ impl World {
     /// Takes an object in, in place of the one that it replaces.
     pub fn apply(&mut self, object: Object) {
         match object {
-            Object::Namespace(name, labels) => drop(self.namespaces.insert(name, labels)),
-            Object::Pod(name, pod) => drop(self.pods.insert(name, pod)),
+            Object::Namespace(name, labels) => {
+                let labels = self.labels.share(&labels);
+                self.namespaces.insert(name, labels);
+            }
+            Object::Pod(name, mut pod) => {
+                pod.labels = self.labels.share(&pod.labels);
+                let now = pod.addresses.clone();
+                let before = self.pods.insert(name.clone(), pod);
+                let before = before.map(|pod| pod.addresses).unwrap_or_default();
+                self.claim(&Claim::Pod(name), &before, &now);
+            }
             Object::Endpoint(key, endpoint) => self.apply_endpoint(key, endpoint),
             Object::Network(group, network) => drop(self.networks.entry(network).or_default().insert(group)),
             Object::Policy(key, spec) => {
@@ -207,7 +216,10 @@ impl World {
     pub fn delete(&mut self, key: &Key) {
         match key {
             Key::Namespace(name) => drop(self.namespaces.remove(name)),
-            Key::Pod(name) => drop(self.pods.remove(name)),
+            Key::Pod(name) => {
+                let before = self.pods.remove(name).map(|pod| pod.addresses).unwrap_or_default();
+                self.claim(&Claim::Pod(name.clone()), &before, &[]);
+            }
             Key::Endpoint(key) => self.delete_endpoint(key),
             Key::Network(group, network) => self.delete_network(*group, network),
             Key::Policy(key) => drop(self.policies.remove(key)),
@@ -218,15 +230,19 @@ impl World {
 
     fn apply_endpoint(&mut self, key: EndpointKey, endpoint: Endpoint) {
         self.delete_endpoint(&key);
-        self.endpoints_of.entry(pod_of(&key, &endpoint)).or_default().insert(key.clone());
+        let of_pod = self.endpoints_of.entry(pod_of(&key, &endpoint)).or_default();
+        of_pod.push(key.clone());
+        of_pod.sort_unstable();
+        self.claim(&Claim::Endpoint(key.clone()), &[], &endpoint.addresses);
         self.endpoints.insert(key, endpoint);
     }
 
     fn delete_endpoint(&mut self, key: &EndpointKey) {
         let Some(endpoint) = self.endpoints.remove(key) else { return };
+        self.claim(&Claim::Endpoint(key.clone()), &endpoint.addresses, &[]);
         let pod = pod_of(key, &endpoint);
         let Some(of_pod) = self.endpoints_of.get_mut(&pod) else { return };
-        of_pod.remove(key);
+        of_pod.retain(|one| one != key);
         if of_pod.is_empty() {
             self.endpoints_of.remove(&pod);
         }
