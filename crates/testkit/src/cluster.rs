@@ -276,15 +276,25 @@ impl Cluster {
     /// # Panics
     /// Where the server refuses.
     pub async fn uninstall(&self) {
-        for (name, _) in crd::manifests() {
-            let path = format!("{DEFINITIONS}/{name}");
-            self.send(Method::DELETE, &path, None).await.unwrap_or_else(|error| panic!("{path}: {error}"));
-            while self.send(Method::GET, &path, None).await.is_ok() {
-                tokio::task::yield_now().await;
-            }
+        for kind in DanmKind::ALL {
+            self.uninstall_kind(kind).await;
         }
         for group in ApiGroup::ALL {
             while self.send(Method::GET, &format!("/apis/{group}/{VERSION}"), None).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Takes the definitions of one kind away, with its objects, and waits until they are gone.
+    ///
+    /// # Panics
+    /// Where the server refuses.
+    pub async fn uninstall_kind(&self, kind: DanmKind) {
+        for group in kind.groups() {
+            let path = format!("{DEFINITIONS}/{}.{group}", kind.plural());
+            self.send(Method::DELETE, &path, None).await.unwrap_or_else(|error| panic!("{path}: {error}"));
+            while self.send(Method::GET, &path, None).await.is_ok() {
                 tokio::task::yield_now().await;
             }
         }

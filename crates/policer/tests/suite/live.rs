@@ -1,9 +1,10 @@
 //! `explain` on a cluster: what is served and may be read is listed, nothing is written, and what is missing is told.
 
+use danm_api::DanmKind;
 use http::Method;
 use operator_runtime::read_manifests;
 use sandbox::{Effect, Fault, Match};
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::{Cluster, Server};
 
 use crate::program::{Run, finish, objects, program, run_on};
@@ -15,31 +16,8 @@ async fn shop() -> Cluster {
     let cluster = Cluster::empty_on(Server::Sandbox).await.expect("it is in this process");
     let manifests = read_manifests(objects("shop.yaml").as_ref()).expect("we wrote it");
     let objects = manifests.into_iter().flat_map(|manifest| manifest.objects);
+    cluster.sandbox().load(objects).expect("loaded");
     cluster
-        .sandbox()
-        .load([definition("danm.k8s.io"), definition("danm.io")].into_iter().chain(objects))
-        .expect("loaded");
-    cluster
-}
-
-fn definition(group: &str) -> Value {
-    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    let version =
-        json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": format!("danmnetworkpolicies.{group}"),
-            "annotations": {"api-approved.kubernetes.io": "unapproved, legacy group of DANM"},
-        },
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"kind": "DanmNetworkPolicy", "plural": "danmnetworkpolicies"},
-            "versions": [version],
-        },
-    })
 }
 
 async fn ask(cluster: &Cluster, arguments: &str) -> Run {
@@ -125,11 +103,12 @@ async fn a_cluster_without_policies_or_without_danm_is_told() {
     let manifests = read_manifests(objects("shop.yaml").as_ref()).expect("we wrote it");
     let all = manifests.into_iter().flat_map(|manifest| manifest.objects);
     cluster.sandbox().load(all.filter(|object| object["kind"] != "DanmNetworkPolicy")).expect("loaded");
+    cluster.uninstall_kind(DanmKind::NetworkPolicy).await;
     let (text, notes) =
         ask(&cluster, "explain --from shop/web-0@eth1 --to shop/db-0 --port TCP/80").await.told();
     assert!(text.starts_with("ALLOWED"), "{text}");
     assert_eq!(notes, ["note: the API server serves no DanmNetworkPolicies: nothing is isolated"]);
-    cluster.uninstall().await;
+    cluster.uninstall_kind(DanmKind::DanmEp).await;
     let error = ask(&cluster, ASKED).await;
     assert!(
         error.error().starts_with("the API server serves DanmEps neither in danm.io nor in danm.k8s.io: ")
