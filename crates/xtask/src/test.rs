@@ -14,6 +14,10 @@ pub fn run() -> Result<()> {
     if let Some(reason) = hindrance {
         ensure!(!is_ci(), "the control plane tier cannot run, and CI skips nothing: {reason}");
     }
+    let kernel_hindrance = packages::kernel_hindrance();
+    if let Some(reason) = kernel_hindrance {
+        ensure!(!is_ci(), "the kernel tier cannot run, and CI skips nothing: {reason}");
+    }
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--quiet"]);
     if hindrance.is_none() {
@@ -22,6 +26,10 @@ pub fn run() -> Result<()> {
     succeed(&mut tests)?;
     println!("pure tier: passed");
     println!("sandbox tier: passed, against the API server in memory");
+    match kernel_hindrance {
+        None => println!("kernel tier: passed, nft in network namespaces of its own"),
+        Some(reason) => println!("kernel tier: SKIPPED, because {reason}"),
+    }
     match hindrance {
         None => println!("control plane tier: passed, against the real etcd and kube-apiserver"),
         Some(reason) => println!("control plane tier: SKIPPED, because {reason}"),
