@@ -156,7 +156,8 @@ impl Agent {
         let now = Instant::now();
         loop {
             let scribe = &self.scribe;
-            let keys = self.knowledge.take_stale(scribe.room(), |key| scribe.may_write(key, now));
+            let keys =
+                self.knowledge.take_stale(scribe.room(), |key, record| scribe.may_write(key, record, now));
             if keys.is_empty() {
                 return;
             }
@@ -168,7 +169,7 @@ impl Agent {
 
     fn settle(&mut self, statement: Statement, written: Written) {
         self.metrics.count_write(&written);
-        self.scribe.settle(&statement.key, &written, Instant::now());
+        self.scribe.settle(&statement, &written, Instant::now());
         match written {
             Written::Done(record) => {
                 self.knowledge.written(&statement.key, &statement.version, record);

@@ -60,16 +60,24 @@ impl Knowledge {
         })
     }
 
-    /// Policies that have to be looked at, some of those that may be: as many as are asked for, and no longer noted.
-    pub(super) fn take_stale(&mut self, count: usize, may: impl Fn(&PolicyKey) -> bool) -> Vec<PolicyKey> {
-        let taken: Vec<PolicyKey> = self.stale.iter().filter(|key| may(key)).take(count).cloned().collect();
+    /// Policies that have to be looked at, and may be in their present versions: as many as are asked for, and no longer
+    /// noted.
+    pub(super) fn take_stale(
+        &mut self,
+        count: usize,
+        may: impl Fn(&PolicyKey, &Record) -> bool,
+    ) -> Vec<PolicyKey> {
+        let may = |key: &&PolicyKey| self.records.get(*key).is_some_and(|record| may(key, record));
+        let taken: Vec<PolicyKey> = self.stale.iter().filter(may).take(count).cloned().collect();
         self.stale.retain(|key| taken.binary_search(key).is_err());
         taken
     }
 
-    /// A policy has to be looked at again.
+    /// A policy has to be looked at again, if it is there still.
     pub(super) fn mark(&mut self, key: PolicyKey) {
-        self.stale.insert(key);
+        if self.records.contains_key(&key) {
+            self.stale.insert(key);
+        }
     }
 
     /// The status of a policy was written: its object is like this now, unless a watch has told of a later one since.

@@ -13,12 +13,14 @@ use policy_engine::PolicyKey;
 use super::{
     review::Statement,
     status_writer::{StatusWriter, Written},
+    told::Record,
 };
 
 /// Writes under way at the same time.
 const IN_FLIGHT: usize = 16;
 
-/// How long a policy is left alone after a write of its status failed. Rights and definitions change by hand.
+/// How long a policy that does not change is left alone after a write of its status failed. Rights and definitions change by
+/// hand.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// Writes under way, and what failed.
@@ -33,6 +35,8 @@ pub(super) struct Scribe {
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
     pub(super) reason: String,
+    /// Of the version that was judged.
+    version: String,
     /// When it may be tried again.
     until: Instant,
 }
@@ -55,8 +59,9 @@ impl Scribe {
     }
 
     /// Whether something may be written about a policy now.
-    pub(super) fn may_write(&self, key: &PolicyKey, now: Instant) -> bool {
-        !self.in_flight.contains(key) && self.troubles.get(key).is_none_or(|trouble| trouble.until <= now)
+    pub(super) fn may_write(&self, key: &PolicyKey, record: &Record, now: Instant) -> bool {
+        let trouble = self.troubles.get(key).filter(|trouble| trouble.version == record.version);
+        !self.in_flight.contains(key) && trouble.is_none_or(|trouble| trouble.until <= now)
     }
 
     pub(super) fn begin(&mut self, statement: Statement) {
@@ -78,14 +83,15 @@ impl Scribe {
     }
 
     /// Takes note of what became of a write. What fails in the same way again is not told again.
-    pub(super) fn settle(&mut self, key: &PolicyKey, written: &Written, now: Instant) {
+    pub(super) fn settle(&mut self, statement: &Statement, written: &Written, now: Instant) {
+        let Statement { key, version, .. } = statement;
         self.in_flight.remove(key);
         let (Written::Refused(reason) | Written::Unknown(reason)) = written else {
             self.troubles.remove(key);
             return;
         };
         let reason = printable(reason, false).into_owned();
-        let trouble = Trouble { reason, until: now + PAUSE };
+        let trouble = Trouble { reason, version: version.clone(), until: now + PAUSE };
         if self.troubles.get(key).is_none_or(|before| before.reason != trouble.reason) {
             let group = key.group;
             tracing::warn!(

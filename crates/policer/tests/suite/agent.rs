@@ -96,7 +96,7 @@ async fn a_broken_selector_leaves_the_last_version_in_force_and_is_told() {
 
     cluster.patch(&fine("p"), &json!({"spec": {"podSelector": broken_selector()}})).await;
 
-    let field = "spec.podSelector.matchLabels.app";
+    let field = "spec.podSelector.matchLabels[app]";
     let accepted = becomes(&cluster, &fine("p"), "Accepted", "False EarlierVersionInForce").await;
     assert!(accepted["message"].as_str().is_some_and(|it| it.starts_with(field)), "{accepted}");
     eventually("there is an Event", async || {
@@ -145,7 +145,10 @@ async fn a_network_that_is_made_later_resolves_what_names_it() {
             == ["NetworkNotFound spec.networkSelector names ClusterNetwork lan1, and there is no such network"]
     })
     .await;
-    assert_eq!(agent.state().await["flawedPolicies"][0]["unresolved"][0]["field"], "spec.networkSelector");
+    eventually("it is shown", async || {
+        agent.state().await["flawedPolicies"][0]["unresolved"][0]["field"] == "spec.networkSelector"
+    })
+    .await;
 
     cluster.create([network("lan1")]).await;
 
