@@ -1,6 +1,6 @@
 //! What people are told before they begin.
 
-use crate::program::{compare, run};
+use crate::{output::compare, program::run};
 
 #[tokio::test]
 async fn help_has_examples() {

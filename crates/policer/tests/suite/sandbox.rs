@@ -10,6 +10,7 @@ mod explain;
 mod files;
 mod help;
 mod live;
+mod output;
 mod policies;
 mod program;
 mod render;
