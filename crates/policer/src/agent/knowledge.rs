@@ -102,14 +102,14 @@ impl Knowledge {
         }
     }
 
-    fn change(&mut self, source: Source, change: Change<Told>) {
+    fn change(&mut self, source: Source, change: Change<Box<Told>>) {
         match change {
-            Change::Apply(told) | Change::Listed(told) => self.apply(source, told),
+            Change::Apply(told) | Change::Listed(told) => self.apply(source, *told),
             Change::Delete(told) => self.delete(source, &told.key),
-            Change::Read(all) => all.into_iter().for_each(|told| self.apply(source, told)),
+            Change::Read(all) => all.into_iter().for_each(|told| self.apply(source, *told)),
             Change::Reset(all) => {
                 self.begin_list(source);
-                all.into_iter().for_each(|told| self.apply(source, told));
+                all.into_iter().for_each(|told| self.apply(source, *told));
                 self.end_list(source);
             }
             Change::ListBegins => self.begin_list(source),

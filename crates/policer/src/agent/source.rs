@@ -33,7 +33,7 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) enum Seen {
     /// Its watch tells something.
-    Changed(Source, Change<Told>),
+    Changed(Source, Change<Box<Told>>),
     /// Its watch does not deliver.
     Unavailable(Source, String),
     /// It is to be watched from now on, or is served again.
@@ -129,7 +129,7 @@ impl Source {
     ) -> BoxStream<'static, Seen> {
         let seen = changes.filter_map(move |change| {
             ready(match change {
-                Ok(change) => Some(Seen::Changed(self, change.map(&told))),
+                Ok(change) => Some(Seen::Changed(self, change.map(|object| Box::new(told(object))))),
                 Err(failure) => {
                     tracing::debug!(source = %self, reason = failure.reason, "watch failed");
                     failure.is_lost.then_some(Seen::Unavailable(self, failure.reason))

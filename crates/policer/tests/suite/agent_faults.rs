@@ -18,7 +18,7 @@ fn path(policy: &Value) -> String {
 }
 
 fn answer(cluster: &Cluster, policy: &Value, code: u16) -> FaultId {
-    let on = Match::any().method(Method::PATCH).path(&path(policy));
+    let on = Match::any().method(Method::PATCH).path(path(policy));
     cluster.sandbox().inject(Fault::new(on, Effect::Status { code, retry_after: None }))
 }
 
@@ -48,7 +48,7 @@ async fn a_write_that_is_refused_conflicts_or_fails_holds_up_no_other() {
 #[tokio::test]
 async fn a_write_that_hangs_holds_up_no_other_and_no_end() {
     let mut cluster = cluster().await;
-    let on = Match::any().method(Method::PATCH).path(&path(&fine("a")));
+    let on = Match::any().method(Method::PATCH).path(path(&fine("a")));
     let hangs = Effect::Delay(std::time::Duration::from_secs(3600));
     cluster.sandbox().inject(Fault::new(on, hangs));
     cluster.create([fine("a"), fine("b")]).await;

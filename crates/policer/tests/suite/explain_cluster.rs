@@ -8,8 +8,8 @@ use testkit::{Cluster, collection_of};
 
 use crate::program::{finish, objects, program, run_on};
 
-/// The address of the Service, and one that the real API server can give to it.
-const ADDRESSES: [&str; 2] = ["10.96.0.20", "10.0.0.200"];
+/// What is called otherwise here: the API server gives addresses of Services from 10.0.0.0/24, and has taken the first.
+const ADDRESSES: [(&str, &str); 2] = [("10.0.0.", "10.4.0."), ("10.96.0.20", "10.0.0.200")];
 
 /// Objects as the real API server takes them.
 fn completed(mut object: Value) -> Value {
@@ -43,7 +43,8 @@ async fn a_cluster_is_explained_like_the_files_it_was_made_from() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("shop.yaml");
     let text = fs::read_to_string(objects("shop.yaml")).expect("we wrote it");
-    fs::write(&file, text.replace(ADDRESSES[0], ADDRESSES[1])).expect("written");
+    let text = ADDRESSES.iter().fold(text, |text, (from, to)| text.replace(from, to));
+    fs::write(&file, text).expect("written");
     load(&mut cluster, &file).await;
     for arguments in [
         "explain --from shop/web-0@eth1 --to shop/db-0 --port TCP/5432",
