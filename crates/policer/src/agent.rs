@@ -45,7 +45,7 @@ use self::{
     inspect::Inspection,
     knowledge::Knowledge,
     metrics::Metrics,
-    report::Report,
+    report::{Findings, Report},
     review::{Statement, review},
     scribe::Scribe,
     status_writer::{StatusWriter, Written},
@@ -91,6 +91,7 @@ pub(crate) async fn run(cli: &Cli, args: &AgentArgs) -> anyhow::Result<()> {
         metrics: Metrics::register(&mut registry),
         inspection: Arc::new(Inspection::new(args.node_name.clone(), leadership.state())),
         events: EventPublisher::new(client.clone(), COMPONENT, identity),
+        findings: Default::default(),
         is_shown: false,
     };
     let inspection = Arc::clone(&agent.inspection);
@@ -119,6 +120,8 @@ struct Agent {
     metrics: Metrics,
     inspection: Arc<Inspection>,
     events: EventPublisher,
+    /// What was found out about policies, and what was known then.
+    findings: (u64, Arc<Findings>),
     /// Whether what is shown is what is known.
     is_shown: bool,
 }
@@ -186,8 +189,11 @@ impl Agent {
         }
         self.is_shown = true;
         let knowledge = &self.knowledge;
+        if self.findings.0 != knowledge.revision() {
+            self.findings = (knowledge.revision(), Arc::new(Findings::of(knowledge.world())));
+        }
         self.scribe.forget_all_but(|key| knowledge.record(key).is_some());
-        let report = Report::of(knowledge, self.scribe.troubles());
+        let report = Report::of(knowledge, Arc::clone(&self.findings.1), self.scribe.troubles());
         self.metrics.show(&report, self.lease.borrow().is_leading(), self.events.dropped());
         self.inspection.show(report);
     }

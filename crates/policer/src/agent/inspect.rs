@@ -60,13 +60,17 @@ impl Inspect for Inspection {
 fn shown(report: &Report) -> Value {
     let sources: Map<String, Value> =
         report.sources.iter().map(|(name, (words, _))| (name.clone(), words.as_str().into())).collect();
-    let states: Map<String, Value> =
-        report.states.iter().map(|(state, count)| (state.code().to_owned(), (*count).into())).collect();
+    let states: Map<String, Value> = report
+        .findings
+        .states
+        .iter()
+        .map(|(state, count)| (state.code().to_owned(), (*count).into()))
+        .collect();
     json!({
         "sources": sources,
         "policies": states,
-        "flawedPolicies": report.flawed.iter().take(SHOWN).map(flawed).collect::<Vec<_>>(),
-        "flawedPoliciesNotShown": report.flawed.len().saturating_sub(SHOWN),
+        "flawedPolicies": report.findings.flawed.iter().take(SHOWN).map(flawed).collect::<Vec<_>>(),
+        "flawedPoliciesNotShown": report.findings.flawed.len().saturating_sub(SHOWN),
         "uncoveredPods": report.uncovered.iter().map(|(name, count)| (name.to_string(), (*count).into())).collect::<Map<_, _>>(),
         "unreadable": report.unreadable.iter().take(SHOWN).map(unreadable).collect::<Vec<_>>(),
         "unreadableNotShown": report.unreadable.len().saturating_sub(SHOWN),

@@ -25,6 +25,10 @@ pub(super) struct Knowledge {
     records: BTreeMap<PolicyKey, Record>,
     /// Policies whose status may not say what is so.
     stale: BTreeSet<PolicyKey>,
+    /// Whether that is so of all of them: any may name what changed.
+    is_all_stale: bool,
+    /// Counts what may change what is found out about policies.
+    revision: u64,
 }
 
 /// What is there of a source.
@@ -52,6 +56,11 @@ impl Knowledge {
         self.records.get_key_value(key)
     }
 
+    /// As long as this is the same, so is what is found out about policies.
+    pub(super) const fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// What cannot be read, and why.
     pub(super) fn unreadable(&self) -> impl Iterator<Item = (Source, &Key, &str)> {
         let stocks = self.stocks.iter();
@@ -67,9 +76,14 @@ impl Knowledge {
         count: usize,
         may: impl Fn(&PolicyKey, &Record) -> bool,
     ) -> Vec<PolicyKey> {
+        if std::mem::take(&mut self.is_all_stale) {
+            self.stale.extend(self.records.keys().cloned());
+        }
         let may = |key: &&PolicyKey| self.records.get(*key).is_some_and(|record| may(key, record));
         let taken: Vec<PolicyKey> = self.stale.iter().filter(may).take(count).cloned().collect();
-        self.stale.retain(|key| taken.binary_search(key).is_err());
+        for key in &taken {
+            self.stale.remove(key);
+        }
         taken
     }
 
@@ -179,6 +193,7 @@ impl Knowledge {
         self.tell_problems(&key, &spec);
         self.engine.apply(object);
         self.stale.insert(key);
+        self.revision += 1;
     }
 
     /// Tells what is not understood in a policy, unless that was so before.
@@ -206,15 +221,16 @@ impl Knowledge {
             Key::Policy(key) => {
                 self.records.remove(key);
                 self.stale.remove(key);
+                self.revision += 1;
             }
             Key::Network(..) | Key::Namespace(_) => self.mark_all(),
             _ => {}
         }
     }
 
-    /// Any policy may name what changed.
     fn mark_all(&mut self) {
-        self.stale.extend(self.records.keys().cloned());
+        self.is_all_stale = true;
+        self.revision += 1;
     }
 }
 
@@ -227,3 +243,6 @@ pub(super) fn name_of(key: &Key) -> String {
         (namespace, name) => printable(&format!("{namespace}/{name}"), false).into_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,7 +106,7 @@ impl Metrics {
 
     /// Shows how things stand.
     pub(super) fn show(&self, report: &Report, is_leading: bool, dropped_events: u64) {
-        for (state, count) in &report.states {
+        for (state, count) in &report.findings.states {
             set(&self.policies.get_or_create(&StateLabel { state: state.code() }), *count);
         }
         self.show_problems(report);
@@ -131,7 +131,7 @@ impl Metrics {
     }
 
     fn show_problems(&self, report: &Report) {
-        let (problems, more) = report.problems(PROBLEMS);
+        let (problems, more) = report.findings.problems(PROBLEMS);
         self.problems.clear();
         for problem in problems {
             let labels =

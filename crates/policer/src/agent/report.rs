@@ -10,6 +10,7 @@ use operator_runtime::printable;
 use policy_engine::{Policy, PolicyKey, World, unresolved};
 
 use super::{
+    coverage::Progress,
     knowledge::{Knowledge, name_of},
     scribe::Trouble,
 };
@@ -21,16 +22,23 @@ pub(super) struct Report {
     pub(super) sources: BTreeMap<String, (String, bool)>,
     /// What is not known yet, a line a reason.
     pub(super) gaps: Vec<String>,
-    /// How many policies there are, by what is understood of them.
-    pub(super) states: BTreeMap<State, usize>,
-    /// Policies of which something is not understood, or which name what is not there.
-    pub(super) flawed: Vec<Flawed>,
+    /// What is found out about policies.
+    pub(super) findings: Arc<Findings>,
     /// Pods by their namespaces, where a policy is not understood at all.
     pub(super) uncovered: BTreeMap<Arc<str>, usize>,
     /// Objects that cannot be read.
     pub(super) unreadable: Vec<Unreadable>,
     /// Policies whose status cannot be written, and why.
     pub(super) troubles: BTreeMap<String, String>,
+}
+
+/// What is found out about policies. That takes time where there are many, and Pods make no difference to it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Findings {
+    /// How many policies there are, by what is understood of them.
+    pub(super) states: BTreeMap<State, usize>,
+    /// Policies of which something is not understood, or which name what is not there.
+    pub(super) flawed: Vec<Flawed>,
 }
 
 /// How much of a policy is understood.
@@ -77,35 +85,43 @@ const LONGEST_FIELD: usize = 200;
 // === impl Report ===
 
 impl Report {
-    pub(super) fn of(knowledge: &Knowledge, troubles: &BTreeMap<PolicyKey, Trouble>) -> Self {
-        let world = knowledge.world();
+    pub(super) fn of(
+        knowledge: &Knowledge,
+        findings: Arc<Findings>,
+        troubles: &BTreeMap<PolicyKey, Trouble>,
+    ) -> Self {
         let coverage = knowledge.coverage();
+        let sources = coverage.sources().map(|(source, progress)| {
+            (source.to_string(), (progress.words(), *progress == Progress::Synced))
+        });
+        let unreadable = knowledge.unreadable().map(|(source, key, problem)| Unreadable {
+            kind: source.kind(),
+            name: name_of(key),
+            problem: problem.to_owned(),
+        });
+        let troubles =
+            troubles.iter().map(|(key, trouble)| (format!("{key} of {}", key.group), trouble.reason.clone()));
+        Self {
+            sources: sources.collect(),
+            gaps: coverage.gaps(),
+            uncovered: uncovered(knowledge.world(), &findings),
+            findings,
+            unreadable: unreadable.collect(),
+            troubles: troubles.collect(),
+        }
+    }
+}
+
+// === impl Findings ===
+
+impl Findings {
+    pub(super) fn of(world: &World) -> Self {
         let mut states: BTreeMap<State, usize> = State::ALL.map(|state| (state, 0)).into();
         for (_, policy) in world.policies() {
             *states.entry(State::of(policy)).or_default() += 1;
         }
-        let source = coverage.sources().map(|(source, progress)| {
-            (source.to_string(), (progress.words(), *progress == super::coverage::Progress::Synced))
-        });
-        Self {
-            sources: source.collect(),
-            gaps: coverage.gaps(),
-            states,
-            flawed: world.policies().filter_map(|(key, policy)| Flawed::of(world, key, policy)).collect(),
-            uncovered: uncovered(world),
-            unreadable: knowledge
-                .unreadable()
-                .map(|(source, key, problem)| Unreadable {
-                    kind: source.kind(),
-                    name: name_of(key),
-                    problem: problem.to_owned(),
-                })
-                .collect(),
-            troubles: troubles
-                .iter()
-                .map(|(key, trouble)| (format!("{key} of {}", key.group), trouble.reason.clone()))
-                .collect(),
-        }
+        let flawed = world.policies().filter_map(|(key, policy)| Flawed::of(world, key, policy));
+        Self { states, flawed: flawed.collect() }
     }
 
     /// What is not understood, at most so much of it, and how much more there is. Each namespace has its turn, so that one
@@ -130,10 +146,10 @@ impl Report {
 }
 
 /// How many Pods there are in namespaces with a policy of which nobody knows whom it is about, nor ever did.
-fn uncovered(world: &World) -> BTreeMap<Arc<str>, usize> {
-    let lost = world.policies().filter(|(_, policy)| State::of(policy) == State::NotUnderstood);
+fn uncovered(world: &World, findings: &Findings) -> BTreeMap<Arc<str>, usize> {
+    let lost = findings.flawed.iter().filter(|policy| policy.state == State::NotUnderstood);
     let mut counts: BTreeMap<Arc<str>, usize> =
-        lost.map(|(key, _)| (Arc::clone(&key.name.namespace), 0)).collect();
+        lost.map(|policy| (Arc::clone(&policy.key.name.namespace), 0)).collect();
     if !counts.is_empty() {
         for (name, _) in world.pods() {
             counts.entry(Arc::clone(&name.namespace)).and_modify(|count| *count += 1);
@@ -207,7 +223,7 @@ mod tests {
     #[test]
     fn a_tenant_with_many_problems_hides_nobody_elses() {
         let flawed = vec![flawed("a", "loud", 5000), flawed("b", "quiet", 1)];
-        let (shown, more) = Report { flawed, ..Report::default() }.problems(1000);
+        let (shown, more) = Findings { flawed, ..Findings::default() }.problems(1000);
         assert_eq!((shown.len(), more), (1000, 4001));
         assert!(shown.iter().any(|problem| problem.policy == "quiet"));
     }
@@ -217,7 +233,7 @@ mod tests {
         let mut one = flawed("a", "p", 2);
         one.problems[0].field = "x".repeat(5000);
         let twin = one.clone();
-        let (shown, more) = Report { flawed: vec![one, twin], ..Report::default() }.problems(1000);
+        let (shown, more) = Findings { flawed: vec![one, twin], ..Findings::default() }.problems(1000);
         assert_eq!((shown.len(), more), (2, 0));
         assert!(shown.iter().all(|problem| problem.field.chars().count() <= LONGEST_FIELD));
     }

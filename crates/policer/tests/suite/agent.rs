@@ -10,7 +10,7 @@ use crate::{
         NAMESPACE, agent, becomes, broken_selector, clear, condition, events, fine, policies, policy,
         problem, shows,
     },
-    program::run,
+    program::{finish, program, run},
 };
 
 const WRITTEN: &str = "danm_policer_status_writes_total{result=\"done\"}";
@@ -41,6 +41,20 @@ async fn versions(cluster: &Cluster, objects: [&Value; 2]) -> [Value; 2] {
 async fn without_dry_run_it_ends_at_once() {
     let run = run("agent --node-name node-a --kubeconfig /no/such/file").await;
     assert_eq!(run.error(), "this version does not put rules into Pods yet; --dry-run watches and reports");
+}
+
+#[tokio::test]
+async fn every_flag_has_a_variable_in_the_environment() {
+    let mut command = program(&["agent", "--kubeconfig", "/no/such/file"]);
+    command.env("DANM_POLICER_NODE_NAME", "node-a").env("DANM_POLICER_DRY_RUN", "true");
+    let run = finish(command, "").await;
+    assert!(run.error().starts_with("cannot use kubeconfig /no/such/file: "), "{run:#?}");
+
+    let mut command = program(&["agent"]);
+    command.env("DANM_POLICER_NODE_NAME", "node-a").env("DANM_POLICER_ADMIN_LISTEN", "nowhere");
+    let run = finish(command, "").await;
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("invalid value 'nowhere' for '--admin-listen <ADDR:PORT>'"), "{}", run.err);
 }
 
 #[tokio::test]
