@@ -190,7 +190,14 @@ async fn of_two_agents_one_writes_and_the_next_repeats_nothing() {
         (Some(1.0), json!(false))
     );
 
-    // The second sees all and writes nothing, then leads.
+    // Both see it, and one of them writes.
+    cluster.create([fine("both")]).await;
+    becomes(&cluster, &fine("both"), "Accepted", "True Accepted").await;
+    shows(&first, WRITTEN, 3.0).await;
+    shows(&second, &policies("accepted"), 2.0).await;
+    assert!(!second.ask("/metrics").await.1.contains("danm_policer_status_writes_total{"));
+
+    // Then the second leads.
     let before = versions(&cluster, [&fine("p"), &bad]).await;
     assert!(first.stop("INT").await.1);
     shows(&second, "danm_policer_leading", 1.0).await;

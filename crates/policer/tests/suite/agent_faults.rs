@@ -56,6 +56,8 @@ async fn a_write_that_hangs_holds_up_no_other_and_no_end() {
     becomes(&cluster, &fine("b"), "Accepted", "True Accepted").await;
     cluster.create([fine("c")]).await;
     becomes(&cluster, &fine("c"), "Accepted", "True Accepted").await;
+    let given_up = agent.metric("danm_policer_status_writes_total{result=\"unknown\"}").await;
+    assert_eq!(given_up, None, "it hangs still");
     let (took, is_success) = agent.stop("TERM").await;
     assert!(is_success && took.as_secs() < 3, "{took:?}");
 }
