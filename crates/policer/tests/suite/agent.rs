@@ -70,7 +70,6 @@ async fn conditions_are_written_and_follow_the_policy() {
     shows(&agent, &policies("accepted"), 1.0).await;
     assert_eq!(events(&cluster, &fine("p")).await, [""; 0]);
 
-    // Later in the second than the clock of conditions can tell would be no change of the time.
     cluster
         .patch(&fine("p"), &json!({"spec": {"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/33"}}]}]}}))
         .await;
@@ -99,6 +98,37 @@ async fn conditions_are_written_and_follow_the_policy() {
     assert_eq!(agent.metric(&problem("p", field)).await, None);
     let (_, is_success) = agent.stop("TERM").await;
     assert!(is_success);
+}
+
+fn written_before() -> Value {
+    let condition = |kind: &str, reason: &str| {
+        json!({"type": kind, "status": "True", "reason": reason, "message": "",
+               "lastTransitionTime": "2020-01-01T00:00:00Z", "observedGeneration": 1})
+    };
+    json!([condition("Programmed", "Elsewhere"), condition("ResolvedRefs", "Old")])
+}
+
+#[tokio::test]
+async fn the_time_of_a_change_and_conditions_of_others_stay_and_a_stale_version_is_not_written_about() {
+    let Some(mut cluster) = lenient().await else { return };
+    let created = cluster.create_one(fine("p")).await.expect("it is taken");
+    let path = format!("{}/p/status", testkit::collection_of(&fine("p")));
+    let old = json!({"status": {"conditions": written_before()}});
+    cluster.send(Method::PATCH, &path, Some(&old)).await.expect("it is taken");
+    // What the agent relies on.
+    let mut stale = old.clone();
+    stale["metadata"]["resourceVersion"] = created["metadata"]["resourceVersion"].clone();
+    stale["status"]["conditions"][0]["reason"] = json!("TooLate");
+    let answer =
+        cluster.send(Method::PATCH, &path, Some(&stale)).await.expect_err("there is a later version");
+    assert!(answer.contains("the object has been modified"), "{answer}");
+
+    let _agent = agent(&cluster).await;
+
+    let resolved = becomes(&cluster, &fine("p"), "ResolvedRefs", "True ResolvedRefs").await;
+    assert_eq!(resolved["lastTransitionTime"], "2020-01-01T00:00:00Z");
+    let (_, others) = condition(&cluster, &fine("p"), "Programmed").await.expect("it stays");
+    assert_eq!(others, written_before()[0]);
 }
 
 #[tokio::test]
