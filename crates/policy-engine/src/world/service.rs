@@ -5,6 +5,8 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use danm_api::Protocol;
 
+use crate::NamespacedName;
+
 /// A Service that has addresses of its own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Service {
@@ -49,6 +51,13 @@ impl From<&danm_api::Service> for Service {
 }
 
 // === impl Slice ===
+
+impl Slice {
+    /// The name of its Service, if it is in this namespace.
+    pub fn service_in(&self, namespace: &Arc<str>) -> NamespacedName {
+        NamespacedName { namespace: Arc::clone(namespace), name: Arc::clone(&self.service) }
+    }
+}
 
 impl From<&danm_api::EndpointSlice> for Slice {
     fn from(slice: &danm_api::EndpointSlice) -> Self {
