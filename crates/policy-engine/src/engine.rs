@@ -216,7 +216,7 @@ impl Engine {
             Key::Namespace(name) => self.refresh_namespace(name),
             Key::Policy(key) => {
                 let spec = self.world.policies.get(key).map(|policy| Arc::clone(&policy.spec));
-                let selectors = self.profiles.register(key, spec.as_deref());
+                let selectors = self.profiles.register(key, spec.as_ref());
                 self.refresh_selected(&key.name.namespace, &selectors);
             }
             // What a network is like makes no difference to rules; the others are known by whom they concern.

@@ -98,8 +98,10 @@ pub enum Match {
     NeighbourDiscovery,
     /// They tell routers of multicast listeners, or ask for them, and come from the link.
     MulticastListeners,
-    /// They belong to a connection that was allowed, or are errors about one.
-    Replies,
+    /// They belong to a connection that was allowed.
+    Established,
+    /// They are errors about one. What else is called related belongs to helpers, which nobody asked for.
+    Errors,
     /// The other end is in this set.
     Remote(Family, String),
     /// The other end is in this set, together with protocol and port.
@@ -138,8 +140,13 @@ pub enum Action {
 
 /// What passes whatever policies say: loopback, what keeps IPv6 alive, and replies. Neighbours and multicast listeners are
 /// not tracked, so they come before replies.
-const ALWAYS: [Match; 4] =
-    [Match::Loopback, Match::NeighbourDiscovery, Match::MulticastListeners, Match::Replies];
+const ALWAYS: [Match; 5] = [
+    Match::Loopback,
+    Match::NeighbourDiscovery,
+    Match::MulticastListeners,
+    Match::Established,
+    Match::Errors,
+];
 
 // === impl Program ===
 

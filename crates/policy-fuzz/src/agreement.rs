@@ -19,8 +19,8 @@ use serde_json::Value;
 
 use crate::{
     Mutant, Tally, feature,
-    objects::worlds,
-    packets::{is_enough_for_an_open_interface, packets},
+    objects::{Change, Fate, changes, worlds},
+    packets::{is_first, packets},
 };
 
 /// That two judges do not agree.
@@ -54,7 +54,8 @@ pub fn survey(seed: u64, packets: u64, mutant: Option<Mutant>) -> Survey {
         let Ok(mut tree) = strategy.new_tree(&mut runner) else { continue };
         let objects = tree.current();
         if let Err(found) = compare(&objects, mutant, &mut tally) {
-            let smallest = smallest(&mut tree, (found, objects), mutant);
+            let check = |objects: &Vec<Value>| compare(objects, mutant, &mut Tally::default());
+            let smallest = smallest(&mut tree, (found, objects), check);
             return Survey { tally, disagreement: Some(smallest) };
         }
     }
@@ -69,18 +70,33 @@ fn runner(seed: u64) -> TestRunner {
     TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
-/// Takes things away from a world as long as it still shows a disagreement.
-fn smallest(
-    tree: &mut impl ValueTree<Value = Vec<Value>>,
-    mut found: (Disagreement, Vec<Value>),
-    mutant: Option<Mutant>,
-) -> (Disagreement, Vec<Value>) {
+/// Follows so many random sequences of changes. Gives the first disagreement, and the shortest sequence that was found to show
+/// it.
+pub fn follow_many(seed: u64, sequences: u32) -> Option<(Disagreement, Vec<Change>)> {
+    let mut runner = runner(seed);
+    let strategy = changes();
+    for _ in 0..sequences {
+        let Ok(mut tree) = strategy.new_tree(&mut runner) else { continue };
+        let changes = tree.current();
+        if let Err(found) = follow(&changes) {
+            return Some(smallest(&mut tree, (found, changes), |changes| follow(changes)));
+        }
+    }
+    None
+}
+
+/// Takes things away as long as what is left still shows a disagreement.
+fn smallest<T>(
+    tree: &mut impl ValueTree<Value = T>,
+    mut found: (Disagreement, T),
+    check: impl Fn(&T) -> Result<(), Disagreement>,
+) -> (Disagreement, T) {
     let mut can_go_on = tree.simplify();
     while can_go_on {
-        let objects = tree.current();
-        can_go_on = match compare(&objects, mutant, &mut Tally::default()) {
+        let candidate = tree.current();
+        can_go_on = match check(&candidate) {
             Err(disagreement) => {
-                found = (disagreement, objects);
+                found = (disagreement, candidate);
                 tree.simplify()
             }
             Ok(()) => tree.complicate(),
@@ -108,9 +124,14 @@ pub fn compare(objects: &[Value], mutant: Option<Mutant>, tally: &mut Tally) -> 
             continue;
         };
         tally.note_ruleset(hash(&ruleset));
-        let is_open = |packet: &&Packet| ruleset.gates(&packet.interface).chain(packet.direction).is_none();
-        for packet in packets.iter().filter(|it| !is_open(it) || is_enough_for_an_open_interface(it)) {
+        let mut is_open = false;
+        for packet in &packets {
+            // Of those to an open interface the first are enough; the evaluator says which that is, and not the rules on trial.
+            if is_open && !is_first(packet) {
+                continue;
+            }
             let judgement = judge(&world, &pod, packet);
+            is_open = judgement.why == Why::NotIsolated;
             let traced = trace(&ruleset, packet, mutant);
             let features = feature::of(&world, &pod, packet, &judgement);
             tally.count(judgement.verdict.allows(), &features);
@@ -126,19 +147,25 @@ pub fn compare(objects: &[Value], mutant: Option<Mutant>, tally: &mut Tally) -> 
 ///
 /// # Errors
 /// If one differs, or if it changed and nobody was told.
-pub fn follow(changes: &[(Value, bool)]) -> Result<(), Disagreement> {
+fn follow(changes: &[Change]) -> Result<(), Disagreement> {
     let mut engine = Engine::default();
     let mut known: BTreeMap<NamespacedName, Option<Ruleset>> = BTreeMap::new();
-    for (object, goes) in changes {
-        let Ok(Some(object)) = Object::read(object) else { continue };
-        if let Object::Pod(name, _) = &object {
-            engine.track(name);
-            known.entry(name.clone()).or_default();
+    for change in changes {
+        let Ok(Some(object)) = Object::read(&change.object) else { continue };
+        match (&object, change.fate) {
+            (Object::Pod(name, _), Fate::LeftAlone) => {
+                engine.untrack(name);
+                known.remove(name);
+            }
+            (Object::Pod(name, _), _) => {
+                engine.track(name);
+                known.entry(name.clone()).or_default();
+            }
+            _ => {}
         }
-        if *goes {
-            engine.delete(&object.key());
-        } else {
-            engine.apply(object);
+        match change.fate {
+            Fate::Goes => engine.delete(&object.key()),
+            Fate::Comes | Fate::LeftAlone => engine.apply(object),
         }
         let changed = engine.take_changed();
         let mut fresh = Engine::new(engine.world().clone());
