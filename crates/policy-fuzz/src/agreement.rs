@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::{
     Mutant, Tally, feature,
-    objects::{Change, Fate, changes, worlds},
+    objects::{Change, Fate, Story, stories, worlds},
     packets::{is_first, packets},
 };
 
@@ -70,16 +70,16 @@ fn runner(seed: u64) -> TestRunner {
     TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
-/// Follows so many random sequences of changes. Gives the first disagreement, and the shortest sequence that was found to show
-/// it.
-pub fn follow_many(seed: u64, sequences: u32) -> Option<(Disagreement, Vec<Change>)> {
+/// Follows what happens in so many random worlds. Gives the first disagreement, and the shortest story that was found to
+/// show it.
+pub fn follow_many(seed: u64, count: u32) -> Option<(Disagreement, Story)> {
     let mut runner = runner(seed);
-    let strategy = changes();
-    for _ in 0..sequences {
+    let strategy = stories();
+    for _ in 0..count {
         let Ok(mut tree) = strategy.new_tree(&mut runner) else { continue };
-        let changes = tree.current();
-        if let Err(found) = follow(&changes) {
-            return Some(smallest(&mut tree, (found, changes), |changes| follow(changes)));
+        let story = tree.current();
+        if let Err(found) = follow(&story) {
+            return Some(smallest(&mut tree, (found, story), follow));
         }
     }
     None
@@ -143,35 +143,56 @@ pub fn compare(objects: &[Value], mutant: Option<Mutant>, tally: &mut Tally) -> 
     Ok(())
 }
 
-/// Follows changes, and holds every ruleset against one that was made anew after each of them.
+/// Follows what happens, and holds every ruleset against one that was made anew after each change.
 ///
 /// # Errors
 /// If one differs, or if it changed and nobody was told.
-fn follow(changes: &[Change]) -> Result<(), Disagreement> {
-    let mut engine = Engine::default();
-    let mut known: BTreeMap<NamespacedName, Option<Ruleset>> = BTreeMap::new();
-    for change in changes {
-        let Ok(Some(object)) = Object::read(&change.object) else { continue };
+fn follow(story: &Story) -> Result<(), Disagreement> {
+    let mut follower = Follower { engine: Engine::new(world(&story.begin)), known: BTreeMap::new() };
+    let pods: Vec<NamespacedName> = follower.engine.world().pods().map(|(name, _)| name.clone()).collect();
+    pods.iter().for_each(|pod| follower.track(pod));
+    follower.check()?;
+    for change in &story.changes {
+        follower.change(change);
+        follower.check()?;
+    }
+    Ok(())
+}
+
+/// An engine that follows, and the rulesets that it gave last.
+struct Follower {
+    engine: Engine,
+    known: BTreeMap<NamespacedName, Option<Ruleset>>,
+}
+
+impl Follower {
+    fn track(&mut self, pod: &NamespacedName) {
+        self.engine.track(pod);
+        self.known.entry(pod.clone()).or_default();
+    }
+
+    fn change(&mut self, change: &Change) {
+        let Ok(Some(object)) = Object::read(&change.object) else { return };
         match (&object, change.fate) {
             (Object::Pod(name, _), Fate::LeftAlone) => {
-                engine.untrack(name);
-                known.remove(name);
+                self.engine.untrack(name);
+                self.known.remove(name);
             }
-            (Object::Pod(name, _), _) => {
-                engine.track(name);
-                known.entry(name.clone()).or_default();
-            }
+            (Object::Pod(name, _), _) => self.track(name),
             _ => {}
         }
         match change.fate {
-            Fate::Goes => engine.delete(&object.key()),
-            Fate::Comes | Fate::LeftAlone => engine.apply(object),
+            Fate::Goes => self.engine.delete(&object.key()),
+            Fate::Comes | Fate::LeftAlone => self.engine.apply(object),
         }
-        let changed = engine.take_changed();
-        let mut fresh = Engine::new(engine.world().clone());
-        for (pod, before) in &mut known {
+    }
+
+    fn check(&mut self) -> Result<(), Disagreement> {
+        let changed = self.engine.take_changed();
+        let mut fresh = Engine::new(self.engine.world().clone());
+        for (pod, before) in &mut self.known {
             fresh.track(pod);
-            let now = engine.ruleset(pod);
+            let now = self.engine.ruleset(pod);
             if now != fresh.ruleset(pod) {
                 return Err(Disagreement::between(pod, fresh.ruleset(pod), now));
             }
@@ -181,13 +202,13 @@ fn follow(changes: &[Change]) -> Result<(), Disagreement> {
             *before = now;
         }
         // What nobody speaks of any more is forgotten.
-        if engine.size_of_sets() != fresh.size_of_sets() {
-            let pod = NamespacedName::new("", "all sets");
-            let sizes = (format!("{:?}", fresh.size_of_sets()), format!("{:?}", engine.size_of_sets()));
-            return Err(Disagreement { pod, packet: None, expected: sizes.0, got: sizes.1 });
+        let (expected, got) = (fresh.size_of_sets(), self.engine.size_of_sets());
+        if expected == got {
+            return Ok(());
         }
+        let pod = NamespacedName::new("", "all sets");
+        Err(Disagreement { pod, packet: None, expected: format!("{expected:?}"), got: format!("{got:?}") })
     }
-    Ok(())
 }
 
 fn world(objects: &[Value]) -> World {

@@ -21,5 +21,5 @@ mod tally;
 pub use agreement::{Disagreement, Survey, follow_many, survey};
 pub use feature::Feature;
 pub use mutant::Mutant;
-pub use objects::{Change, Fate};
+pub use objects::{Change, Fate, Story};
 pub use tally::Tally;

@@ -93,8 +93,21 @@ pub enum Fate {
     Goes,
 }
 
-/// Changes, one after the other.
-pub fn changes() -> BoxedStrategy<Vec<Change>> {
+/// A world, and what happens in it.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// The objects with which it begins.
+    pub begin: Vec<Value>,
+    /// What happens, one after the other.
+    pub changes: Vec<Change>,
+}
+
+/// Stories.
+pub fn stories() -> BoxedStrategy<Story> {
+    (worlds(), changes()).prop_map(|(begin, changes)| Story { begin, changes }).boxed()
+}
+
+fn changes() -> BoxedStrategy<Vec<Change>> {
     let object = prop_oneof![
         2 => namespace().prop_map(|one| vec![one]),
         4 => resident(),
@@ -110,7 +123,7 @@ pub fn changes() -> BoxedStrategy<Vec<Change>> {
             .flat_map(|(objects, fate)| objects.into_iter().map(move |object| Change { object, fate }));
         all.collect()
     };
-    vec((object, fate), 1..20).prop_map(alone).boxed()
+    vec((object, fate), 1..10).prop_map(alone).boxed()
 }
 
 /// Some labels.
