@@ -179,14 +179,14 @@ impl Engine {
         let key = object.key();
         let before = self.concerned(&key);
         self.world.apply(object);
-        self.refresh(&key, before);
+        self.refresh(&key, &before);
     }
 
     /// Takes an object out.
     pub fn delete(&mut self, key: &Key) {
         let before = self.concerned(key);
         self.world.delete(key);
-        self.refresh(key, before);
+        self.refresh(key, &before);
     }
 
     /// Whom an object is about, as the world is now.
@@ -208,7 +208,7 @@ impl Engine {
         concerned
     }
 
-    fn refresh(&mut self, key: &Key, before: Concerned) {
+    fn refresh(&mut self, key: &Key, before: &Concerned) {
         let now = self.concerned(key);
         before.pods.union(&now.pods).for_each(|pod| self.refresh_pod(pod));
         before.services.union(&now.services).for_each(|service| self.refresh_service(service));

@@ -60,7 +60,7 @@ impl fmt::Display for PolicyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.group {
             ApiGroup::DanmK8sIo => self.name.fmt(f),
-            group => write!(f, "{} ({group})", self.name),
+            group @ ApiGroup::DanmIo => write!(f, "{} ({group})", self.name),
         }
     }
 }
