@@ -10,7 +10,7 @@ use danm_api::Protocol;
 use ipnet::IpNet;
 
 use crate::{
-    Direction, InterfaceName,
+    Direction, InterfaceName, PolicyKey,
     program::{Action, Counted, Entry, Family, FamilySet, Match, Program, ProgramChain, ProgramRule},
     ranges::Range,
     ruleset::Ruleset,
@@ -182,11 +182,7 @@ impl Text {
         };
         let comment = match &rule.counted {
             Some(Counted::Policy(policy, index)) => {
-                let place = match index {
-                    Some(index) => format!("{direction}[{index}]"),
-                    None => format!("{direction} to Services"),
-                };
-                format!(" comment \"{}\"", comment(&policy.to_string(), &place))
+                format!(" comment \"{}\"", comment_of(policy, *index, direction))
             }
             Some(Counted::Denied) | None => String::new(),
         };
@@ -300,10 +296,14 @@ const fn protocol_word(protocol: Protocol) -> &'static str {
     }
 }
 
-/// Which policy and which of its rules it is, as long as a comment may be.
-fn comment(policy: &str, place: &str) -> String {
+/// The comment of a rule: which policy and which of its rules it is, as long as a comment may be.
+pub fn comment_of(policy: &PolicyKey, index: Option<u32>, direction: Direction) -> String {
+    let place = match index {
+        Some(index) => format!("{direction}[{index}]"),
+        None => format!("{direction} to Services"),
+    };
     let room = LONGEST_COMMENT.saturating_sub(place.len() + 1);
-    format!("{} {place}", shortened(&printable(policy), room))
+    format!("{} {place}", shortened(&printable(&policy.to_string()), room))
 }
 
 /// Of a text that is too long, the middle is left out: those that begin alike often differ at the end.
