@@ -1,7 +1,7 @@
 //! What the kernel has after a batch: exactly what `nft` makes of the same rules as text, for every scenario of the engine's golden
 //! files; and nothing at all of a batch that is refused.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
+#![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
 use std::{
     env, fs,
