@@ -1,7 +1,7 @@
 //! A batch: messages that the kernel performs all at once, or none of. Each is remembered by what it is about, so that an error
 //! can be told.
 
-use policy_engine::program::{Counted, Entry, Program, ProgramChain, ProgramRule};
+use policy_engine::program::{Counted, Entry, FamilySet, Program, ProgramChain, ProgramRule};
 
 pub use policy_engine::nft::TABLE;
 use policy_engine::{Direction, nft::comment_of};
@@ -26,13 +26,17 @@ const APPEND: u16 = 0x800;
 
 /// Kinds of messages.
 #[derive(Clone, Copy)]
-enum Kind {
+pub enum Kind {
     NewTable = 0,
     DeleteTable = 2,
     NewChain = 3,
+    DeleteChain = 5,
     NewRule = 6,
+    DeleteRule = 8,
     NewSet = 9,
+    DeleteSet = 11,
     NewElements = 12,
+    DeleteElements = 14,
 }
 
 /// Messages for one commit.
@@ -49,19 +53,37 @@ pub struct Batch {
 impl Batch {
     /// Puts a program in the place of whatever is in our table. An empty one takes the table away.
     pub fn replace(program: &Program) -> Self {
-        let mut batch = Self::default();
-        batch.frame(BEGIN);
+        let mut batch = Self::begun();
         let mut table = Attributes::default();
         table.text(1, TABLE);
         // It has to be there to be deleted.
-        batch.message(Kind::NewTable, CREATE, &table, "table");
-        batch.message(Kind::DeleteTable, 0, &table, "table");
+        batch.message(Kind::NewTable, &table, "table");
+        batch.message(Kind::DeleteTable, &table, "table");
         if !program.chains.is_empty() {
-            batch.message(Kind::NewTable, CREATE, &table, "table");
+            batch.message(Kind::NewTable, &table, "table");
             batch.contents(program);
         }
-        batch.frame(END);
+        batch.ended()
+    }
+
+    pub(crate) fn begun() -> Self {
+        let mut batch = Self::default();
+        batch.frame(BEGIN);
         batch
+    }
+
+    /// One in which nothing has begun is empty: there is nothing to send.
+    pub(crate) fn ended(mut self) -> Self {
+        if self.about.len() == 1 {
+            return Self::default();
+        }
+        self.frame(END);
+        self
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     /// The bytes, for one `sendmsg`.
@@ -75,13 +97,7 @@ impl Batch {
     }
 
     fn contents(&mut self, program: &Program) {
-        for set in &program.sets {
-            let about = format!("set {}", set.name);
-            self.message(Kind::NewSet, CREATE, &set::declaration(set), &about);
-            for piece in set::contents(set) {
-                self.message(Kind::NewElements, CREATE, &piece, &about);
-            }
-        }
+        program.sets.iter().for_each(|set| self.set(set));
         // Rules may lead to any of them.
         program.chains.iter().for_each(|chain| self.chain(chain));
         for chain in &program.chains {
@@ -89,7 +105,15 @@ impl Batch {
         }
     }
 
-    fn chain(&mut self, chain: &ProgramChain) {
+    pub(crate) fn set(&mut self, set: &FamilySet) {
+        let about = format!("set {}", set.name);
+        self.message(Kind::NewSet, &set::declaration(set), &about);
+        for piece in set::contents(set) {
+            self.message(Kind::NewElements, &piece, &about);
+        }
+    }
+
+    pub(crate) fn chain(&mut self, chain: &ProgramChain) {
         let mut attributes = Attributes::default();
         attributes.text(1, TABLE);
         attributes.text(3, &chain.name);
@@ -105,10 +129,10 @@ impl Batch {
             attributes.u32(5, 1);
             attributes.text(7, "filter");
         }
-        self.message(Kind::NewChain, CREATE, &attributes, &format!("chain {}", chain.name));
+        self.message(Kind::NewChain, &attributes, &format!("chain {}", chain.name));
     }
 
-    fn rule(&mut self, chain: &ProgramChain, rule: &ProgramRule) {
+    pub(crate) fn rule(&mut self, chain: &ProgramChain, rule: &ProgramRule) {
         let mut expressions = Expressions { next_set: self.sets, ..Expressions::default() };
         rule.matches.iter().for_each(|matched| expressions.matched(matched, chain.direction));
         if rule.counted.is_some() {
@@ -126,15 +150,24 @@ impl Batch {
         if let Some(comment) = comment {
             attributes.raw(7, &user_data(&comment));
         }
-        self.message(Kind::NewRule, CREATE | APPEND, &attributes, &about);
+        self.message(Kind::NewRule, &attributes, &about);
     }
 
     fn anonymous(&mut self, set: &AnonymousSet, about: &str) {
-        self.message(Kind::NewSet, CREATE, &set.declaration(), about);
-        set.contents().for_each(|piece| self.message(Kind::NewElements, CREATE, &piece, about));
+        self.message(Kind::NewSet, &set.declaration(), about);
+        set.contents().for_each(|piece| self.message(Kind::NewElements, &piece, about));
     }
 
-    fn message(&mut self, kind: Kind, flags: u16, attributes: &Attributes, about: &str) {
+    pub(crate) fn message(&mut self, kind: Kind, attributes: &Attributes, about: &str) {
+        let flags = match kind {
+            Kind::NewTable | Kind::NewChain | Kind::NewSet | Kind::NewElements => CREATE,
+            Kind::NewRule => CREATE | APPEND,
+            Kind::DeleteTable
+            | Kind::DeleteChain
+            | Kind::DeleteRule
+            | Kind::DeleteSet
+            | Kind::DeleteElements => 0,
+        };
         let kind = (SUBSYSTEM << 8) | kind as u16;
         self.put(kind, flags, [INET, 0, 0, 0], attributes.bytes());
         self.about.push(about.to_owned());

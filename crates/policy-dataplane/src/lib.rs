@@ -9,6 +9,7 @@
 
 mod attributes;
 mod batch;
+mod difference;
 mod expression;
 mod set;
 mod socket;

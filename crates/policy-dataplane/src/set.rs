@@ -1,6 +1,9 @@
 //! Sets as `nf_tables` keeps them, named and without a name. An attribute takes less than 64 KiB, so elements come in pieces.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use danm_api::Protocol;
 use policy_engine::{
@@ -137,6 +140,18 @@ pub fn declaration(set: &FamilySet) -> Attributes {
 pub fn contents(set: &FamilySet) -> Vec<Attributes> {
     let members = members(set);
     members.chunks(PIECE).map(|piece| elements(&set.name, None, piece)).collect()
+}
+
+/// What fills it with members that another of the same kind has not.
+pub fn contents_without(set: &FamilySet, other: &FamilySet) -> Vec<Attributes> {
+    // Those of ranges belong to the definition: sets of one name have the same.
+    if set.members == other.members || matches!(*set.members, Members::Ranges(..)) {
+        return Vec::new();
+    }
+    let others: BTreeSet<Vec<u8>> = members(other).into_iter().map(|element| element.key).collect();
+    let new: Vec<Element> =
+        members(set).into_iter().filter(|element| !others.contains(&element.key)).collect();
+    new.chunks(PIECE).map(|piece| elements(&set.name, None, piece)).collect()
 }
 
 fn declare(attributes: &mut Attributes, name: &str, flags: u32, (key_type, key_length): (u32, u32)) {

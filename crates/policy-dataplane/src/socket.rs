@@ -56,6 +56,9 @@ impl Socket {
 
     /// Puts a batch into the kernel, all of it or nothing. The kernel works while it is sent, and says nothing if all went well.
     pub fn commit(&self, batch: &Batch) -> Result<(), CommitError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
         let sent = self.0.send_to(batch.bytes(), &SocketAddr::new(0, 0), 0)?;
         if sent != batch.bytes().len() {
             return Err(io::Error::other("the kernel took a part of a batch").into());

@@ -114,6 +114,33 @@ fn the_kernel_has_what_nft_makes_of_the_same_rules_as_text() {
 }
 
 #[test]
+fn a_difference_makes_of_any_program_any_other() {
+    let (Some(ours), Some(theirs)) = (Namespace::new(), Namespace::new()) else { return };
+    let socket = Socket::open_in(&ours.path()).expect("a socket");
+    let mut rulesets = rulesets();
+    // There and back: what one step adds another takes away.
+    rulesets.extend(rulesets.clone().into_iter().rev());
+    let mut before = Program::default();
+    for (name, ruleset) in rulesets {
+        let now = Program::of(&ruleset);
+        let batch = Batch::difference(&before, &now);
+        assert_eq!(batch.is_empty(), before == now, "{name}");
+        socket.commit(&batch).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        theirs.nft(&["--file", "-"], &nft::text(&ruleset));
+        assert_eq!(sorted(&ours.listed()), sorted(&theirs.listed()), "{name}");
+        before = now;
+    }
+}
+
+/// The sets and chains of a table, in one order: that in which they came makes no difference.
+fn sorted(listed: &str) -> Vec<&str> {
+    let body = listed.trim_start_matches("table inet danm_policer {\n");
+    let mut parts: Vec<&str> = body.split("\n\t}").map(str::trim).collect();
+    parts.sort_unstable();
+    parts
+}
+
+#[test]
 fn of_a_batch_that_is_refused_nothing_is_there_and_the_error_names_what_it_was() {
     let Some(namespace) = Namespace::new() else { return };
     let socket = Socket::open_in(&namespace.path()).expect("a socket");
