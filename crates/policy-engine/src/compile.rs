@@ -75,10 +75,9 @@ impl Place<'_> {
             if let Some(ports) = &numbers {
                 add(None, ports);
             }
-            let everybody = self.view(NamespaceScope::Any, None, None);
-            for (protocol, name) in named {
-                let Some(everybody) = everybody.clone() else { break };
-                add(Some(SetDefinition::PodPorts(everybody, protocol, name)), &Ports::Any);
+            let everybody = self.view(NamespaceScope::Any, None, None).filter(|_| !named.is_empty());
+            if let Some(everybody) = everybody {
+                add(Some(SetDefinition::PodPorts(everybody, named)), &Ports::Any);
             }
             return;
         };
@@ -97,8 +96,8 @@ impl Place<'_> {
             if let Some(ports) = &numbers {
                 add(Some(SetDefinition::Pods(view.clone())), ports);
             }
-            for (protocol, name) in &named {
-                add(Some(SetDefinition::PodPorts(view.clone(), *protocol, name.clone())), &Ports::Any);
+            if !named.is_empty() {
+                add(Some(SetDefinition::PodPorts(view, named.clone())), &Ports::Any);
             }
         }
     }

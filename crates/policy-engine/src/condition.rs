@@ -118,6 +118,8 @@ fn note<'a>(
     namespaces: &[Arc<str>],
     found: &mut Vec<FieldProblem>,
 ) {
+    // Where no namespace is meant, no network is missing.
+    let networks = networks.filter(|_| !namespaces.is_empty());
     for network in networks.filter(|network| !exists(world, network, namespaces)) {
         let problem = format!("names {} {}, and there is no such network", network.kind, network.name);
         found.push(FieldProblem { field: field.to_owned(), problem });

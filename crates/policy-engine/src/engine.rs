@@ -72,6 +72,13 @@ struct Target {
     rules: Option<Rules>,
 }
 
+/// Those about whom an object is.
+#[derive(Debug, Default)]
+struct Concerned {
+    pods: BTreeSet<NamespacedName>,
+    services: BTreeSet<NamespacedName>,
+}
+
 /// The chains of a Pod, by interface and direction.
 #[derive(Debug, PartialEq)]
 struct Rules {
@@ -170,45 +177,50 @@ impl Engine {
     /// Takes an object in, in place of the one that it replaces.
     pub fn apply(&mut self, object: Object) {
         let key = object.key();
-        let pods_before = self.pods_of(&key);
+        let before = self.concerned(&key);
         self.world.apply(object);
-        self.refresh(&key, pods_before);
+        self.refresh(&key, &before);
     }
 
     /// Takes an object out.
     pub fn delete(&mut self, key: &Key) {
-        let pods_before = self.pods_of(key);
+        let before = self.concerned(key);
         self.world.delete(key);
-        self.refresh(key, pods_before);
+        self.refresh(key, &before);
     }
 
-    /// The Pods that an object is, or is of.
-    fn pods_of(&self, key: &Key) -> BTreeSet<NamespacedName> {
+    /// Whom an object is about, as the world is now.
+    fn concerned(&self, key: &Key) -> Concerned {
+        let mut concerned = Concerned::default();
         match key {
-            Key::Pod(name) => BTreeSet::from([name.clone()]),
+            Key::Pod(name) => drop(concerned.pods.insert(name.clone())),
             Key::Endpoint(key) => {
                 let endpoint = self.world.endpoints.get(key);
-                endpoint.map(|endpoint| pod_of(key, endpoint)).into_iter().collect()
+                concerned.pods.extend(endpoint.map(|endpoint| pod_of(key, endpoint)));
             }
-            _ => BTreeSet::new(),
+            Key::Service(name) => drop(concerned.services.insert(name.clone())),
+            Key::Slice(name) => {
+                let slice = self.world.slices.get(name);
+                concerned.services.extend(slice.map(|slice| slice.service_in(&name.namespace)));
+            }
+            Key::Namespace(_) | Key::Network(..) | Key::Policy(_) => {}
         }
+        concerned
     }
 
-    fn refresh(&mut self, key: &Key, mut pods: BTreeSet<NamespacedName>) {
-        pods.extend(self.pods_of(key));
-        for pod in &pods {
-            self.refresh_pod(pod);
-        }
+    fn refresh(&mut self, key: &Key, before: &Concerned) {
+        let now = self.concerned(key);
+        before.pods.union(&now.pods).for_each(|pod| self.refresh_pod(pod));
+        before.services.union(&now.services).for_each(|service| self.refresh_service(service));
         match key {
             Key::Namespace(name) => self.refresh_namespace(name),
             Key::Policy(key) => {
                 let spec = self.world.policies.get(key).map(|policy| Arc::clone(&policy.spec));
-                let selectors = self.profiles.register(key, spec.as_deref());
+                let selectors = self.profiles.register(key, spec.as_ref());
                 self.refresh_selected(&key.name.namespace, &selectors);
             }
-            Key::Service(name) => self.refresh_service(name),
-            Key::Slice(name) => self.refresh_services_of_slice(name),
-            Key::Pod(_) | Key::Endpoint(_) | Key::Network(..) => {}
+            // What a network is like makes no difference to rules; the others are known by whom they concern.
+            Key::Network(..) | Key::Pod(_) | Key::Endpoint(_) | Key::Service(_) | Key::Slice(_) => {}
         }
     }
 
@@ -265,13 +277,6 @@ impl Engine {
             let all: Vec<TargetId> = self.targets.iter().map(|(id, _)| id).collect();
             all.into_iter().for_each(|target| self.refresh_target(target));
         }
-    }
-
-    /// A slice may have been of another Service before: all of the namespace are resolved anew.
-    fn refresh_services_of_slice(&mut self, slice: &NamespacedName) {
-        let all = self.world.services.keys();
-        let of_namespace: Vec<_> = all.filter(|name| name.namespace == slice.namespace).cloned().collect();
-        of_namespace.iter().for_each(|name| self.refresh_service(name));
     }
 
     /// Notes the Pods whose rules speak of these sets.

@@ -55,9 +55,13 @@ impl fmt::Display for NamespacedName {
 
 // === impl PolicyKey ===
 
+/// As people call it; its group is told if it is not the one in which all dialects have policies.
 impl fmt::Display for PolicyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.name.fmt(f)
+        match self.group {
+            ApiGroup::DanmK8sIo => self.name.fmt(f),
+            group @ ApiGroup::DanmIo => write!(f, "{} ({group})", self.name),
+        }
     }
 }
 

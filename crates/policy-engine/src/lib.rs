@@ -17,6 +17,7 @@ mod engine;
 mod identity;
 pub mod nft;
 mod packet;
+pub mod program;
 mod ranges;
 pub mod ruleset;
 mod selector_index;

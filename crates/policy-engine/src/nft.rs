@@ -1,14 +1,5 @@
-//! A ruleset as nft text: for people, and for `nft -f`. The data plane writes the same over netlink; what the rules mean is
-//! `ruleset.rs`'s business.
-//!
-//! ```text
-//!   input  ── loopback, ND, MLD, replies ──> accept
-//!          └─ by the interface's name ──> ingress_eth0, ... ──> a rule accepts, or it is counted and rejected
-//!                                    └──> others_ingress (the name is not listed)
-//!   output likewise, with egress
-//! ```
-//!
-//! What a Pod forwards between its interfaces passes neither hook: nothing here is about it, and there is no chain for it.
+//! A ruleset as nft text: for people, and for `nft -f`. The data plane writes the same over netlink; what is written is
+//! `program.rs`'s business.
 
 use std::{
     fmt::{self, Display, Write},
@@ -19,10 +10,11 @@ use danm_api::Protocol;
 use ipnet::IpNet;
 
 use crate::{
-    Direction, InterfaceName,
+    Direction, InterfaceName, PolicyKey,
+    program::{Action, Counted, Entry, Family, FamilySet, Match, Program, ProgramChain, ProgramRule},
     ranges::Range,
-    ruleset::{Chain, PolicyRules, Ports, Remote, Rule, Ruleset, Set},
-    set::{Members, SetName},
+    ruleset::Ruleset,
+    set::Members,
 };
 
 /// The one table that is ours.
@@ -37,69 +29,33 @@ const WIDTH: usize = 112;
 /// What defines a set is told in so many characters; who is in it follows anyway.
 const LONGEST_DEFINITION: usize = 240;
 
-/// What passes whatever policies say: loopback, what keeps IPv6 alive, and replies. Neighbours and multicast listeners are
-/// not tracked, so they come before replies; packets that have passed a router have a smaller hop limit.
-const ALWAYS: [&str; 3] = [
-    "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect } ip6 hoplimit 255 accept",
-    "icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1 accept",
-    "ct state established,related accept",
-];
-
-/// What is denied is told so: TCP by its own means, because over IPv6 it would not listen to ICMP before it tries again.
-const REJECT: [&str; 2] = ["meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"];
-
 /// The text of a Pod's ruleset. Loaded, it takes the place of the rules that are there, at once; where nothing is denied, it
 /// takes them away.
 pub fn text(ruleset: &Ruleset) -> String {
-    let mut text = Text { ruleset, written: String::new(), depth: 0 };
-    if ruleset.is_open() {
+    let program = Program::of(ruleset);
+    let mut text = Text { written: String::new(), depth: 0 };
+    if program.chains.is_empty() {
         text.line("# No policy isolates an interface of this Pod: there are no rules.");
     }
     text.line("# Takes the place of the table that is there, if one is.");
     // It has to be there to be deleted; to add rules to those that are there would be to have all of them twice.
     text.line(format_args!("table inet {TABLE}"));
     text.line(format_args!("delete table inet {TABLE}"));
-    if !ruleset.is_open() {
-        text.table();
+    if !program.chains.is_empty() {
+        text.table(&program);
     }
     text.written
 }
 
 /// Lines that are being written.
-struct Text<'a> {
-    ruleset: &'a Ruleset,
+struct Text {
     written: String,
     depth: usize,
 }
 
-/// An address family, as rules and sets spell it.
-#[derive(Clone, Copy)]
-struct Family {
-    suffix: &'static str,
-    key: &'static str,
-    header: &'static str,
-}
-
-const V4: Family = Family { suffix: "v4", key: "ipv4_addr", header: "ip" };
-const V6: Family = Family { suffix: "v6", key: "ipv6_addr", header: "ip6" };
-
-/// What a direction is called in rules.
-struct Words {
-    hook: &'static str,
-    loopback: &'static str,
-    interface: &'static str,
-    remote: &'static str,
-}
-
-/// Something that packets are held against: words, and perhaps a list of ports after them.
-struct Match {
-    words: String,
-    ports: Vec<String>,
-}
-
 // === impl Text ===
 
-impl Text<'_> {
+impl Text {
     fn line(&mut self, line: impl Display) {
         self.written.extend(std::iter::repeat_n('\t', self.depth));
         // A text takes everything.
@@ -144,49 +100,37 @@ impl Text<'_> {
         self.line(format_args!("}}{tail}"));
     }
 
-    fn table(&mut self) {
-        let ruleset = self.ruleset;
+    fn table(&mut self, program: &Program) {
         self.block(format_args!("table inet {TABLE}"), |text| {
-            // In the order of what they mean: names are in none that says anything.
-            let mut sets: Vec<_> = ruleset.sets.iter().collect();
-            sets.sort_by_cached_key(|(name, set)| (set.definition.to_string(), *name));
-            for (name, set) in sets {
-                text.set(name, set);
-                text.gap();
+            let mut told = None;
+            for set in &program.sets {
+                // What defines it is told once for both families.
+                if told != Some(&set.definition) {
+                    if told.is_some() {
+                        text.gap();
+                    }
+                    let definition = printable(&set.definition.to_string());
+                    text.line(format_args!("# {}", shortened(&definition, LONGEST_DEFINITION)));
+                    told = Some(&set.definition);
+                }
+                text.set(set);
             }
-            let isolated = Direction::ALL.into_iter().filter(|direction| text.isolates(*direction));
-            for (index, direction) in isolated.collect::<Vec<_>>().into_iter().enumerate() {
-                if index > 0 {
+            for (index, chain) in program.chains.iter().enumerate() {
+                if index > 0 || told.is_some() {
                     text.gap();
                 }
-                text.direction(direction);
+                text.chain(chain);
             }
         });
     }
 
-    fn set(&mut self, name: &SetName, set: &Set) {
-        let definition = shortened(&printable(&set.definition.to_string()), LONGEST_DEFINITION);
-        self.line(format_args!("# {definition}"));
-        match &*set.members {
-            Members::Addresses(v4, v6) => {
-                self.elements(name, V4, &set.members, &texts(v4, ToString::to_string));
-                self.elements(name, V6, &set.members, &texts(v6, ToString::to_string));
-            }
-            Members::Ranges(v4, v6) => {
-                self.elements(name, V4, &set.members, &texts(v4, addresses));
-                self.elements(name, V6, &set.members, &texts(v6, addresses));
-            }
-            Members::Ports(v4, v6) => {
-                self.elements(name, V4, &set.members, &texts(v4, port::<Ipv4Addr>));
-                self.elements(name, V6, &set.members, &texts(v6, port::<Ipv6Addr>));
-            }
-        }
-    }
-
-    fn elements(&mut self, name: &SetName, family: Family, kind: &Members, members: &[String]) {
-        let Family { suffix, key, .. } = family;
-        self.block(format_args!("set {name}_{suffix}"), |text| {
-            match kind {
+    fn set(&mut self, set: &FamilySet) {
+        let key = match set.family {
+            Family::V4 => "ipv4_addr",
+            Family::V6 => "ipv6_addr",
+        };
+        self.block(format_args!("set {}", set.name), |text| {
+            match &*set.members {
                 Members::Addresses(..) => text.line(format_args!("type {key}")),
                 Members::Ranges(..) => {
                     text.line(format_args!("type {key}"));
@@ -194,141 +138,131 @@ impl Text<'_> {
                 }
                 Members::Ports(..) => text.line(format_args!("type {key} . inet_proto . inet_service")),
             }
+            let members = members(set);
             if !members.is_empty() {
-                text.list("elements =", members, "");
+                text.list("elements =", &members, "");
             }
         });
     }
 
-    /// Whether anything is denied in a direction.
-    fn isolates(&self, direction: Direction) -> bool {
-        let mut gates = self.ruleset.interfaces.values().chain([&self.ruleset.others]);
-        gates.any(|gates| gates.chain(direction).is_some())
-    }
-
-    /// The base chain of a direction, and those that it leads to.
-    fn direction(&mut self, direction: Direction) {
-        let ruleset = self.ruleset;
-        let Words { hook, loopback, interface, .. } = words(direction);
-        let others = ruleset.others.chain(direction);
-        self.block(format_args!("chain {hook}"), |text| {
-            text.line(format_args!("type filter hook {hook} priority filter; policy accept;"));
-            text.line(format_args!("{loopback} \"lo\" accept"));
-            ALWAYS.iter().for_each(|always| text.line(always));
-            let targets = ruleset.interfaces.iter().map(|(name, gates)| match gates.chain(direction) {
-                Some(_) => format!("\"{name}\" : goto {}", chain_name(direction, name)),
-                None => format!("\"{name}\" : accept"),
-            });
-            let targets: Vec<String> = targets.collect();
-            // Endpoints may name no interface that there can be.
-            if !targets.is_empty() {
-                text.list(&format!("{interface} vmap"), &targets, "");
-            }
-            if others.is_some() {
-                text.line(format_args!("goto others_{direction}"));
-            }
-        });
-        for (name, gates) in &ruleset.interfaces {
-            if let Some(chain) = gates.chain(direction) {
-                self.chain(&chain_name(direction, name), &format!("interface {name}"), direction, chain);
+    fn chain(&mut self, chain: &ProgramChain) {
+        let direction = chain.direction;
+        match &chain.entry {
+            Entry::Hook => {}
+            Entry::Interface(name) => self.line(format_args!("# interface {name}, {direction}")),
+            Entry::OtherInterfaces => {
+                self.line(format_args!("# interfaces that no endpoint names, {direction}"));
             }
         }
-        if let Some(chain) = others {
-            let whom = "interfaces that no endpoint names";
-            self.chain(&format!("others_{direction}"), whom, direction, chain);
-        }
-    }
-
-    fn chain(&mut self, name: &str, whom: &str, direction: Direction, chain: &Chain) {
-        self.gap();
-        self.line(format_args!("# {whom}, {direction}"));
-        self.block(format_args!("chain {name}"), |text| {
-            for policy in &chain.policies {
-                text.policy(policy, direction);
+        self.block(format_args!("chain {}", chain.name), |text| {
+            if chain.entry == Entry::Hook {
+                let hook = &chain.name;
+                text.line(format_args!("type filter hook {hook} priority filter; policy accept;"));
             }
-            text.line("counter comment \"denied\"");
-            REJECT.iter().for_each(|reject| text.line(reject));
+            for policy in &chain.silent {
+                text.line(format_args!("# {} allows nothing here", printable(&policy.to_string())));
+            }
+            chain.rules.iter().for_each(|rule| text.rule(rule, direction));
         });
     }
 
-    fn policy(&mut self, policy: &PolicyRules, direction: Direction) {
-        if policy.rules.is_empty() {
-            self.line(format_args!("# {} allows nothing here", printable(&policy.policy.to_string())));
-        }
-        for rule in &policy.rules {
-            let place = match rule.index {
-                Some(index) => format!("{direction}[{index}]"),
-                None => format!("{direction} to Services"),
-            };
-            let tail = format!("counter accept comment \"{}\"", comment(&policy.policy.to_string(), &place));
-            for Match { words, ports } in self.matches(rule, direction) {
-                match ports.as_slice() {
-                    [] if words.is_empty() => self.line(&tail),
-                    [] => self.line(format_args!("{words} {tail}")),
-                    [one] => self.line(format_args!("{words} {one} {tail}")),
-                    several => self.list(&words, several, &format!(" {tail}")),
-                }
+    fn rule(&mut self, rule: &ProgramRule, direction: Direction) {
+        let mut words: Vec<String> = Vec::new();
+        let mut ports: Vec<String> = Vec::new();
+        for matched in &rule.matches {
+            words.push(spelt(matched, direction));
+            if let Match::Ports(_, ranges) = matched {
+                ports = texts(ranges, range);
             }
         }
-    }
-
-    /// What a rule matches, once for each family and protocol. A set that is not there has nobody.
-    fn matches(&self, rule: &Rule, direction: Direction) -> Vec<Match> {
-        let ports = ports(&rule.ports);
-        let Remote::In(name) = &rule.remote else { return ports };
-        let Some(set) = self.ruleset.sets.get(name) else { return Vec::new() };
-        let field = words(direction).remote;
-        let port = match &*set.members {
-            Members::Ports(..) => " . meta l4proto . th dport",
-            Members::Addresses(..) | Members::Ranges(..) => "",
+        let counter = match &rule.counted {
+            None => String::new(),
+            Some(Counted::Denied) => "counter comment \"denied\"".to_owned(),
+            Some(Counted::Policy(..)) => "counter ".to_owned(),
         };
-        let mut matches = Vec::new();
-        for Family { header, suffix, .. } in [V4, V6] {
-            matches.extend(ports.iter().map(|Match { words, ports }| {
-                let gap = if words.is_empty() { "" } else { " " };
-                let words = format!("{header} {field}{port} @{name}_{suffix}{gap}{words}");
-                Match { words, ports: ports.clone() }
-            }));
+        let comment = match &rule.counted {
+            Some(Counted::Policy(policy, index)) => {
+                format!(" comment \"{}\"", comment_of(policy, *index, direction))
+            }
+            Some(Counted::Denied) | None => String::new(),
+        };
+        if let Action::ByInterface(targets) = &rule.action {
+            return self.list(&format!("{} vmap", names(direction).interface), &by_interface(targets), "");
         }
-        matches
+        let tail = format!("{counter}{}{comment}", action(&rule.action));
+        match ports.as_slice() {
+            [] => words.push(tail),
+            [one] => words.extend([one.clone(), tail]),
+            several => return self.list(&words.join(" "), several, &format!(" {tail}")),
+        }
+        self.line(words.join(" "));
     }
 }
 
-const fn words(direction: Direction) -> Words {
+/// What a direction is called in rules.
+struct Names {
+    loopback: &'static str,
+    interface: &'static str,
+    remote: &'static str,
+}
+
+const fn names(direction: Direction) -> Names {
     match direction {
-        Direction::Ingress => Words { hook: "input", loopback: "iif", interface: "iifname", remote: "saddr" },
-        Direction::Egress => Words { hook: "output", loopback: "oif", interface: "oifname", remote: "daddr" },
+        Direction::Ingress => Names { loopback: "iif", interface: "iifname", remote: "saddr" },
+        Direction::Egress => Names { loopback: "oif", interface: "oifname", remote: "daddr" },
     }
 }
 
-/// Interfaces may be called what chains may not: such a character is written as `/` and its number. No interface has a `/`
-/// in its name, so no two chains get one.
-fn chain_name(direction: Direction, interface: &InterfaceName) -> String {
-    let mut name = format!("{direction}_");
-    for character in interface.as_str().chars() {
-        let is_plain = character.is_ascii_alphanumeric() || "_-.".contains(character);
-        // A text takes everything.
-        let _ = if is_plain {
-            write!(name, "{character}")
-        } else {
-            write!(name, "/{:02x}", u32::from(character))
-        };
-    }
-    name
-}
-
-fn ports(ports: &Ports) -> Vec<Match> {
-    let Ports::Numbers(numbers) = ports else {
-        return vec![Match { words: String::new(), ports: Vec::new() }];
+/// A match in words; the ports of one that has some follow it.
+fn spelt(matched: &Match, direction: Direction) -> String {
+    let header = |family: &Family| match family {
+        Family::V4 => "ip",
+        Family::V6 => "ip6",
     };
-    let of_protocols = numbers.iter().map(|(protocol, ranges)| {
-        let word = protocol_word(*protocol);
-        match ranges.as_slice() {
-            [(0, u16::MAX)] => Match { words: format!("meta l4proto {word}"), ports: Vec::new() },
-            ranges => Match { words: format!("{word} dport"), ports: texts(ranges, range) },
+    let Names { loopback, remote, .. } = names(direction);
+    match matched {
+        Match::Loopback => format!("{loopback} \"lo\""),
+        // What has passed a router has a smaller hop limit.
+        Match::NeighbourDiscovery => "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect } ip6 hoplimit 255".to_owned(),
+        Match::MulticastListeners => "icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1".to_owned(),
+        Match::Established => "ct state established".to_owned(),
+        Match::Errors => "ct state related meta l4proto { icmp, ipv6-icmp }".to_owned(),
+        Match::Remote(family, set) => format!("{} {remote} @{set}", header(family)),
+        Match::RemotePort(family, set) => {
+            format!("{} {remote} . meta l4proto . th dport @{set}", header(family))
         }
-    });
-    of_protocols.collect()
+        Match::Protocol(protocol) => format!("meta l4proto {}", protocol_word(*protocol)),
+        Match::Ports(protocol, _) => format!("{} dport", protocol_word(*protocol)),
+    }
+}
+
+fn action(action: &Action) -> String {
+    match action {
+        Action::Accept => "accept".to_owned(),
+        Action::Goto(chain) => format!("goto {chain}"),
+        Action::ResetTcp => "reject with tcp reset".to_owned(),
+        Action::Prohibit => "reject with icmpx admin-prohibited".to_owned(),
+        Action::Continue | Action::ByInterface(_) => String::new(),
+    }
+}
+
+fn by_interface(targets: &[(InterfaceName, Option<String>)]) -> Vec<String> {
+    let target = |(name, chain): &(InterfaceName, Option<String>)| match chain {
+        Some(chain) => format!("\"{name}\" : goto {chain}"),
+        None => format!("\"{name}\" : accept"),
+    };
+    texts(targets, target)
+}
+
+fn members(set: &FamilySet) -> Vec<String> {
+    match (&*set.members, set.family) {
+        (Members::Addresses(v4, _), Family::V4) => texts(v4, ToString::to_string),
+        (Members::Addresses(_, v6), Family::V6) => texts(v6, ToString::to_string),
+        (Members::Ranges(v4, _), Family::V4) => texts(v4, addresses),
+        (Members::Ranges(_, v6), Family::V6) => texts(v6, addresses),
+        (Members::Ports(v4, _), Family::V4) => texts(v4, port::<Ipv4Addr>),
+        (Members::Ports(_, v6), Family::V6) => texts(v6, port::<Ipv6Addr>),
+    }
 }
 
 fn texts<T>(members: &[T], text: impl Fn(&T) -> String) -> Vec<String> {
@@ -362,10 +296,14 @@ const fn protocol_word(protocol: Protocol) -> &'static str {
     }
 }
 
-/// Which policy and which of its rules it is, as long as a comment may be.
-fn comment(policy: &str, place: &str) -> String {
+/// The comment of a rule: which policy and which of its rules it is, as long as a comment may be.
+pub fn comment_of(policy: &PolicyKey, index: Option<u32>, direction: Direction) -> String {
+    let place = match index {
+        Some(index) => format!("{direction}[{index}]"),
+        None => format!("{direction} to Services"),
+    };
     let room = LONGEST_COMMENT.saturating_sub(place.len() + 1);
-    format!("{} {place}", shortened(&printable(policy), room))
+    format!("{} {place}", shortened(&printable(&policy.to_string()), room))
 }
 
 /// Of a text that is too long, the middle is left out: those that begin alike often differ at the end.

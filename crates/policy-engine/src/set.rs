@@ -54,8 +54,8 @@ pub struct PeerView {
 pub enum SetDefinition {
     /// Addresses of Pods.
     Pods(PeerView),
-    /// Addresses of Pods, each with the port to which that Pod gives the name.
-    PodPorts(PeerView, Protocol, Box<str>),
+    /// Addresses of Pods, each with the ports to which that Pod gives one of these names.
+    PodPorts(PeerView, BTreeSet<(Protocol, Box<str>)>),
     /// Addresses, whoever has them.
     Blocks(BTreeSet<IpBlock>),
     /// Addresses and ports of Services all of whose endpoints one of these rules allows.
@@ -142,8 +142,10 @@ impl fmt::Display for SetDefinition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pods(view) => write!(f, "addresses of {view}"),
-            Self::PodPorts(view, protocol, name) => {
-                write!(f, "{} ports called {name} of {view}", protocol.name())
+            Self::PodPorts(view, names) => {
+                let names: Vec<String> =
+                    names.iter().map(|(protocol, name)| format!("{} {name}", protocol.name())).collect();
+                write!(f, "ports called {} of {view}", names.join(" or "))
             }
             Self::Blocks(blocks) => {
                 let blocks: Vec<String> = blocks.iter().map(block_in_words).collect();

@@ -20,6 +20,7 @@ use crate::{EndpointKey, InterfaceName, NamespacedName, PolicyKey, shared::Share
 pub use endpoint::Endpoint;
 pub(crate) use object::pod_of;
 pub use object::{Key, NoObject, Object};
+pub(crate) use pod::named;
 pub use pod::{NamedPort, Pod};
 pub use policy::Policy;
 pub use service::{Service, ServicePort, Slice};
@@ -44,6 +45,8 @@ pub struct World {
     pub(crate) policies: BTreeMap<PolicyKey, Policy>,
     pub(crate) services: BTreeMap<NamespacedName, Service>,
     pub(crate) slices: BTreeMap<NamespacedName, Slice>,
+    /// Slices by the Service that they name.
+    slices_of: BTreeMap<NamespacedName, Vec<NamespacedName>>,
 }
 
 /// An object that tells of an address. Whether its Pod holds it is another question.
@@ -145,11 +148,9 @@ impl World {
     }
 
     /// The slices of a Service.
-    pub fn slices<'a>(&'a self, service: &'a NamespacedName) -> impl Iterator<Item = &'a Slice> {
-        let first = NamespacedName { namespace: Arc::clone(&service.namespace), name: Arc::from("") };
-        let of_namespace =
-            self.slices.range(first..).take_while(|(name, _)| name.namespace == service.namespace);
-        of_namespace.map(|(_, slice)| slice).filter(|slice| slice.service == service.name)
+    pub fn slices<'a>(&'a self, service: &NamespacedName) -> impl Iterator<Item = &'a Slice> {
+        let names = self.slices_of.get(service).into_iter().flatten();
+        names.filter_map(|name| self.slices.get(name))
     }
 
     /// The endpoints of a Pod: those that name it, by its uid where they know one.
@@ -251,9 +252,21 @@ impl InterfaceView {
     /// Which network that is, if there is one answer.
     pub fn attachment(&self) -> Attachment {
         match self.networks.first() {
-            None => Attachment::Nowhere,
+            None if !self.is_on_unknown => Attachment::Nowhere,
             Some(only) if self.networks.len() == 1 && !self.is_on_unknown => Attachment::On(only.clone()),
-            Some(_) => Attachment::Unclear,
+            _ => Attachment::Unclear,
         }
     }
+}
+
+/// An address that a Pod may have for its own. Some mean no Pod whoever says so, and whoever may write endpoints must not
+/// make a peer of them.
+fn own_address(text: &str) -> Option<IpAddr> {
+    let address = text.trim().parse::<IpAddr>().ok()?.to_canonical();
+    let is_own = match address {
+        IpAddr::V4(v4) => !v4.is_broadcast(),
+        IpAddr::V6(_) => true,
+    };
+    (is_own && !address.is_unspecified() && !address.is_loopback() && !address.is_multicast())
+        .then_some(address)
 }

@@ -19,8 +19,8 @@ use serde_json::Value;
 
 use crate::{
     Mutant, Tally, feature,
-    objects::worlds,
-    packets::{is_enough_for_an_open_interface, packets},
+    objects::{Change, Fate, Story, stories, worlds},
+    packets::{is_first, packets},
 };
 
 /// That two judges do not agree.
@@ -54,7 +54,8 @@ pub fn survey(seed: u64, packets: u64, mutant: Option<Mutant>) -> Survey {
         let Ok(mut tree) = strategy.new_tree(&mut runner) else { continue };
         let objects = tree.current();
         if let Err(found) = compare(&objects, mutant, &mut tally) {
-            let smallest = smallest(&mut tree, (found, objects), mutant);
+            let check = |objects: &Vec<Value>| compare(objects, mutant, &mut Tally::default());
+            let smallest = smallest(&mut tree, (found, objects), check);
             return Survey { tally, disagreement: Some(smallest) };
         }
     }
@@ -69,18 +70,33 @@ fn runner(seed: u64) -> TestRunner {
     TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
-/// Takes things away from a world as long as it still shows a disagreement.
-fn smallest(
-    tree: &mut impl ValueTree<Value = Vec<Value>>,
-    mut found: (Disagreement, Vec<Value>),
-    mutant: Option<Mutant>,
-) -> (Disagreement, Vec<Value>) {
+/// Follows what happens in so many random worlds. Gives the first disagreement, and the shortest story that was found to
+/// show it.
+pub fn follow_many(seed: u64, count: u32) -> Option<(Disagreement, Story)> {
+    let mut runner = runner(seed);
+    let strategy = stories();
+    for _ in 0..count {
+        let Ok(mut tree) = strategy.new_tree(&mut runner) else { continue };
+        let story = tree.current();
+        if let Err(found) = follow(&story) {
+            return Some(smallest(&mut tree, (found, story), follow));
+        }
+    }
+    None
+}
+
+/// Takes things away as long as what is left still shows a disagreement.
+fn smallest<T>(
+    tree: &mut impl ValueTree<Value = T>,
+    mut found: (Disagreement, T),
+    check: impl Fn(&T) -> Result<(), Disagreement>,
+) -> (Disagreement, T) {
     let mut can_go_on = tree.simplify();
     while can_go_on {
-        let objects = tree.current();
-        can_go_on = match compare(&objects, mutant, &mut Tally::default()) {
+        let candidate = tree.current();
+        can_go_on = match check(&candidate) {
             Err(disagreement) => {
-                found = (disagreement, objects);
+                found = (disagreement, candidate);
                 tree.simplify()
             }
             Ok(()) => tree.complicate(),
@@ -108,9 +124,14 @@ pub fn compare(objects: &[Value], mutant: Option<Mutant>, tally: &mut Tally) -> 
             continue;
         };
         tally.note_ruleset(hash(&ruleset));
-        let is_open = |packet: &&Packet| ruleset.gates(&packet.interface).chain(packet.direction).is_none();
-        for packet in packets.iter().filter(|it| !is_open(it) || is_enough_for_an_open_interface(it)) {
+        let mut is_open = false;
+        for packet in &packets {
+            // Of those to an open interface the first are enough; the evaluator says which that is, and not the rules on trial.
+            if is_open && !is_first(packet) {
+                continue;
+            }
             let judgement = judge(&world, &pod, packet);
+            is_open = judgement.why == Why::NotIsolated;
             let traced = trace(&ruleset, packet, mutant);
             let features = feature::of(&world, &pod, packet, &judgement);
             tally.count(judgement.verdict.allows(), &features);
@@ -122,29 +143,56 @@ pub fn compare(objects: &[Value], mutant: Option<Mutant>, tally: &mut Tally) -> 
     Ok(())
 }
 
-/// Follows changes, and holds every ruleset against one that was made anew after each of them.
+/// Follows what happens, and holds every ruleset against one that was made anew after each change.
 ///
 /// # Errors
 /// If one differs, or if it changed and nobody was told.
-pub fn follow(changes: &[(Value, bool)]) -> Result<(), Disagreement> {
-    let mut engine = Engine::default();
-    let mut known: BTreeMap<NamespacedName, Option<Ruleset>> = BTreeMap::new();
-    for (object, goes) in changes {
-        let Ok(Some(object)) = Object::read(object) else { continue };
-        if let Object::Pod(name, _) = &object {
-            engine.track(name);
-            known.entry(name.clone()).or_default();
+fn follow(story: &Story) -> Result<(), Disagreement> {
+    let mut follower = Follower { engine: Engine::new(world(&story.begin)), known: BTreeMap::new() };
+    let pods: Vec<NamespacedName> = follower.engine.world().pods().map(|(name, _)| name.clone()).collect();
+    pods.iter().for_each(|pod| follower.track(pod));
+    follower.check()?;
+    for change in &story.changes {
+        follower.change(change);
+        follower.check()?;
+    }
+    Ok(())
+}
+
+/// An engine that follows, and the rulesets that it gave last.
+struct Follower {
+    engine: Engine,
+    known: BTreeMap<NamespacedName, Option<Ruleset>>,
+}
+
+impl Follower {
+    fn track(&mut self, pod: &NamespacedName) {
+        self.engine.track(pod);
+        self.known.entry(pod.clone()).or_default();
+    }
+
+    fn change(&mut self, change: &Change) {
+        let Ok(Some(object)) = Object::read(&change.object) else { return };
+        match (&object, change.fate) {
+            (Object::Pod(name, _), Fate::LeftAlone) => {
+                self.engine.untrack(name);
+                self.known.remove(name);
+            }
+            (Object::Pod(name, _), _) => self.track(name),
+            _ => {}
         }
-        if *goes {
-            engine.delete(&object.key());
-        } else {
-            engine.apply(object);
+        match change.fate {
+            Fate::Goes => self.engine.delete(&object.key()),
+            Fate::Comes | Fate::LeftAlone => self.engine.apply(object),
         }
-        let changed = engine.take_changed();
-        let mut fresh = Engine::new(engine.world().clone());
-        for (pod, before) in &mut known {
+    }
+
+    fn check(&mut self) -> Result<(), Disagreement> {
+        let changed = self.engine.take_changed();
+        let mut fresh = Engine::new(self.engine.world().clone());
+        for (pod, before) in &mut self.known {
             fresh.track(pod);
-            let now = engine.ruleset(pod);
+            let now = self.engine.ruleset(pod);
             if now != fresh.ruleset(pod) {
                 return Err(Disagreement::between(pod, fresh.ruleset(pod), now));
             }
@@ -154,13 +202,13 @@ pub fn follow(changes: &[(Value, bool)]) -> Result<(), Disagreement> {
             *before = now;
         }
         // What nobody speaks of any more is forgotten.
-        if engine.size_of_sets() != fresh.size_of_sets() {
-            let pod = NamespacedName::new("", "all sets");
-            let sizes = (format!("{:?}", fresh.size_of_sets()), format!("{:?}", engine.size_of_sets()));
-            return Err(Disagreement { pod, packet: None, expected: sizes.0, got: sizes.1 });
+        let (expected, got) = (fresh.size_of_sets(), self.engine.size_of_sets());
+        if expected == got {
+            return Ok(());
         }
+        let pod = NamespacedName::new("", "all sets");
+        Err(Disagreement { pod, packet: None, expected: format!("{expected:?}"), got: format!("{got:?}") })
     }
-    Ok(())
 }
 
 fn world(objects: &[Value]) -> World {

@@ -2,8 +2,7 @@
 
 use danm_api::{LabelSelector, PolicyPeer, PolicyPort, PolicyRule, PortNumbers, Protocol, Requirement};
 use policy_engine::{
-    Attachment, Direction, Grant, Holder, InterfaceView, Judgement, NamespacedName, Packet, Policy, Traffic,
-    Why, World,
+    Attachment, Direction, Grant, Holder, Judgement, NamespacedName, Packet, Policy, Traffic, Why, World,
 };
 
 macro_rules! features {
@@ -140,7 +139,11 @@ fn of_place(world: &World, pod: &NamespacedName, packet: &Packet) -> Vec<Feature
     if named.is_none() {
         found.push(Feature::UnnamedInterface);
     }
-    let attachment = named.as_ref().map_or(Attachment::Nowhere, InterfaceView::attachment);
+    let attachment = match (&named, interfaces.contains_key(&None)) {
+        (Some(view), _) => view.attachment(),
+        (None, false) => Attachment::Nowhere,
+        (None, true) => Attachment::Unclear,
+    };
     if attachment == Attachment::Unclear {
         found.push(Feature::UnclearInterface);
     }

@@ -18,8 +18,8 @@ mod packets;
 mod policies;
 mod tally;
 
-pub use agreement::{Disagreement, Survey, compare, follow, survey};
+pub use agreement::{Disagreement, Survey, follow_many, survey};
 pub use feature::Feature;
 pub use mutant::Mutant;
-pub use objects::{changes, worlds};
+pub use objects::{Change, Fate, Story};
 pub use tally::Tally;

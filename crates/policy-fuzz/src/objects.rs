@@ -73,8 +73,41 @@ fn resident() -> BoxedStrategy<Vec<Value>> {
         .boxed()
 }
 
-/// Objects that come, one after the other, in place of what was called so before; those with a `true` go.
-pub fn changes() -> BoxedStrategy<Vec<(Value, bool)>> {
+/// Something that happens to an object.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The object.
+    pub object: Value,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What becomes of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It comes, in place of what was called so before.
+    Comes,
+    /// It comes, and its rules are of no interest any more, if it is a Pod.
+    LeftAlone,
+    /// It goes.
+    Goes,
+}
+
+/// A world, and what happens in it.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// The objects with which it begins.
+    pub begin: Vec<Value>,
+    /// What happens, one after the other.
+    pub changes: Vec<Change>,
+}
+
+/// Stories.
+pub fn stories() -> BoxedStrategy<Story> {
+    (worlds(), changes()).prop_map(|(begin, changes)| Story { begin, changes }).boxed()
+}
+
+fn changes() -> BoxedStrategy<Vec<Change>> {
     let object = prop_oneof![
         2 => namespace().prop_map(|one| vec![one]),
         4 => resident(),
@@ -83,13 +116,14 @@ pub fn changes() -> BoxedStrategy<Vec<(Value, bool)>> {
         2 => service().prop_map(|one| vec![one]),
         2 => slice().prop_map(|one| vec![one]),
     ];
-    let change = (object, proptest::bool::weighted(0.25));
-    let alone = |changes: Vec<(Vec<Value>, bool)>| {
-        let all =
-            changes.into_iter().flat_map(|(objects, goes)| objects.into_iter().map(move |one| (one, goes)));
+    let fate = prop_oneof![6 => Just(Fate::Comes), 1 => Just(Fate::LeftAlone), 3 => Just(Fate::Goes)];
+    let alone = |changes: Vec<(Vec<Value>, Fate)>| {
+        let all = changes
+            .into_iter()
+            .flat_map(|(objects, fate)| objects.into_iter().map(move |object| Change { object, fate }));
         all.collect()
     };
-    vec(change, 1..16).prop_map(alone).boxed()
+    vec((object, fate), 1..10).prop_map(alone).boxed()
 }
 
 /// Some labels.
@@ -178,17 +212,16 @@ fn endpoint() -> BoxedStrategy<Value> {
 
 fn service() -> BoxedStrategy<Value> {
     let addresses = subsequence(CLUSTER_ADDRESSES.to_vec(), 0..=2);
-    let port = select(&[("web", "TCP", 80), ("web", "TCP", 81), ("dns", "UDP", 80)][..]);
-    (namespaces(), addresses, vec(port, 1..3))
-        .prop_map(|(namespace, addresses, mut ports)| {
-            // The API server takes a name, and a number of a protocol, once.
-            ports.dedup_by_key(|(name, ..)| *name);
+    // The API server takes a name, and a number of a protocol, once.
+    let ports = subsequence(vec![("web", "TCP", 80), ("alt", "TCP", 81), ("dns", "UDP", 80)], 1..=3);
+    (namespaces(), select(&["s", "t"][..]), addresses, ports)
+        .prop_map(|(namespace, name, addresses, ports)| {
             let ports: Vec<Value> = ports
                 .iter()
                 .map(|(name, protocol, number)| json!({"name": name, "protocol": protocol, "port": number}))
                 .collect();
             json!({
-                "apiVersion": "v1", "kind": "Service", "metadata": {"namespace": namespace, "name": "s"},
+                "apiVersion": "v1", "kind": "Service", "metadata": {"namespace": namespace, "name": name},
                 "spec": {"clusterIPs": addresses, "ports": ports},
             })
         })
@@ -198,9 +231,10 @@ fn service() -> BoxedStrategy<Value> {
 fn slice() -> BoxedStrategy<Value> {
     let all: Vec<&str> = ADDRESSES.into_iter().chain(ADDRESSES_V6).collect();
     let endpoint = (select(all), weighted(0.5, proptest::bool::weighted(0.7)));
-    let ports = select(&[80, 81][..]);
-    (namespaces(), select(&["1", "2"][..]), vec(endpoint, 0..3), ports)
-        .prop_map(|(namespace, name, endpoints, number)| {
+    let name = (select(&["1", "2"][..]), select(&["s", "s", "t"][..]));
+    let ports = (select(&[80, 81][..]), select(&["TCP", "TCP", "UDP"][..]));
+    (namespaces(), name, vec(endpoint, 0..3), ports)
+        .prop_map(|(namespace, (name, service), endpoints, (number, protocol))| {
             let endpoints: Vec<Value> = endpoints
                 .iter()
                 .map(|(address, ready)| json!({"addresses": [address], "conditions": {"ready": ready}}))
@@ -208,11 +242,12 @@ fn slice() -> BoxedStrategy<Value> {
             json!({
                 "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
                 "metadata": {
-                    "namespace": namespace, "name": name, "labels": {"kubernetes.io/service-name": "s"},
+                    "namespace": namespace, "name": name, "labels": {"kubernetes.io/service-name": service},
                 },
                 "endpoints": endpoints,
                 "ports": [
-                    {"name": "web", "protocol": "TCP", "port": number},
+                    {"name": "web", "protocol": protocol, "port": number},
+                    {"name": "alt", "protocol": "TCP", "port": 161 - number},
                     {"name": "dns", "protocol": "UDP", "port": 80},
                 ],
             })

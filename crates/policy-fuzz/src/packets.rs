@@ -30,8 +30,8 @@ const fn ports(protocol: Protocol, source: u16, destination: u16) -> Traffic {
     Traffic::Ports { protocol, source, destination }
 }
 
-/// Whether a packet is one of the few that show that an interface is open: more would not show more.
-pub fn is_enough_for_an_open_interface(packet: &Packet) -> bool {
+/// Whether a packet is the first to or from its address by its interface.
+pub fn is_first(packet: &Packet) -> bool {
     packet.traffic == TRAFFIC[0]
 }
 

@@ -49,16 +49,16 @@ impl PolicySpec {
             reading.note("spec", "is no object");
             return Self { problems: reading.problems, ..Self::default() };
         };
-        if let Some(unknown) = members.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
-            reading.note(format!("spec.{unknown}"), "is not known, and does nothing");
-        }
+        let is_strange = reading.note_unknown(members);
         let subject = reading.subject(members);
         let types = reading.policy_types(members);
         let ingress = reading.direction(members, INGRESS, types.as_deref());
         let egress = reading.direction(members, EGRESS, types.as_deref());
-        // Whoever says what is to be closed in words that nobody knows may have meant anything.
-        let subject = subject.filter(|_| types.is_some());
-        Self { subject, ingress, egress, problems: reading.problems }
+        let problems = reading.problems;
+        if is_strange {
+            return Self { subject, ingress: Some(Vec::new()), egress: Some(Vec::new()), problems };
+        }
+        Self { subject, ingress, egress, problems }
     }
 }
 
@@ -67,6 +67,21 @@ impl PolicySpec {
 impl Reading {
     fn note(&mut self, field: impl Into<String>, problem: impl Into<String>) {
         self.problems.push(FieldProblem { field: field.into(), problem: problem.into() });
+    }
+
+    /// Notes the members of a `spec` that nobody knows. They may narrow everything that it says, or close more than it says
+    /// otherwise; so it isolates, and allows nothing.
+    fn note_unknown(&mut self, spec: &Map<String, Value>) -> bool {
+        let members =
+            spec.iter().filter(|(name, value)| !value.is_null() && !MEMBERS.contains(&name.as_str()));
+        let unknown: Vec<&String> = members.map(|(name, _)| name).collect();
+        for name in &unknown {
+            self.note(
+                format!("spec.{name}"),
+                "is not known, and may mean anything: the policy allows nothing",
+            );
+        }
+        !unknown.is_empty()
     }
 
     /// The members of an object whose members are all known.
@@ -94,18 +109,19 @@ impl Reading {
             Some(selector) => self.selector(selector, "spec.podSelector"),
             None => Some(LabelSelector::default()),
         };
-        let networks = match present(spec, "networkSelector") {
-            Some(networks) => self.subject_networks(networks).map(Some),
-            None => Some(None),
-        };
-        Some(PolicySubject { pods: pods?, networks: networks? })
+        let networks = present(spec, "networkSelector").and_then(|networks| self.subject_networks(networks));
+        Some(PolicySubject { pods: pods?, networks })
     }
 
-    /// All of them have to be understood, and there has to be one: else nobody knows which interfaces are meant.
+    /// All of them have to be understood, and there has to be one: else nobody knows which interfaces are meant, and it
+    /// may be any.
     fn subject_networks(&mut self, networks: &Value) -> Option<Vec<NetworkName>> {
         let names = self.networks(networks, "spec.networkSelector")?;
         if names.is_empty() {
-            self.note("spec.networkSelector", "is empty: leave it out, or name a network");
+            self.note(
+                "spec.networkSelector",
+                "is empty: leave it out, or name a network; all are meant until then",
+            );
             return None;
         }
         names.into_iter().collect()
@@ -122,14 +138,14 @@ impl Reading {
         }
     }
 
-    /// Which directions are meant, if that is said; none if it is not understood.
+    /// Which directions are meant, if that is said; nothing if it is not understood: it may be both.
     fn policy_types<'a>(&mut self, spec: &'a Map<String, Value>) -> Option<Vec<&'a str>> {
         let Some(types) = present(spec, "policyTypes") else { return Some(Vec::new()) };
         let names: Option<Vec<&str>> =
             types.as_array().and_then(|types| types.iter().map(Value::as_str).collect());
         let names = names.filter(|names| names.iter().all(|name| ["Ingress", "Egress"].contains(name)));
         if names.is_none() {
-            self.note("spec.policyTypes", "is no list of Ingress and Egress");
+            self.note("spec.policyTypes", "is no list of Ingress and Egress: both are isolated");
         }
         names
     }

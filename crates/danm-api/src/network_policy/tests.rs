@@ -43,7 +43,7 @@ fn unless_it_is_said_a_policy_is_about_what_comes_in_and_about_what_goes_out_if_
 }
 
 #[test]
-fn who_is_closed_in_words_that_nobody_knows_is_not_known() {
+fn whom_a_policy_is_about_in_words_that_nobody_knows_is_not_known() {
     for spec in [
         json!(null),
         json!([]),
@@ -52,15 +52,32 @@ fn who_is_closed_in_words_that_nobody_knows_is_not_known() {
         json!({"podSelector": {"matchExpressions": [{"key": "a", "operator": "Is", "values": ["b"]}]}}),
         json!({"podSelector": {"matchExpressions": [{"key": "a", "operator": "In", "values": []}]}}),
         json!({"podSelector": {"matchRegex": "a.*"}}),
-        json!({"policyTypes": ["ingress"]}),
-        json!({"policyTypes": "Ingress"}),
-        json!({"networkSelector": []}),
-        json!({"networkSelector": [{"name": "a"}, {"name": "b", "type": "Net"}]}),
     ] {
         let read = read(&spec);
         assert_eq!((read.subject, read.problems.len()), (None, 1), "{spec}");
     }
     assert_eq!(read(&json!({"podSelector": null})).subject, Some(PolicySubject::default()));
+}
+
+#[test]
+fn directions_and_networks_in_words_that_nobody_knows_are_all_of_them() {
+    for types in [json!(["ingress"]), json!("Ingress"), json!([7])] {
+        let read = read(&json!({"policyTypes": types, "ingress": [{}]}));
+        let rules = (read.ingress.map(|rules| rules.len()), read.egress.map(|rules| rules.len()));
+        assert_eq!((rules, read.problems.len()), ((Some(1), Some(0)), 1), "{types}");
+    }
+    for networks in [json!([]), json!("lan1"), json!([{"name": "a"}, {"name": "b", "type": "Net"}])] {
+        let read = read(&json!({"networkSelector": networks}));
+        assert_eq!((read.subject, read.problems.len()), (Some(PolicySubject::default()), 1), "{networks}");
+    }
+}
+
+#[test]
+fn members_that_nobody_knows_may_mean_anything_so_the_policy_allows_nothing_in_either_direction() {
+    let read = read(&json!({"policyType": ["Egress"], "ingress": [{}], "action": "Deny", "later": null}));
+    assert_eq!((read.ingress, read.egress), (Some(Vec::new()), Some(Vec::new())));
+    let fields: Vec<String> = read.problems.into_iter().map(|problem| problem.field).collect();
+    assert_eq!(fields, ["spec.action", "spec.policyType"]);
 }
 
 #[test]

@@ -151,10 +151,9 @@ async fn problems_of_policies_are_told_with_their_fields() {
         .map(str::to_owned)
         .collect();
     let expected = [
-        "picky: spec.ingress[0].ports[0] has a port that is not between 1 and 65535",
-        "picky: spec.ingress[1].from[0].colour is not known: what it stands in allows nothing",
-        "vague: spec.policyTypes is no list of Ingress and Egress",
-        "vague: nobody knows whom it is about, so it does nothing",
+        "picky (danm.io): spec.ingress[0].ports[0] has a port that is not between 1 and 65535",
+        "picky (danm.io): spec.ingress[1].from[0].colour is not known: what it stands in allows nothing",
+        "vague (danm.io): spec.policyTypes is no list of Ingress and Egress: both are isolated",
     ];
     assert_eq!(warnings, expected, "{notes:#?}");
     let stray =

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use danm_api::{NetworkRef, Protocol};
+use danm_api::NetworkRef;
 use hashbrown::HashMap;
 use slab::Slab;
 
@@ -22,7 +22,7 @@ pub struct Census {
 }
 
 /// A Pod that is there.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Resident {
     pub name: NamespacedName,
     pub labels: Labels,
@@ -42,7 +42,7 @@ pub struct Holding {
 // === impl Census ===
 
 impl Census {
-    /// Takes note of a Pod as it is now. Gives the addresses that it held before or holds now.
+    /// Takes note of a Pod as it is now. Gives the addresses that it held before or holds now; none if it is as it was.
     pub fn register(&mut self, world: &World, name: &NamespacedName) -> Option<(PodId, BTreeSet<IpAddr>)> {
         let pod = world.pod(name)?;
         let holders = world.addresses_of(name);
@@ -55,7 +55,10 @@ impl Census {
             ports: Arc::clone(&pod.ports),
             addresses,
         };
-        let id = if let Some(id) = self.ids.get(name) { *id } else { self.admit(name, &resident) };
+        let id = if let Some(id) = self.ids.get(name) { *id } else { self.admit(name) };
+        if self.pods.get(id) == Some(&resident) {
+            return None;
+        }
         let mut touched = self.forget_addresses(id);
         for (address, network) in &resident.addresses {
             touched.insert(*address);
@@ -102,11 +105,12 @@ impl Census {
         self.holders.get(&address).map_or(&[], Vec::as_slice)
     }
 
-    fn admit(&mut self, name: &NamespacedName, resident: &Resident) -> PodId {
+    fn admit(&mut self, name: &NamespacedName) -> PodId {
+        // As no Pod is, until it is registered.
         let id = self.pods.insert(Resident {
-            name: name.clone(),
-            labels: Arc::clone(&resident.labels),
-            ports: Arc::clone(&resident.ports),
+            name: NamespacedName::new("", ""),
+            labels: Arc::default(),
+            ports: Arc::default(),
             addresses: Vec::new(),
         });
         self.ids.insert(name.clone(), id);
@@ -134,11 +138,5 @@ impl Resident {
     /// The addresses that it holds; one that it holds on several networks, several times.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.addresses.iter().map(|(address, _)| *address)
-    }
-
-    /// The numbers of the port of this name.
-    pub fn port_numbers(&self, protocol: Protocol, name: &str) -> BTreeSet<u16> {
-        let ports = self.ports.iter().filter(|port| port.protocol == protocol && &*port.name == name);
-        ports.map(|port| port.number).collect()
     }
 }

@@ -272,6 +272,9 @@ impl NamespaceLabels {
             if names.is_empty() {
                 values.remove(value);
             }
+            if values.is_empty() {
+                self.by_label.remove(key);
+            }
         }
         for (key, value) in labels.into_iter().flat_map(|labels| labels.iter()) {
             let values = self.by_label.entry_ref(key.as_str()).or_default();

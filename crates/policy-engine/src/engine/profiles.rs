@@ -10,6 +10,9 @@ use crate::{Direction, InterfaceView, Labels, PolicyKey, compile::is_called, sel
 /// A version of a policy; another version is another number.
 pub type PolicyNumber = u64;
 
+/// So many kinds of labels are remembered for each namespace.
+const MANY: usize = 4_096;
+
 /// The policies, by namespace.
 #[derive(Debug, Default)]
 pub struct Profiles {
@@ -37,6 +40,8 @@ type SeenLabels = Vec<(Box<str>, Box<str>)>;
 pub struct Registered {
     pub key: PolicyKey,
     number: PolicyNumber,
+    /// What it says, to tell whether that changes.
+    spec: Arc<PolicySpec>,
     pods: Arc<LabelSelector>,
     networks: Option<Vec<NetworkName>>,
     ingress: Option<Arc<[Option<PolicyRule>]>>,
@@ -60,9 +65,13 @@ pub struct Profile {
 impl Profiles {
     /// Takes note of a policy as it is in force now, or is not any more. Gives the selectors of the Pods that it was or is
     /// about.
-    pub fn register(&mut self, key: &PolicyKey, spec: Option<&PolicySpec>) -> Vec<Arc<LabelSelector>> {
+    pub fn register(&mut self, key: &PolicyKey, spec: Option<&Arc<PolicySpec>>) -> Vec<Arc<LabelSelector>> {
         let scope = self.namespaces.entry(Arc::clone(&key.name.namespace)).or_default();
         let mut selectors = Vec::new();
+        let known = scope.policies.get(key).map(|policy| &policy.spec);
+        if known.is_some() && known == spec {
+            return selectors;
+        }
         if let Some(before) = scope.policies.remove(key) {
             scope.numbers.remove(&before.number);
             scope.index.remove(&before.pods, before.number);
@@ -94,6 +103,11 @@ impl Profiles {
             return Some(Arc::clone(profile));
         }
         let profile = scope.profile(namespace, labels, &mut self.numbers);
+        // Labels come and go; what they were like is not worth remembering for ever.
+        if scope.by_labels.len() >= MANY {
+            scope.by_labels.clear();
+            scope.by_policies.retain(|_, profile| Arc::strong_count(profile) > 1);
+        }
         scope.by_labels.insert(seen, Arc::clone(&profile));
         Some(profile)
     }
@@ -135,11 +149,12 @@ impl Scope {
 // === impl Registered ===
 
 impl Registered {
-    fn new(key: &PolicyKey, number: PolicyNumber, spec: &PolicySpec) -> Option<Self> {
+    fn new(key: &PolicyKey, number: PolicyNumber, spec: &Arc<PolicySpec>) -> Option<Self> {
         let subject = spec.subject.as_ref()?;
         Some(Self {
             key: key.clone(),
             number,
+            spec: Arc::clone(spec),
             pods: Arc::new(subject.pods.clone()),
             networks: subject.networks.clone(),
             ingress: spec.ingress.as_deref().map(Arc::from),
@@ -155,10 +170,12 @@ impl Registered {
         }
     }
 
-    /// Whether it is about an interface of a Pod that it selects.
+    /// Whether it is about an interface of a Pod that it selects. One that is on a network of a kind that nobody knows may be
+    /// on any.
     pub fn is_about(&self, interface: &InterfaceView) -> bool {
         self.networks.as_ref().is_none_or(|names| {
-            names.iter().any(|name| interface.networks.iter().any(|network| is_called(network, name)))
+            interface.is_on_unknown
+                || names.iter().any(|name| interface.networks.iter().any(|network| is_called(network, name)))
         })
     }
 

@@ -28,6 +28,8 @@ pub struct ResolvedPort {
     pub protocol: Protocol,
     pub number: u16,
     pub backends: BTreeSet<(IpAddr, u16)>,
+    /// Whether these are all.
+    pub is_complete: bool,
 }
 
 // === impl Services ===
@@ -101,7 +103,8 @@ fn resolve(name: &NamespacedName, world: &World) -> Option<Resolved> {
                 backends.extend(slice.ready.iter().map(|address| (*address, target.number)));
             }
         }
-        ResolvedPort { protocol: port.protocol, number: port.number, backends }
+        let is_complete = slices.iter().all(|slice| !slice.is_incomplete);
+        ResolvedPort { protocol: port.protocol, number: port.number, backends, is_complete }
     });
     Some(Resolved { addresses: service.addresses.clone(), ports: ports.collect() })
 }

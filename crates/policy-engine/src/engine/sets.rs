@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use danm_api::Protocol;
+use danm_api::{NetworkRef, Protocol};
 use hashbrown::{HashMap, HashSet};
 use slab::Slab;
 
@@ -22,6 +22,7 @@ use crate::{
     ranges,
     ruleset::{Ports, Set},
     set::{Members, PeerView, ServiceView, SetDefinition, SetName},
+    world::named,
 };
 
 /// A set.
@@ -235,8 +236,8 @@ impl Sets {
                 let is_member = entry.has(view, address, sources);
                 Members::set_address(&mut entry.members, address, is_member)
             }
-            SetDefinition::PodPorts(view, protocol, name) => {
-                let ports = entry.ports(view, (*protocol, name), address, sources);
+            SetDefinition::PodPorts(view, names) => {
+                let ports = entry.ports(view, names, address, sources);
                 Members::set_ports(&mut entry.members, address, &ports)
             }
             SetDefinition::Blocks(_) | SetDefinition::Services(_) => false,
@@ -280,7 +281,8 @@ impl Sets {
             by_ports && by_set
         };
         let mut rules = entry.rules.values();
-        !backends.is_empty()
+        port.is_complete
+            && !backends.is_empty()
             && rules
                 .any(|rule| backends.iter().all(|backend| rule.iter().any(|reach| allows(reach, **backend))))
     }
@@ -295,36 +297,35 @@ impl Entry {
         members.filter_map(|pod| sources.census.get(pod)).flat_map(Resident::addresses)
     }
 
-    /// Whether an address is in it: if somebody holds it where peers are met, all who do must be meant; else anybody
-    /// elsewhere who is.
+    /// Whether an address is in it: all must be meant who hold it where peers are met; if nobody does, all who hold it on any
+    /// one other network.
     fn has(&self, view: &PeerView, address: IpAddr, sources: &Sources) -> bool {
-        let (here, elsewhere) = split(view, sources.census.holders(address));
-        if here.is_empty() {
-            elsewhere.iter().any(|holding| self.means(view, holding, sources) && !is_hidden(view, holding))
-        } else {
-            here.iter().all(|holding| self.means(view, holding, sources))
-        }
+        let mut communities = communities(view, sources.census.holders(address)).into_iter();
+        communities.any(|holders| holders.iter().all(|holding| self.means(view, holding, sources)))
     }
 
-    /// The ports at an address to which those who hold it give the name.
+    /// The ports at an address to which all who hold it give one of the names.
     fn ports(
         &self,
         view: &PeerView,
-        (protocol, name): (Protocol, &str),
+        names: &BTreeSet<(Protocol, Box<str>)>,
         address: IpAddr,
         sources: &Sources,
     ) -> Vec<(Protocol, u16)> {
-        let (here, elsewhere) = split(view, sources.census.holders(address));
-        let numbers = |holding: &&Holding| {
-            let resident = sources.census.get(holding.pod).filter(|_| self.means(view, holding, sources));
-            resident.map(|resident| resident.port_numbers(protocol, name)).unwrap_or_default()
-        };
-        let numbers: BTreeSet<u16> = if here.is_empty() {
-            elsewhere.iter().filter(|holding| !is_hidden(view, holding)).flat_map(numbers).collect()
-        } else {
-            here.iter().map(numbers).reduce(|all, these| &all & &these).unwrap_or_default()
-        };
-        numbers.into_iter().map(|number| (protocol, number)).collect()
+        let communities = communities(view, sources.census.holders(address));
+        let mut ports = BTreeSet::new();
+        for (protocol, name) in names {
+            let numbers = |holding: &&Holding| {
+                let resident = sources.census.get(holding.pod).filter(|_| self.means(view, holding, sources));
+                let numbers = resident.map(|resident| named(&resident.ports, *protocol, name));
+                numbers.into_iter().flatten().collect::<BTreeSet<u16>>()
+            };
+            for holders in &communities {
+                let shared = holders.iter().map(numbers).reduce(|all, these| &all & &these);
+                ports.extend(shared.unwrap_or_default().into_iter().map(|number| (*protocol, number)));
+            }
+        }
+        ports.into_iter().collect()
     }
 
     /// Whether the interface of a Pod is one of those that are meant.
@@ -337,9 +338,19 @@ impl Entry {
     }
 }
 
-/// Those who hold an address on the network where peers are met, and the others.
-fn split<'a>(view: &PeerView, holders: &'a [Holding]) -> (Vec<&'a Holding>, Vec<&'a Holding>) {
-    holders.iter().partition(|holding| view.met_on.is_some() && holding.network == view.met_on)
+/// Those who hold an address on the network where peers are met; if nobody does, those who hold it elsewhere, network by
+/// network.
+fn communities<'a>(view: &PeerView, holders: &'a [Holding]) -> Vec<Vec<&'a Holding>> {
+    let is_here = |holding: &&Holding| view.met_on.is_some() && holding.network == view.met_on;
+    let here: Vec<&Holding> = holders.iter().filter(is_here).collect();
+    if !here.is_empty() {
+        return vec![here];
+    }
+    let mut elsewhere: BTreeMap<Option<&NetworkRef>, Vec<&Holding>> = BTreeMap::new();
+    for holding in holders.iter().filter(|holding| !is_hidden(view, holding)) {
+        elsewhere.entry(holding.network.as_ref()).or_default().push(holding);
+    }
+    elsewhere.into_values().collect()
 }
 
 /// Whether who is met there has to come by another interface.

@@ -1,9 +1,9 @@
 //! Who the other side is: addresses of a block, or those who hold the address on some network. Not to which port they are
 //! spoken to.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use danm_api::{IpBlock, PodPeer, Protocol};
+use danm_api::{IpBlock, NetworkRef, PodPeer, Protocol};
 
 use super::{Scene, subject};
 use crate::{Attachment, Holder, World};
@@ -26,8 +26,8 @@ pub fn is_in_block(block: &IpBlock, address: IpAddr) -> bool {
 
 /// Whether the other side is among Pods. On an interface that is on a network, an address that is held on that network is
 /// its holders', and all of them have to be meant: nobody knows which of them it is. An address that nobody holds there, or at an
-/// interface that is on no network, is that of any Pod that holds it elsewhere. At an interface of which nobody knows
-/// the network it is nobody's.
+/// interface that is on no network, is that of those who hold it on any one other network, or on none; again all of them. At an
+/// interface of which nobody knows the network it is nobody's.
 pub fn is_among(scene: Scene<'_>, is_bound: bool, is_meant: impl Fn(&Holder<'_>) -> bool) -> bool {
     let (_, attachment) = subject::interface(scene);
     let here = match &attachment {
@@ -39,7 +39,9 @@ pub fn is_among(scene: Scene<'_>, is_bound: bool, is_meant: impl Fn(&Holder<'_>)
         return here.iter().all(is_meant);
     }
     let elsewhere = holders(scene, |holder| !is_bound || may_come_from_elsewhere(scene, holder));
-    elsewhere.iter().any(is_meant)
+    let networks: BTreeSet<Option<&NetworkRef>> = elsewhere.iter().map(Holder::network).collect();
+    let mut networks = networks.into_iter();
+    networks.any(|network| elsewhere.iter().filter(|holder| holder.network() == network).all(&is_meant))
 }
 
 /// A peer that names networks is bound to them: where the judged Pod is on the peer's network itself, the peer is spoken to by

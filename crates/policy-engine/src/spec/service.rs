@@ -36,7 +36,7 @@ pub fn port_of(service: &Service, remote: IpAddr, traffic: Traffic) -> Option<&S
 }
 
 /// The addresses and ports of those who are ready to answer: of the cluster address's family, and on the port of the same name
-/// and protocol.
+/// and protocol. Nobody, if one of those who answer cannot be read: then nobody knows all of them.
 pub fn exchanged_for(
     world: &World,
     service: &NamespacedName,
@@ -44,6 +44,9 @@ pub fn exchanged_for(
     remote: IpAddr,
 ) -> Vec<(IpAddr, u16)> {
     let mut exchanged = Vec::new();
+    if world.slices(service).any(|slice| slice.is_incomplete) {
+        return exchanged;
+    }
     for slice in world.slices(service) {
         let addresses = slice.ready.iter().filter(|address| address.is_ipv4() == remote.is_ipv4());
         let mut ports = slice.ports.iter();

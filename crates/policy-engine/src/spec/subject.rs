@@ -37,7 +37,9 @@ pub fn selects(scene: Scene<'_>, policy: &Policy) -> bool {
         None => true,
         Some(listed) => {
             let (view, _) = interface(scene);
-            view.networks.iter().any(|network| lists(listed, &scene.name.namespace, network))
+            // One of a kind that nobody knows may be any of those.
+            view.is_on_unknown
+                || view.networks.iter().any(|network| lists(listed, &scene.name.namespace, network))
         }
     };
     subject.pods.matches(&scene.pod.labels) && is_interface_meant

@@ -4,7 +4,9 @@
 use std::{net::IpAddr, sync::Arc};
 
 use danm_api::{EndpointView, NetworkKind, NetworkRef};
+use serde_json::Value;
 
+use super::own_address;
 use crate::InterfaceName;
 
 /// An endpoint.
@@ -46,7 +48,21 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// What is left of an endpoint that cannot be read as one: it makes its Pod a target, and nobody a peer.
+    pub fn of_unreadable(endpoint: &Value) -> Self {
+        let text = |member: &str| endpoint["spec"][member].as_str().unwrap_or_default();
+        Self {
+            pod: text("Pod").into(),
+            pod_uid: Some(text("PodUID")).filter(|uid| !uid.is_empty()).map(Arc::from),
+            network: None,
+            interface: None,
+            addresses: Box::default(),
+        }
+    }
+}
+
 /// The address in `ip/prefix`. `none`, `dynamic` and the empty text are none.
 fn address(text: &str) -> Option<IpAddr> {
-    text.split('/').next()?.trim().parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    own_address(text.split('/').next()?)
 }

@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
-use danm_api::{ApiGroup, DanmNetworkPolicy, EndpointView, NetworkKind, NetworkRef, PolicySpec};
+use danm_api::{ApiGroup, DanmNetworkPolicy, EndpointView, NetworkKind, NetworkRef, PolicySpec, Unreadable};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -103,6 +103,12 @@ impl Object {
         let name = name_of(&endpoint.metadata);
         let read = Endpoint::read(&name.namespace, endpoint);
         Self::Endpoint(EndpointKey { name, group }, read)
+    }
+
+    /// An endpoint of this group that cannot be read as one.
+    pub fn unreadable_endpoint(group: ApiGroup, endpoint: &Unreadable) -> Self {
+        let key = EndpointKey { name: name_of(&endpoint.metadata), group };
+        Self::Endpoint(key, Endpoint::of_unreadable(&endpoint.object))
     }
 
     /// A policy of this group.
@@ -208,7 +214,7 @@ impl World {
                 self.policies.insert(key, policy);
             }
             Object::Service(name, service) => drop(self.services.insert(name, service)),
-            Object::Slice(name, slice) => drop(self.slices.insert(name, slice)),
+            Object::Slice(name, slice) => self.apply_slice(name, slice),
         }
     }
 
@@ -224,7 +230,7 @@ impl World {
             Key::Network(group, network) => self.delete_network(*group, network),
             Key::Policy(key) => drop(self.policies.remove(key)),
             Key::Service(name) => drop(self.services.remove(name)),
-            Key::Slice(name) => drop(self.slices.remove(name)),
+            Key::Slice(name) => self.delete_slice(name),
         }
     }
 
@@ -245,6 +251,24 @@ impl World {
         of_pod.retain(|one| one != key);
         if of_pod.is_empty() {
             self.endpoints_of.remove(&pod);
+        }
+    }
+
+    fn apply_slice(&mut self, name: NamespacedName, slice: Slice) {
+        self.delete_slice(&name);
+        let of_service = self.slices_of.entry(slice.service_in(&name.namespace)).or_default();
+        of_service.push(name.clone());
+        of_service.sort_unstable();
+        self.slices.insert(name, slice);
+    }
+
+    fn delete_slice(&mut self, name: &NamespacedName) {
+        let Some(slice) = self.slices.remove(name) else { return };
+        let service = slice.service_in(&name.namespace);
+        let Some(of_service) = self.slices_of.get_mut(&service) else { return };
+        of_service.retain(|one| one != name);
+        if of_service.is_empty() {
+            self.slices_of.remove(&service);
         }
     }
 

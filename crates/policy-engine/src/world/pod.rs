@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use danm_api::Protocol;
 
+use super::own_address;
 use crate::Labels;
 
 /// A Pod.
@@ -44,15 +45,24 @@ impl Pod {
 
     /// The numbers of the port of this name: several, if several containers call one so.
     pub fn port_numbers<'a>(&'a self, protocol: Protocol, name: &'a str) -> impl Iterator<Item = u16> + 'a {
-        let ports = self.ports.iter().filter(move |port| port.protocol == protocol && &*port.name == name);
-        ports.map(|port| port.number)
+        named(&self.ports, protocol, name)
     }
+}
+
+/// The numbers of the ports of this name.
+pub fn named<'a>(
+    ports: &'a [NamedPort],
+    protocol: Protocol,
+    name: &'a str,
+) -> impl Iterator<Item = u16> + 'a {
+    let ports = ports.iter().filter(move |port| port.protocol == protocol && &*port.name == name);
+    ports.map(|port| port.number)
 }
 
 impl From<&danm_api::Pod> for Pod {
     fn from(pod: &danm_api::Pod) -> Self {
         let mut addresses: Vec<IpAddr> =
-            pod.status.pod_ips.iter().filter_map(|one| one.ip.parse().ok()).collect();
+            pod.status.pod_ips.iter().filter_map(|one| own_address(&one.ip)).collect();
         addresses.sort_unstable();
         addresses.dedup();
         let labels = pod.metadata.labels.clone().unwrap_or_default();

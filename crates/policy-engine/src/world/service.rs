@@ -5,6 +5,8 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use danm_api::Protocol;
 
+use crate::NamespacedName;
+
 /// A Service that has addresses of its own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Service {
@@ -34,6 +36,8 @@ pub struct Slice {
     pub ready: BTreeSet<IpAddr>,
     /// Their ports.
     pub ports: Vec<ServicePort>,
+    /// Whether one of them, or a port, cannot be read: then nobody knows who all of them are.
+    pub is_incomplete: bool,
 }
 
 // === impl Service ===
@@ -42,32 +46,44 @@ impl From<&danm_api::Service> for Service {
     fn from(service: &danm_api::Service) -> Self {
         let all = service.spec.cluster_ip.iter().chain(&service.spec.cluster_ips);
         Self {
-            addresses: all.filter_map(|address| address.parse().ok()).collect(),
-            ports: ports(&service.spec.ports),
+            addresses: all.filter_map(|address| parse(address)).collect(),
+            ports: service.spec.ports.iter().filter_map(port).collect(),
         }
     }
 }
 
 // === impl Slice ===
 
+impl Slice {
+    /// The name of its Service, if it is in this namespace.
+    pub fn service_in(&self, namespace: &Arc<str>) -> NamespacedName {
+        NamespacedName { namespace: Arc::clone(namespace), name: Arc::clone(&self.service) }
+    }
+}
+
 impl From<&danm_api::EndpointSlice> for Slice {
     fn from(slice: &danm_api::EndpointSlice) -> Self {
         let ready = slice.endpoints.iter().filter(|one| one.conditions.ready.unwrap_or(true));
+        let addresses: Vec<Option<IpAddr>> =
+            ready.flat_map(|one| &one.addresses).map(|it| parse(it)).collect();
+        let ports: Vec<Option<ServicePort>> = slice.ports.iter().map(port).collect();
         Self {
             service: slice.service().unwrap_or_default().into(),
-            ready: ready.flat_map(|one| &one.addresses).filter_map(|text| text.parse().ok()).collect(),
-            ports: ports(&slice.ports),
+            is_incomplete: addresses.contains(&None) || ports.contains(&None),
+            ready: addresses.into_iter().flatten().collect(),
+            ports: ports.into_iter().flatten().collect(),
         }
     }
 }
 
-fn ports(ports: &[danm_api::ServicePort]) -> Vec<ServicePort> {
-    let read = ports.iter().filter_map(|port| {
-        Some(ServicePort {
-            name: port.name.clone().unwrap_or_default(),
-            protocol: Protocol::named(port.protocol.as_deref().unwrap_or("TCP"))?,
-            number: u16::try_from(port.port).ok()?,
-        })
-    });
-    read.collect()
+fn parse(address: &str) -> Option<IpAddr> {
+    address.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+fn port(port: &danm_api::ServicePort) -> Option<ServicePort> {
+    Some(ServicePort {
+        name: port.name.clone().unwrap_or_default(),
+        protocol: Protocol::named(port.protocol.as_deref().unwrap_or("TCP"))?,
+        number: u16::try_from(port.port).ok()?,
+    })
 }

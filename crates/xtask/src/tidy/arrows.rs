@@ -7,7 +7,7 @@ use cargo_metadata::{DependencyKind, Metadata};
 use super::{Problems, members};
 
 /// What each crate may use besides itself. For tests every crate may use `testkit` and `sandbox` too.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("danm-api", &[]),
     ("danm-ipam", &["danm-api"]),
     ("calico-ipam", &[]),
@@ -21,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ),
     ("showalloc", &["danm-api", "danm-ipam", "leak-judge", "operator-runtime", "cluster-feed"]),
     ("policy-engine", &["danm-api"]),
+    ("policy-dataplane", &["danm-api", "policy-engine"]),
     ("policy-fuzz", &["danm-api", "policy-engine"]),
     ("policer", &["danm-api", "policy-engine", "operator-runtime"]),
     ("sandbox", &["danm-api", "danm-ipam", "operator-runtime"]),

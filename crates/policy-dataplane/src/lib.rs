@@ -1,0 +1,18 @@
+//! Rules in the kernel: a [`policy_engine::program::Program`] written over netlink into the network namespace of a Pod.
+//!
+//! ```text
+//!   Ruleset ──> Program ──> Batch (bytes, and what each message is about) ──> Socket in the Pod's namespace ──> nf_tables
+//! ```
+//!
+//! Responsible for how rules are spelt for a kernel, and for putting all of them there at once or none. Not responsible for what
+//! they mean (`policy-engine`), nor for which Pods have which: no program uses this crate yet.
+
+mod attributes;
+mod batch;
+mod difference;
+mod expression;
+mod set;
+mod socket;
+
+pub use batch::Batch;
+pub use socket::{CommitError, Socket};

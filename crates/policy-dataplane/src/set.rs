@@ -1,0 +1,233 @@
+//! Sets as `nf_tables` keeps them, named and without a name. An attribute takes less than 64 KiB, so elements come in pieces.
+
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, Ipv6Addr},
+};
+
+use danm_api::Protocol;
+use policy_engine::{
+    InterfaceName,
+    program::{Family, FamilySet},
+    set::Members,
+};
+
+use crate::{
+    attributes::Attributes,
+    batch::TABLE,
+    expression::{octets, protocol_number, write_target},
+};
+
+const ANONYMOUS: u32 = 1;
+const CONSTANT: u32 = 2;
+const INTERVAL: u32 = 4;
+const MAP: u32 = 8;
+
+/// That the element ends the range that the one before it begins.
+const INTERVAL_END: u32 = 1;
+
+/// Types of keys, for those who list them; six bits each where there are several.
+const IPV4: u32 = 7;
+const IPV6: u32 = 8;
+const PROTOCOL: u32 = 12;
+const SERVICE: u32 = 13;
+const ICMPV6_TYPE: u32 = 29;
+const INTERFACE_NAME: u32 = 41;
+/// The type of values that are verdicts.
+const VERDICT: u32 = 0xffff_ff00;
+
+/// An interface's name takes so many bytes in a key.
+const NAME_BYTES: usize = 16;
+
+/// The most elements of one message: of the longest they take some 60 KiB.
+const PIECE: usize = 800;
+
+/// A set that belongs to one rule.
+pub struct AnonymousSet {
+    id: u32,
+    flags: u32,
+    key_type: u32,
+    key_length: u32,
+    elements: Vec<Element>,
+}
+
+/// An element: its key, whether it ends a range, and where packets go on if it is one of a map.
+pub struct Element {
+    key: Vec<u8>,
+    ends_range: bool,
+    target: Option<Target>,
+}
+
+/// The chain to which a map sends packets; they are accepted if there is none.
+struct Target(Option<String>);
+
+// === impl AnonymousSet ===
+
+impl AnonymousSet {
+    /// The kernel puts a number in place of the last letters.
+    pub const NAME: &str = "__set%d";
+
+    pub fn protocols(numbers: &[u8]) -> Self {
+        Self::new(0, PROTOCOL, 1, numbers.iter().map(|number| Element::of(vec![*number])).collect())
+    }
+
+    pub fn icmpv6_types(types: &[u8]) -> Self {
+        Self::new(0, ICMPV6_TYPE, 1, types.iter().map(|number| Element::of(vec![*number])).collect())
+    }
+
+    pub fn ports(ranges: &[(u16, u16)]) -> Self {
+        let elements = ranges.iter().flat_map(|(first, last)| {
+            let end = last.checked_add(1).map(|after| after.to_be_bytes().to_vec());
+            Element::of_range(first.to_be_bytes().to_vec(), end)
+        });
+        Self::new(INTERVAL, SERVICE, 2, elements.collect())
+    }
+
+    pub fn interfaces(targets: &[(InterfaceName, Option<String>)]) -> Self {
+        let elements = targets.iter().map(|(name, target)| {
+            let mut key = name.as_str().as_bytes().to_vec();
+            key.resize(NAME_BYTES, 0);
+            Element { key, ends_range: false, target: Some(Target(target.clone())) }
+        });
+        Self::new(MAP, INTERFACE_NAME, 16, elements.collect())
+    }
+
+    fn new(flags: u32, key_type: u32, key_length: u32, elements: Vec<Element>) -> Self {
+        Self { id: 0, flags: flags | ANONYMOUS | CONSTANT, key_type, key_length, elements }
+    }
+
+    pub fn with_id(self, id: u32) -> Self {
+        Self { id, ..self }
+    }
+
+    /// What makes the set.
+    pub fn declaration(&self) -> Attributes {
+        let mut attributes = Attributes::default();
+        declare(&mut attributes, Self::NAME, self.flags, (self.key_type, self.key_length));
+        attributes.u32(10, self.id);
+        if self.flags & MAP != 0 {
+            attributes.u32(6, VERDICT);
+            // Who lists it is told that names are in the order of bytes of the host.
+            attributes.raw(13, &[&[0, 4][..], &1_u32.to_ne_bytes()].concat());
+        }
+        attributes
+    }
+
+    /// What fills it.
+    pub fn contents(&self) -> impl Iterator<Item = Attributes> {
+        self.elements.chunks(PIECE).map(|piece| elements(Self::NAME, Some(self.id), piece))
+    }
+}
+
+/// What makes a named set.
+pub fn declaration(set: &FamilySet) -> Attributes {
+    let (address, length) = match set.family {
+        Family::V4 => (IPV4, 4),
+        Family::V6 => (IPV6, 16),
+    };
+    let (flags, key_type, key_length) = match &*set.members {
+        Members::Addresses(..) => (0, address, length),
+        Members::Ranges(..) => (INTERVAL, address, length),
+        Members::Ports(..) => (0, (((address << 6) | PROTOCOL) << 6) | SERVICE, length + 8),
+    };
+    let mut attributes = Attributes::default();
+    declare(&mut attributes, &set.name, flags, (key_type, key_length));
+    attributes.u32(10, 0);
+    attributes
+}
+
+/// What fills it.
+pub fn contents(set: &FamilySet) -> Vec<Attributes> {
+    let members = members(set);
+    members.chunks(PIECE).map(|piece| elements(&set.name, None, piece)).collect()
+}
+
+/// What fills it with members that another of the same kind has not.
+pub fn contents_without(set: &FamilySet, other: &FamilySet) -> Vec<Attributes> {
+    // Those of ranges belong to the definition: sets of one name have the same.
+    if set.members == other.members || matches!(*set.members, Members::Ranges(..)) {
+        return Vec::new();
+    }
+    let others: BTreeSet<Vec<u8>> = members(other).into_iter().map(|element| element.key).collect();
+    let new: Vec<Element> =
+        members(set).into_iter().filter(|element| !others.contains(&element.key)).collect();
+    new.chunks(PIECE).map(|piece| elements(&set.name, None, piece)).collect()
+}
+
+fn declare(attributes: &mut Attributes, name: &str, flags: u32, (key_type, key_length): (u32, u32)) {
+    attributes.text(1, TABLE);
+    attributes.text(2, name);
+    attributes.u32(3, flags);
+    attributes.u32(4, key_type);
+    attributes.u32(5, key_length);
+}
+
+fn elements(set: &str, id: Option<u32>, piece: &[Element]) -> Attributes {
+    let mut attributes = Attributes::default();
+    attributes.text(1, TABLE);
+    attributes.text(2, set);
+    if let Some(id) = id {
+        attributes.u32(4, id);
+    }
+    attributes.nest(3, |list| piece.iter().for_each(|element| element.write(list)));
+    attributes
+}
+
+fn members(set: &FamilySet) -> Vec<Element> {
+    match (&*set.members, set.family) {
+        (Members::Addresses(v4, _), Family::V4) => v4.iter().map(|it| Element::of(octets(*it))).collect(),
+        (Members::Addresses(_, v6), Family::V6) => v6.iter().map(|it| Element::of(octets(*it))).collect(),
+        (Members::Ranges(v4, _), Family::V4) => v4.iter().copied().flat_map(range_v4).collect(),
+        (Members::Ranges(_, v6), Family::V6) => v6.iter().copied().flat_map(range_v6).collect(),
+        (Members::Ports(v4, _), Family::V4) => {
+            v4.iter().map(|(address, protocol, port)| of_port(octets(*address), *protocol, *port)).collect()
+        }
+        (Members::Ports(_, v6), Family::V6) => {
+            v6.iter().map(|(address, protocol, port)| of_port(octets(*address), *protocol, *port)).collect()
+        }
+    }
+}
+
+fn range_v4((first, last): (Ipv4Addr, Ipv4Addr)) -> Vec<Element> {
+    let end = u32::from(last).checked_add(1).map(|after| after.to_be_bytes().to_vec());
+    Element::of_range(octets(first), end)
+}
+
+fn range_v6((first, last): (Ipv6Addr, Ipv6Addr)) -> Vec<Element> {
+    let end = u128::from(last).checked_add(1).map(|after| after.to_be_bytes().to_vec());
+    Element::of_range(octets(first), end)
+}
+
+/// Each part of a key begins at a multiple of four bytes.
+fn of_port(mut key: Vec<u8>, protocol: Protocol, port: u16) -> Element {
+    key.extend([protocol_number(protocol), 0, 0, 0]);
+    key.extend(port.to_be_bytes());
+    key.extend([0, 0]);
+    Element::of(key)
+}
+
+// === impl Element ===
+
+impl Element {
+    const fn of(key: Vec<u8>) -> Self {
+        Self { key, ends_range: false, target: None }
+    }
+
+    /// A range is its first, and what comes after its last, unless nothing does.
+    fn of_range(first: Vec<u8>, after: Option<Vec<u8>>) -> Vec<Self> {
+        let end = after.map(|key| Self { key, ends_range: true, target: None });
+        [Self::of(first)].into_iter().chain(end).collect()
+    }
+
+    fn write(&self, list: &mut Attributes) {
+        list.nest(1, |element| {
+            element.nest(1, |key| key.raw(1, &self.key));
+            if self.ends_range {
+                element.u32(3, INTERVAL_END);
+            }
+            if let Some(Target(chain)) = &self.target {
+                element.nest(2, |value| write_target(value, chain.as_deref()));
+            }
+        });
+    }
+}
