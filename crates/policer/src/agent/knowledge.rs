@@ -150,20 +150,30 @@ impl Knowledge {
         if let Some(listed) = &mut stock.listed {
             listed.insert(key.clone());
         }
-        if let Read::Unreadable(problem) = read {
-            if stock.unreadable.get(&key) != Some(&problem) {
-                let (problem, name) = (printable(&problem, false), name_of(&key));
-                tracing::warn!("{source} {name} cannot be read, and counts as it was before: {problem}");
-                stock.unreadable.insert(key, problem.into_owned());
-            }
-            return;
+        if let Read::Unreadable(problem, rest) = read {
+            return self.keep(source, key, &problem, rest);
         }
         stock.unreadable.remove(&key);
         let is_new = stock.known.insert(key);
         match read {
             Read::Policy(object, record) => self.apply_policy(object, record),
             Read::Object(object) => self.apply_object(object, is_new),
-            Read::Unreadable(_) => {}
+            Read::Unreadable(..) => {}
+        }
+    }
+
+    /// Keeps what was read of an object before; of one that never was, what it is all the same.
+    fn keep(&mut self, source: Source, key: Key, problem: &str, rest: Option<Object>) {
+        let stock = self.stocks.entry(source).or_default();
+        let rest = rest.filter(|_| !stock.known.contains(&key));
+        let problem = printable(problem, false);
+        if stock.unreadable.get(&key).is_none_or(|before| *before != problem) {
+            let name = name_of(&key);
+            tracing::warn!("{source} {name} cannot be read, and counts as it was before: {problem}");
+            stock.unreadable.insert(key, problem.into_owned());
+        }
+        if let Some(rest) = rest {
+            self.engine.apply(rest);
         }
     }
 
@@ -204,10 +214,10 @@ impl Knowledge {
         }
         for problem in &spec.problems {
             let text = format!("{} {}", problem.field, problem.problem);
-            tracing::warn!("DanmNetworkPolicy.{} {key}: {}", key.group, printable(&text, false));
+            tracing::warn!("DanmNetworkPolicy {key}: {}", printable(&text, false));
         }
         if spec.problems.is_empty() && before.is_some() {
-            tracing::info!("DanmNetworkPolicy.{} {key}: all of it is understood now", key.group);
+            tracing::info!("DanmNetworkPolicy {key}: all of it is understood now");
         }
     }
 

@@ -99,8 +99,7 @@ impl Report {
             name: name_of(key),
             problem: problem.to_owned(),
         });
-        let troubles =
-            troubles.iter().map(|(key, trouble)| (format!("{key} of {}", key.group), trouble.reason.clone()));
+        let troubles = troubles.iter().map(|(key, trouble)| (key.to_string(), trouble.reason.clone()));
         Self {
             sources: sources.collect(),
             gaps: coverage.gaps(),

@@ -93,11 +93,7 @@ impl Scribe {
         let reason = printable(reason, false).into_owned();
         let trouble = Trouble { reason, version: version.clone(), until: now + PAUSE };
         if self.troubles.get(key).is_none_or(|before| before.reason != trouble.reason) {
-            let group = key.group;
-            tracing::warn!(
-                "cannot write status.conditions of DanmNetworkPolicy.{group} {key}: {}",
-                trouble.reason
-            );
+            tracing::warn!("cannot write status.conditions of DanmNetworkPolicy {key}: {}", trouble.reason);
         }
         self.troubles.insert(key.clone(), trouble);
     }

@@ -118,7 +118,7 @@ impl Source {
     fn read<K>(self, decoded: Decoded<K>, read: impl FnOnce(K) -> Told) -> Told {
         match decoded {
             Decoded::Readable(object) => read(*object),
-            Decoded::Unreadable(object) => Told::unreadable(self, &object.metadata, object.problem),
+            Decoded::Unreadable(object) => Told::unreadable(self, *object),
         }
     }
 

@@ -1,7 +1,7 @@
 //! An object as its watch tells of it: what it is for policies, or why it cannot be read. What follows from it is not known
 //! here.
 
-use danm_api::{DanmKind, NetworkRef};
+use danm_api::{ApiType, DanmKind, NetworkRef, Unreadable};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use policy_engine::{EndpointKey, Key, NamespacedName, Object, PolicyKey};
 use serde_json::Value;
@@ -22,8 +22,8 @@ pub(super) enum Read {
     Object(Object),
     /// A policy, and what is needed to write about it.
     Policy(Object, Record),
-    /// Nothing, and why.
-    Unreadable(String),
+    /// Nothing, and why; and what it is all the same for whoever never read it, if it is anything.
+    Unreadable(String, Option<Object>),
 }
 
 /// A policy's object, as far as it concerns who writes its status.
@@ -50,8 +50,14 @@ impl Told {
         Self { key: object.key(), read: Read::Policy(object, record) }
     }
 
-    pub(super) fn unreadable(source: Source, metadata: &ObjectMeta, problem: String) -> Self {
-        Self { key: key_of(source, metadata), read: Read::Unreadable(problem) }
+    pub(super) fn unreadable(source: Source, object: Unreadable) -> Self {
+        let rest = match source {
+            Source::Danm(ApiType { kind: DanmKind::DanmEp, group }) => {
+                Some(Object::unreadable_endpoint(group, &object))
+            }
+            _ => None,
+        };
+        Self { key: key_of(source, &object.metadata), read: Read::Unreadable(object.problem, rest) }
     }
 }
 

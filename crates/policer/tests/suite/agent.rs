@@ -87,7 +87,7 @@ async fn conditions_are_written_and_follow_the_policy() {
     shows(&agent, &problem("p", field), 1.0).await;
     shows(&agent, &policies("entries-not-understood"), 1.0).await;
     assert!(
-        agent.log().contains(&format!("DanmNetworkPolicy.danm.io {NAMESPACE}/p: {field} ")),
+        agent.log().contains(&format!("DanmNetworkPolicy {NAMESPACE}/p (danm.io): {field} ")),
         "{}",
         agent.log()
     );

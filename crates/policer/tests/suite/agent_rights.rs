@@ -79,7 +79,7 @@ async fn whoever_may_not_write_says_so_and_goes_on_to_report() {
 
     agent.ready().await;
     eventually("it says so", async || {
-        agent.log().contains("cannot write status.conditions of DanmNetworkPolicy.danm.io tenant/p: ")
+        agent.log().contains("cannot write status.conditions of DanmNetworkPolicy tenant/p (danm.io): ")
             && agent.log().contains("User \"policer\" cannot patch resource \"danmnetworkpolicies/status\"")
     })
     .await;

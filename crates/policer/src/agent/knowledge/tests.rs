@@ -1,6 +1,6 @@
 //! What is known after lists that are begun anew, broken objects and objects that come again.
 
-use danm_api::{ApiGroup, ApiType, DanmKind, DanmNetworkPolicy, NetworkKind};
+use danm_api::{ApiGroup, ApiType, DanmKind, DanmNetworkPolicy, NetworkKind, Unreadable};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use policy_engine::{Condition, NamespacedName, conditions};
 use serde_json::{Value, json};
@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::*;
 
 const POLICIES: Source = Source::Danm(ApiType { group: ApiGroup::DanmIo, kind: DanmKind::NetworkPolicy });
+
+const ENDPOINTS: Source = Source::Danm(ApiType { group: ApiGroup::DanmIo, kind: DanmKind::DanmEp });
 
 const NETWORKS: Source =
     Source::Danm(ApiType { group: ApiGroup::DanmIo, kind: DanmKind::Network(NetworkKind::ClusterNetwork) });
@@ -30,10 +32,19 @@ fn pod(name: &str) -> Told {
     Told::object(Object::read(&object).unwrap().unwrap())
 }
 
+fn unreadable(object: Value) -> Unreadable {
+    let text = |member: &str| object["metadata"][member].as_str().map(str::to_owned);
+    let metadata = ObjectMeta { namespace: text("namespace"), name: text("name"), ..ObjectMeta::default() };
+    Unreadable { metadata, problem: "it is a teapot".to_owned(), object }
+}
+
 fn broken_pod(name: &str) -> Told {
-    let metadata =
-        ObjectMeta { namespace: Some("x".to_owned()), name: Some(name.to_owned()), ..ObjectMeta::default() };
-    Told::unreadable(Source::Pods, &metadata, "it is a teapot".to_owned())
+    Told::unreadable(Source::Pods, unreadable(json!({"metadata": {"namespace": "x", "name": name}})))
+}
+
+fn broken_endpoint(pod: &str) -> Told {
+    let object = json!({"metadata": {"namespace": "x", "name": "e"}, "spec": {"Pod": pod, "Interface": 7}});
+    Told::unreadable(ENDPOINTS, unreadable(object))
 }
 
 fn key(name: &str) -> PolicyKey {
@@ -94,6 +105,33 @@ fn an_object_that_cannot_be_read_counts_as_it_was_through_a_list_too() {
 
     knowledge.sees(Source::Pods, pod("a"));
     assert_eq!(knowledge.unreadable().count(), 0);
+}
+
+#[test]
+fn an_endpoint_that_never_could_be_read_makes_its_pod_a_target() {
+    let mut knowledge = Knowledge::default();
+    knowledge.lists(Source::Pods, [pod("a"), pod("b")]);
+    knowledge.lists(ENDPOINTS, [broken_endpoint("a")]);
+    let endpoints = |knowledge: &Knowledge, pod: &str| {
+        knowledge
+            .world()
+            .endpoints_of(&NamespacedName::new("x", pod))
+            .map(|(_, it)| it.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(endpoints(&knowledge, "a").len(), 1);
+
+    let spec =
+        json!({"Pod": "b", "NetworkName": "n", "Interface": {"Name": "eth1", "Address": "10.0.0.1/24"}});
+    let object = json!({"apiVersion": "danm.io/v1", "kind": "DanmEp",
+                        "metadata": {"namespace": "x", "name": "e"}, "spec": spec});
+    knowledge.sees(ENDPOINTS, Told::object(Object::read(&object).unwrap().unwrap()));
+    let read = endpoints(&knowledge, "b");
+    knowledge.sees(ENDPOINTS, broken_endpoint("a"));
+    assert_eq!((endpoints(&knowledge, "b"), endpoints(&knowledge, "a")), (read, vec![]));
+
+    knowledge.lists(ENDPOINTS, []);
+    assert!(endpoints(&knowledge, "b").is_empty());
 }
 
 #[test]
