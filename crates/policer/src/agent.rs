@@ -33,8 +33,10 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use kube::Client;
 use operator_runtime::{
-    EventPublisher, LeaseConfig, LeaseState, LeaseTimings, connect, identity, lead, serve, shutdown_signal,
+    EventPublisher, LeaseConfig, LeaseState, LeaseTimings, ShutdownSignal, connect, identity, lead, serve,
+    shutdown_signal,
 };
+use policy_engine::World;
 use prometheus_client::registry::Registry;
 use tokio::{
     sync::watch,
@@ -91,7 +93,7 @@ pub(crate) async fn run(cli: &Cli, args: &AgentArgs) -> anyhow::Result<()> {
         metrics: Metrics::register(&mut registry),
         inspection: Arc::new(Inspection::new(args.node_name.clone(), leadership.state())),
         events: EventPublisher::new(client.clone(), COMPONENT, identity),
-        findings: Default::default(),
+        findings: (0, Arc::new(Findings::of(&World::default()))),
         is_shown: false,
     };
     let inspection = Arc::clone(&agent.inspection);
@@ -127,7 +129,7 @@ struct Agent {
 }
 
 impl Agent {
-    async fn watch(&mut self, client: Client, stop: impl Future<Output = operator_runtime::ShutdownSignal>) {
+    async fn watch(&mut self, client: Client, stop: impl Future<Output = ShutdownSignal>) {
         let mut seen = feed::feed(client).ready_chunks(BATCH);
         let mut stop = pin!(stop);
         let mut ticks = interval(INTERVAL);

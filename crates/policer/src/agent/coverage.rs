@@ -67,10 +67,13 @@ impl Coverage {
         self.sources.remove(&source);
     }
 
-    pub(super) fn set(&mut self, source: Source, progress: Progress) {
-        if let Some(before) = self.sources.get_mut(&source) {
-            *before = progress;
-        }
+    /// Notes how far a source got. Tells whether that is news; of a source that nobody expects nothing is.
+    pub(super) fn set(&mut self, source: Source, progress: Progress) -> bool {
+        let Some(before) = self.sources.get_mut(&source).filter(|before| **before != progress) else {
+            return false;
+        };
+        *before = progress;
+        true
     }
 
     pub(super) fn sources(&self) -> impl Iterator<Item = (Source, &Progress)> {

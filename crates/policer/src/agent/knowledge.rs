@@ -106,8 +106,10 @@ impl Knowledge {
         match seen {
             Seen::Changed(source, change) => self.change(source, change),
             Seen::Unavailable(source, reason) => {
-                tracing::warn!("cannot read {source}: {}", printable(&reason, false));
-                self.coverage.set(source, Progress::Unavailable(reason));
+                // It is begun anew every few seconds, and fails in the same way until somebody mends it.
+                if self.coverage.set(source, Progress::Unavailable(reason.clone())) {
+                    tracing::warn!("cannot read {source}: {}", printable(&reason, false));
+                }
             }
             Seen::Served(source) => self.coverage.expect(source),
             // What it told stays until a list says otherwise: nobody is to be open because a definition is away.
@@ -142,7 +144,9 @@ impl Knowledge {
         let all = stock.known.iter().chain(stock.unreadable.keys());
         let gone: BTreeSet<Key> = all.filter(|key| !listed.contains(key)).cloned().collect();
         gone.iter().for_each(|key| self.delete(source, key));
-        self.coverage.set(source, Progress::Synced);
+        if self.coverage.set(source, Progress::Synced) {
+            tracing::debug!("{source} are listed");
+        }
     }
 
     fn apply(&mut self, source: Source, Told { key, read }: Told) {
