@@ -198,6 +198,7 @@ fn everything_is_known_once_the_server_said_what_it_serves_and_all_of_that_was_l
     core.into_iter().for_each(|source| knowledge.lists(source, []));
     knowledge.take(Seen::Discovered(Err("no".to_owned())));
     assert_eq!(knowledge.coverage().gaps(), ["the API server does not say what it serves: no"]);
+    assert!(!knowledge.coverage().is_complete());
     knowledge.take(Seen::Served(POLICIES));
     knowledge.take(Seen::Discovered(Ok(())));
     assert!(!knowledge.coverage().is_complete());
