@@ -95,7 +95,7 @@ async fn who_or_what_there_is_not_is_told_in_a_sentence() {
     let run = run_on("doubts.yaml", "explain --port TCP/80 --from odd/silent --to odd/one").await;
     assert_eq!(
         run.error(),
-        "no address of Pod odd/silent is known: neither a DanmEp nor its status tells one"
+        "no address of Pod odd/silent is known: no DanmEp tells one, nor does its status, which counts where there is no DanmEp"
     );
 }
 
