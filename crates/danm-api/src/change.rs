@@ -20,3 +20,18 @@ pub enum Change<T> {
     /// That was the list. One that breaks off has no end; it begins anew.
     ListEnds,
 }
+
+impl<T> Change<T> {
+    /// The same about what is made of the objects.
+    pub fn map<U>(self, mut make: impl FnMut(T) -> U) -> Change<U> {
+        match self {
+            Self::Apply(object) => Change::Apply(make(object)),
+            Self::Delete(object) => Change::Delete(make(object)),
+            Self::Read(objects) => Change::Read(objects.into_iter().map(make).collect()),
+            Self::Reset(objects) => Change::Reset(objects.into_iter().map(make).collect()),
+            Self::ListBegins => Change::ListBegins,
+            Self::Listed(object) => Change::Listed(make(object)),
+            Self::ListEnds => Change::ListEnds,
+        }
+    }
+}

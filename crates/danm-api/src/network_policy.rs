@@ -18,6 +18,9 @@ pub struct DanmNetworkPolicy {
     pub metadata: ObjectMeta,
     /// What it says, as far as it is understood.
     pub spec: PolicySpec,
+    /// Its `status.conditions` as they are, whoever wrote them: a list is only ever replaced as a whole, so who writes one of
+    /// them has to write all. None if there is no list.
+    pub conditions: Vec<Value>,
 }
 
 /// What a policy says. An entry that is not understood is `None` in its list: it allows nobody, and keeps the place that the
@@ -143,9 +146,15 @@ impl<'de> Deserialize<'de> for DanmNetworkPolicy {
             metadata: ObjectMeta,
             #[serde(default)]
             spec: Value,
+            #[serde(default)]
+            status: Value,
         }
-        let Shape { metadata, spec } = Shape::deserialize(object)?;
-        Ok(Self { metadata, spec: PolicySpec::read(&spec) })
+        let Shape { metadata, spec, mut status } = Shape::deserialize(object)?;
+        let conditions = match status.get_mut("conditions").map(Value::take) {
+            Some(Value::Array(conditions)) => conditions,
+            _ => Vec::new(),
+        };
+        Ok(Self { metadata, spec: PolicySpec::read(&spec), conditions })
     }
 }
 

@@ -1,8 +1,8 @@
 //! The command line as it is typed.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use clap_complete::Shell;
 use operator_runtime::{ConnectArgs, LogArgs, LookArgs};
 
@@ -26,6 +26,9 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
+    /// The agent of a node: watches policies and what they are about, and reports what becomes of them
+    #[command(after_help = AGENT_EXAMPLES)]
+    Agent(AgentArgs),
     /// Who may talk to whom, as a matrix, from files alone
     #[command(after_help = EVALUATE_EXAMPLES)]
     Evaluate(EvaluateArgs),
@@ -40,6 +43,19 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct AgentArgs {
+    /// The name of the Node that it runs on
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), env = "DANM_POLICER_NODE_NAME")]
+    pub node_name: String,
+    /// Put no rules into Pods: watch, and report in conditions, Events and metrics. This version does nothing else
+    #[arg(long, env = "DANM_POLICER_DRY_RUN")]
+    pub dry_run: bool,
+    /// Where /live, /ready, /metrics and /debug/state.json are served
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8081", env = "DANM_POLICER_ADMIN_LISTEN")]
+    pub admin_listen: SocketAddr,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -150,6 +166,14 @@ Examples:
 Exit codes:
   0  done
   2  wrong usage, something that cannot be read, or no access";
+
+const AGENT_EXAMPLES: &str = "\
+Examples:
+  In a Pod of a DaemonSet, where the environment names the Node:
+    DANM_POLICER_NODE_NAME=node-a danm-policer agent --dry-run
+
+  What became of the policies:
+    kubectl get danmnetworkpolicies -A -o wide";
 
 const EVALUATE_EXAMPLES: &str = "\
 Examples:

@@ -7,9 +7,12 @@
 //!                                                                                   └── Explanation ──> text · JSON (explain)
 //! ```
 //!
+//! The agent of a node is a program of its own, in `agent.rs`; its picture is there.
+//!
 //! Responsible for reading what policies are about, and for showing people what follows. Not responsible for what policies
-//! mean, nor for rules: `policy-engine` decides. Reads only.
+//! mean, nor for rules: `policy-engine` decides. Of a cluster nothing is written but what the agent reports.
 
+mod agent;
 mod cli;
 mod cluster;
 mod command;

@@ -6,6 +6,7 @@ use clap::{CommandFactory, Parser};
 use operator_runtime::{completion, printable};
 
 use crate::{
+    agent,
     cli::{Cli, Command},
     command::{evaluate, explain, render},
     output::print,
@@ -36,6 +37,7 @@ pub async fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 async fn command_of(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
+        Command::Agent(args) => agent::run(cli, args).await,
         Command::Evaluate(args) => evaluate::run(args),
         Command::Render(args) => render::run(args),
         Command::Explain(args) => explain::run(cli, args).await,

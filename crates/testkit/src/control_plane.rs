@@ -29,7 +29,7 @@ const START: Duration = Duration::from_secs(120);
 const ADMIN: &str = "admin";
 
 /// The users that may do nothing until a test gives them rights.
-const USERS: [&str; 1] = ["cleaner"];
+const USERS: [&str; 2] = ["cleaner", "policer"];
 
 /// A shell that removes its argument as soon as its standard input is closed, and tries for some seconds until those who
 /// still write there have ended.

@@ -19,7 +19,9 @@ mod figure;
 mod gate;
 pub mod manifests;
 pub mod objects;
+mod running;
 pub mod samples;
+mod waiting;
 
 pub use danm_ipam::{AllocBits, BitIndex};
 
@@ -29,3 +31,5 @@ pub use cpu_time::cpu_time;
 pub use etcd::{Etcd, Pair};
 pub use figure::{Figure, median};
 pub use gate::Gate;
+pub use running::Running;
+pub use waiting::{PATIENCE, eventually, within};

@@ -14,10 +14,9 @@ use tokio::{
     sync::watch,
 };
 
-use crate::program::program;
+pub use testkit::{PATIENCE, eventually, within};
 
-/// How long anything may take that takes no time worth mentioning.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+use crate::program::program;
 
 /// A controller. It is killed when this is dropped.
 pub struct Running {
@@ -109,19 +108,5 @@ impl Running {
         let status =
             tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it ran");
         (begun.elapsed(), status.success())
-    }
-}
-
-/// Waits for a condition.
-pub async fn eventually(what: &str, holds: impl AsyncFnMut() -> bool) {
-    within(PATIENCE, what, holds).await;
-}
-
-/// Waits for a condition that may take longer than usual.
-pub async fn within(limit: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds().await {
-        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::program::{compare, finish, json, objects, program, run, run_on};
+use crate::{
+    output::{compare, json},
+    program::{finish, objects, program, run, run_on},
+};
 
 #[tokio::test]
 async fn the_document_is_the_contract() {

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::program::{compare, json, run_on};
+use crate::{
+    output::{compare, json},
+    program::run_on,
+};
 
 #[tokio::test]
 async fn people_are_told_which_rule_decides() {

@@ -4,7 +4,10 @@ use std::{fs, path::Path};
 
 use tempfile::TempDir;
 
-use crate::program::{Run, finish, json, objects, program, run, run_on};
+use crate::{
+    output::json,
+    program::{Run, finish, objects, program, run, run_on},
+};
 
 const POD: &str =
     "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: x}\nstatus: {podIPs: [{ip: 10.0.0.1}]}\n";

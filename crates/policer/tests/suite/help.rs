@@ -1,10 +1,10 @@
 //! What people are told before they begin.
 
-use crate::program::{compare, run};
+use crate::{output::compare, program::run};
 
 #[tokio::test]
 async fn help_has_examples() {
-    for command in ["", "evaluate", "render", "explain"] {
+    for command in ["", "agent", "evaluate", "render", "explain"] {
         let help = run(&format!("{command} --help")).await.clean();
         assert!(help.contains("Examples:"), "{command}");
         compare(&format!("help{}{command}", if command.is_empty() { "" } else { "_" }), &help);

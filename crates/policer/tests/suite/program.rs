@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
-use serde_json::Value;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
 /// How long anything may take.
@@ -16,7 +15,7 @@ pub struct Run {
     pub err: String,
 }
 
-/// A file of objects that these tests share.
+/// A file of objects that these tests share, or one with a path of its own.
 pub fn objects(file: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/objects").join(file);
     path.display().to_string()
@@ -35,7 +34,7 @@ pub async fn run(arguments: &str) -> Run {
     finish(program(&arguments.split_whitespace().collect::<Vec<_>>()), "").await
 }
 
-/// Runs it on a file of ours.
+/// Runs it on a file of objects.
 pub async fn run_on(file: &str, arguments: &str) -> Run {
     run(&format!("{arguments} --objects {}", objects(file))).await
 }
@@ -77,16 +76,4 @@ impl Run {
         let sentence = last.strip_prefix("error: ").filter(|_| !self.err.contains("panicked"));
         sentence.unwrap_or_else(|| panic!("no error: {self:#?}"))
     }
-}
-
-/// Output that is a JSON document.
-pub fn json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("no JSON: {error}\n{text}"))
-}
-
-/// Compares output with what was looked at and accepted.
-pub fn compare(name: &str, text: &str) {
-    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-        insta::assert_snapshot!(name, text);
-    });
 }

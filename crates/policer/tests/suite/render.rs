@@ -1,6 +1,6 @@
 //! `render`: the rules of a Pod, or a comment and the reason why there are none.
 
-use crate::program::{compare, run_on};
+use crate::{output::compare, program::run_on};
 
 #[tokio::test]
 async fn a_pod_that_is_isolated_has_rules() {

@@ -1,0 +1,200 @@
+//! The agent of a node, put together: it watches policies and what they are about, and tells what becomes of them.
+//!
+//! ```text
+//!   served kinds ──> Source (what, how much) ──> Seen ──> Knowledge: Engine, coverage, records of policies
+//!                                                            │
+//!        Lease (who of all agents writes) ──> review ────────┤ Statement: conditions, Events
+//!                                               │            │
+//!                        Scribe ── merge patch ─┘            └──> Report ──> metrics · /ready · /debug/state.json
+//! ```
+//!
+//! This version puts no rules into Pods, and says so. One agent writes the status of policies, those of all nodes see it.
+
+mod coverage;
+mod feed;
+mod inspect;
+mod knowledge;
+mod metrics;
+mod report;
+mod review;
+mod scribe;
+mod source;
+mod status_writer;
+mod told;
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::ensure;
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::Client;
+use operator_runtime::{
+    EventPublisher, LeaseConfig, LeaseState, LeaseTimings, connect, identity, lead, serve, shutdown_signal,
+};
+use prometheus_client::registry::Registry;
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+
+use self::{
+    inspect::Inspection,
+    knowledge::Knowledge,
+    metrics::Metrics,
+    report::{Findings, Report},
+    review::{Statement, review},
+    scribe::Scribe,
+    status_writer::{StatusWriter, Written},
+};
+use crate::cli::{AgentArgs, Cli};
+
+/// The name under which Events are published, and that of the Lease.
+const COMPONENT: &str = "danm-policer";
+
+/// Where the Lease is: a busy server keeps seats for those of this namespace.
+const LEASE_NAMESPACE: &str = "kube-system";
+
+/// There is a candidate on each node, and each asks at every try: a thousand of them ask a hundred times a second. What is
+/// led is not urgent.
+const TIMINGS: LeaseTimings = LeaseTimings {
+    lease: Duration::from_secs(40),
+    renew_deadline: Duration::from_secs(30),
+    retry: Duration::from_secs(10),
+};
+
+/// How soon what is shown follows what is known.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// What is taken in at once, if so much waits.
+const BATCH: usize = 1024;
+
+/// How long the last Events may hold up the end.
+const LAST_EVENTS: Duration = Duration::from_millis(300);
+
+/// Watches and tells until it is told to stop.
+pub(crate) async fn run(cli: &Cli, args: &AgentArgs) -> anyhow::Result<()> {
+    ensure!(args.dry_run, "this version does not put rules into Pods yet; --dry-run watches and reports");
+    let stop = shutdown_signal()?;
+    let client = connect(&cli.connect).await?;
+    tracing::info!("dry run on node {}: no rules are put into Pods", args.node_name);
+    let identity = identity();
+    let leadership = lead(client.clone(), lease(identity.clone()));
+    let mut registry = Registry::default();
+    let mut agent = Agent {
+        knowledge: Knowledge::default(),
+        scribe: Scribe::new(StatusWriter::new(client.clone())),
+        lease: leadership.state(),
+        metrics: Metrics::register(&mut registry),
+        inspection: Arc::new(Inspection::new(args.node_name.clone(), leadership.state())),
+        events: EventPublisher::new(client.clone(), COMPONENT, identity),
+        findings: Default::default(),
+        is_shown: false,
+    };
+    let inspection = Arc::clone(&agent.inspection);
+    let _admin = serve(args.admin_listen, inspection, Arc::new(registry)).await?;
+    agent.watch(client, stop).await;
+    leadership.release().await;
+    agent.events.flush(LAST_EVENTS).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn lease(identity: String) -> LeaseConfig {
+    LeaseConfig {
+        namespace: LEASE_NAMESPACE.to_owned(),
+        name: COMPONENT.to_owned(),
+        identity,
+        timings: TIMINGS,
+    }
+}
+
+/// An agent at work.
+struct Agent {
+    knowledge: Knowledge,
+    scribe: Scribe,
+    lease: watch::Receiver<LeaseState>,
+    metrics: Metrics,
+    inspection: Arc<Inspection>,
+    events: EventPublisher,
+    /// What was found out about policies, and what was known then.
+    findings: (u64, Arc<Findings>),
+    /// Whether what is shown is what is known.
+    is_shown: bool,
+}
+
+impl Agent {
+    async fn watch(&mut self, client: Client, stop: impl Future<Output = operator_runtime::ShutdownSignal>) {
+        let mut seen = feed::feed(client).ready_chunks(BATCH);
+        let mut stop = pin!(stop);
+        let mut ticks = interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut lease = self.lease.clone();
+        loop {
+            tokio::select! {
+                _ = &mut stop => return,
+                Some(batch) = seen.next() => batch.into_iter().for_each(|seen| self.knowledge.take(seen)),
+                (statement, written) = self.scribe.next() => self.settle(statement, written),
+                Ok(()) = lease.changed() => {}
+                _ = ticks.tick() => {
+                    self.show();
+                    // Nothing is new; but what failed may be tried again by now.
+                    self.write();
+                    continue;
+                }
+            }
+            self.is_shown = false;
+            self.write();
+        }
+    }
+
+    /// Begins to write what is not said yet, if everything is known and nobody else does.
+    fn write(&mut self) {
+        if !self.knowledge.coverage().is_complete() || !self.lease.borrow().is_leading() {
+            return;
+        }
+        let now = Instant::now();
+        loop {
+            let scribe = &self.scribe;
+            let keys =
+                self.knowledge.take_stale(scribe.room(), |key, record| scribe.may_write(key, record, now));
+            if keys.is_empty() {
+                return;
+            }
+            let policies = keys.iter().filter_map(|key| self.knowledge.record(key));
+            let statements = review(self.knowledge.world(), policies, Timestamp::now());
+            statements.into_iter().for_each(|statement| self.scribe.begin(statement));
+        }
+    }
+
+    fn settle(&mut self, statement: Statement, written: Written) {
+        self.metrics.count_write(&written);
+        self.scribe.settle(&statement, &written, Instant::now());
+        match written {
+            Written::Done(record) => {
+                self.knowledge.written(&statement.key, &statement.version, record);
+                statement.notes.into_iter().for_each(|note| self.events.publish(note));
+            }
+            Written::Refused(_) | Written::Unknown(_) => self.knowledge.mark(statement.key),
+            Written::Conflict | Written::Gone => {}
+        }
+    }
+
+    fn show(&mut self) {
+        if self.is_shown {
+            return;
+        }
+        self.is_shown = true;
+        let knowledge = &self.knowledge;
+        if self.findings.0 != knowledge.revision() {
+            self.findings = (knowledge.revision(), Arc::new(Findings::of(knowledge.world())));
+        }
+        self.scribe.forget_all_but(|key| knowledge.record(key).is_some());
+        let report = Report::of(knowledge, Arc::clone(&self.findings.1), self.scribe.troubles());
+        self.metrics.show(&report, self.lease.borrow().is_leading(), self.events.dropped());
+        self.inspection.show(report);
+    }
+}

@@ -1,0 +1,141 @@
+//! Watches whatever of its sources a cluster serves, now or later: definitions are installed and removed while the agent
+//! runs. What a source is, is said in `source.rs`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use futures::{
+    Stream, StreamExt,
+    stream::{self, BoxStream, SelectAll},
+};
+use kube::Client;
+use operator_runtime::{describe, served_kinds};
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::source::{CORE, Seen, Source};
+
+/// How soon a new definition is noticed.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// A kind is gone that was not served so many times in a row: a server that starts may not know it yet.
+const MISSES: u32 = 6;
+
+/// What may wait for whoever takes it in.
+const QUEUE: usize = 1024;
+
+/// Which sources there are, as far as was seen.
+#[derive(Debug)]
+struct Served {
+    /// All that were ever served. Each is watched from then on: it may come back.
+    known: BTreeSet<Source>,
+    /// How often in a row each of them was missing.
+    missing: BTreeMap<Source, u32>,
+}
+
+/// Watches everything that is served, for as long as the stream is kept. What is read is taken in by a task of its own.
+pub(super) fn feed(client: Client) -> impl Stream<Item = Seen> + Unpin {
+    let (sender, mut receiver) = mpsc::channel(QUEUE);
+    tokio::spawn(forward(client, sender));
+    stream::poll_fn(move |context| receiver.poll_recv(context))
+}
+
+/// Passes on what the watches see, and begins those that are missing.
+async fn forward(client: Client, sender: mpsc::Sender<Seen>) {
+    let mut served = Served { known: CORE.into(), missing: BTreeMap::new() };
+    let mut watches: SelectAll<BoxStream<'static, Seen>> =
+        CORE.into_iter().map(|source| source.watch(client.clone())).collect();
+    let (found, mut findings) = mpsc::channel(1);
+    tokio::spawn(look(client.clone(), found));
+    loop {
+        let seen = tokio::select! {
+            finding = findings.recv() => match finding {
+                Some(Ok(sources)) => {
+                    let (begin, mut seen) = served.found(&sources);
+                    watches.extend(begin.into_iter().map(|source| source.watch(client.clone())));
+                    seen.push(Seen::Discovered(Ok(())));
+                    seen
+                }
+                Some(Err(reason)) => vec![Seen::Discovered(Err(reason))],
+                None => return,
+            },
+            Some(seen) = watches.next() => vec![seen],
+        };
+        for seen in seen {
+            if sender.send(seen).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Asks what is served, again and again.
+async fn look(client: Client, found: mpsc::Sender<Result<BTreeSet<Source>, String>>) {
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let finding = match served_kinds(&client).await {
+            Ok(served) => Ok(Source::of(&served)),
+            Err(error) => Err(describe(&error)),
+        };
+        if found.send(finding).await.is_err() {
+            return;
+        }
+    }
+}
+
+// === impl Served ===
+
+impl Served {
+    /// Takes in what is served now. Gives the sources to be watched from now on, and what there is to tell.
+    fn found(&mut self, now: &BTreeSet<Source>) -> (Vec<Source>, Vec<Seen>) {
+        let begin: Vec<Source> = now.difference(&self.known).copied().collect();
+        let mut told: Vec<Seen> = begin.iter().copied().map(Seen::Served).collect();
+        for source in self.known.difference(now) {
+            let misses = self.missing.entry(*source).or_default();
+            *misses += 1;
+            if *misses == MISSES {
+                tracing::warn!("{source} are not served any more");
+                told.push(Seen::Unserved(*source));
+            }
+        }
+        for source in self.known.intersection(now) {
+            if self.missing.remove(source).is_some_and(|misses| misses >= MISSES) {
+                told.push(Seen::Served(*source));
+            }
+        }
+        self.known.extend(&begin);
+        (begin, told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use danm_api::{ApiGroup, ApiType, DanmKind};
+
+    use super::*;
+
+    #[test]
+    fn a_kind_is_watched_once_and_gone_only_if_it_stays_away() {
+        let policies = Source::Danm(ApiType { group: ApiGroup::DanmIo, kind: DanmKind::NetworkPolicy });
+        let with: BTreeSet<Source> = CORE.into_iter().chain([policies]).collect();
+        let without = BTreeSet::from(CORE);
+        let mut served = Served { known: CORE.into(), missing: BTreeMap::new() };
+        let (begin, told) = served.found(&with);
+        assert_eq!(begin, [policies]);
+        assert!(matches!(told[..], [Seen::Served(source)] if source == policies));
+        for _ in 1..MISSES {
+            assert!(served.found(&without).1.is_empty());
+        }
+        assert!(matches!(served.found(&without).1[..], [Seen::Unserved(source)] if source == policies));
+        assert!(served.found(&without).1.is_empty(), "told once");
+        let (begin, told) = served.found(&with);
+        assert!(begin.is_empty(), "it is watched still");
+        assert!(matches!(told[..], [Seen::Served(source)] if source == policies));
+    }
+}

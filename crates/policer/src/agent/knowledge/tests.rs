@@ -1,0 +1,213 @@
+//! What is known after lists that are begun anew, broken objects and objects that come again.
+
+use danm_api::{ApiGroup, ApiType, DanmKind, DanmNetworkPolicy, NetworkKind, Unreadable};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use policy_engine::{Condition, NamespacedName, conditions};
+use serde_json::{Value, json};
+
+use super::*;
+
+const POLICIES: Source = Source::Danm(ApiType { group: ApiGroup::DanmIo, kind: DanmKind::NetworkPolicy });
+
+const ENDPOINTS: Source = Source::Danm(ApiType { group: ApiGroup::DanmIo, kind: DanmKind::DanmEp });
+
+const NETWORKS: Source =
+    Source::Danm(ApiType { group: ApiGroup::DanmIo, kind: DanmKind::Network(NetworkKind::ClusterNetwork) });
+
+fn policy(name: &str, uid: &str, selector: &Value) -> Told {
+    let object = json!({"metadata": {"namespace": "x", "name": name, "uid": uid, "resourceVersion": "1"},
+                        "spec": {"podSelector": selector}});
+    let policy: DanmNetworkPolicy = serde_json::from_value(object).unwrap();
+    let record = Record::of(&policy.metadata, policy.conditions.clone());
+    Told::policy(Object::policy(ApiGroup::DanmIo, policy), record)
+}
+
+fn network(name: &str) -> Told {
+    let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+    Told::object(Object::network(ApiGroup::DanmIo, NetworkKind::ClusterNetwork, &metadata))
+}
+
+fn pod(name: &str) -> Told {
+    let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "x", "name": name}});
+    Told::object(Object::read(&object).unwrap().unwrap())
+}
+
+fn unreadable(object: Value) -> Unreadable {
+    let text = |member: &str| object["metadata"][member].as_str().map(str::to_owned);
+    let metadata = ObjectMeta { namespace: text("namespace"), name: text("name"), ..ObjectMeta::default() };
+    Unreadable { metadata, problem: "it is a teapot".to_owned(), object }
+}
+
+fn broken_pod(name: &str) -> Told {
+    Told::unreadable(Source::Pods, unreadable(json!({"metadata": {"namespace": "x", "name": name}})))
+}
+
+fn broken_endpoint(pod: &str) -> Told {
+    let object = json!({"metadata": {"namespace": "x", "name": "e"}, "spec": {"Pod": pod, "Interface": 7}});
+    Told::unreadable(ENDPOINTS, unreadable(object))
+}
+
+fn key(name: &str) -> PolicyKey {
+    PolicyKey { name: NamespacedName::new("x", name), group: ApiGroup::DanmIo }
+}
+
+impl Knowledge {
+    fn sees(&mut self, source: Source, told: Told) {
+        self.take(Seen::Changed(source, Change::Apply(Box::new(told))));
+    }
+
+    fn lists(&mut self, source: Source, all: impl IntoIterator<Item = Told>) {
+        self.take(Seen::Changed(source, Change::ListBegins));
+        for told in all {
+            self.take(Seen::Changed(source, Change::Listed(Box::new(told))));
+        }
+        self.take(Seen::Changed(source, Change::ListEnds));
+    }
+
+    fn pods(&self) -> Vec<String> {
+        self.world().pods().map(|(name, _)| name.name.to_string()).collect()
+    }
+
+    fn accepted(&self, name: &str) -> String {
+        let [Condition { reason, .. }, _] = conditions(self.world(), &key(name)).expect("it is there");
+        reason.to_owned()
+    }
+
+    fn all_stale(&mut self) -> Vec<PolicyKey> {
+        self.take_stale(usize::MAX, |_, _| true)
+    }
+}
+
+#[test]
+fn what_a_list_does_not_name_is_gone_once_it_ends() {
+    let mut knowledge = Knowledge::default();
+    knowledge.lists(Source::Pods, [pod("a"), pod("b"), broken_pod("c")]);
+    knowledge.take(Seen::Changed(Source::Pods, Change::ListBegins));
+    knowledge.take(Seen::Changed(Source::Pods, Change::Listed(Box::new(pod("b")))));
+    assert_eq!(knowledge.pods(), ["a", "b"], "the list may break off");
+    knowledge.take(Seen::Changed(Source::Pods, Change::ListBegins));
+    knowledge.take(Seen::Changed(Source::Pods, Change::Listed(Box::new(pod("a")))));
+    knowledge.take(Seen::Changed(Source::Pods, Change::ListEnds));
+    assert_eq!(knowledge.pods(), ["a"]);
+    assert_eq!(knowledge.unreadable().count(), 0);
+}
+
+#[test]
+fn an_object_that_cannot_be_read_counts_as_it_was_through_a_list_too() {
+    let mut knowledge = Knowledge::default();
+    knowledge.lists(Source::Pods, [pod("a")]);
+    knowledge.sees(Source::Pods, broken_pod("a"));
+    knowledge.lists(Source::Pods, [broken_pod("a")]);
+    assert_eq!(knowledge.pods(), ["a"]);
+    let unreadable: Vec<_> =
+        knowledge.unreadable().map(|(_, key, problem)| (name_of(key), problem)).collect();
+    assert_eq!(unreadable, [("x/a".to_owned(), "it is a teapot")]);
+
+    knowledge.sees(Source::Pods, pod("a"));
+    assert_eq!(knowledge.unreadable().count(), 0);
+}
+
+#[test]
+fn an_endpoint_that_never_could_be_read_makes_its_pod_a_target() {
+    let mut knowledge = Knowledge::default();
+    knowledge.lists(Source::Pods, [pod("a"), pod("b")]);
+    knowledge.lists(ENDPOINTS, [broken_endpoint("a")]);
+    let endpoints = |knowledge: &Knowledge, pod: &str| {
+        knowledge
+            .world()
+            .endpoints_of(&NamespacedName::new("x", pod))
+            .map(|(_, it)| it.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(endpoints(&knowledge, "a").len(), 1);
+
+    let spec =
+        json!({"Pod": "b", "NetworkName": "n", "Interface": {"Name": "eth1", "Address": "10.0.0.1/24"}});
+    let object = json!({"apiVersion": "danm.io/v1", "kind": "DanmEp",
+                        "metadata": {"namespace": "x", "name": "e"}, "spec": spec});
+    knowledge.sees(ENDPOINTS, Told::object(Object::read(&object).unwrap().unwrap()));
+    let read = endpoints(&knowledge, "b");
+    knowledge.sees(ENDPOINTS, broken_endpoint("a"));
+    assert_eq!((endpoints(&knowledge, "b"), endpoints(&knowledge, "a")), (read, vec![]));
+
+    knowledge.lists(ENDPOINTS, []);
+    assert!(endpoints(&knowledge, "b").is_empty());
+}
+
+#[test]
+fn a_policy_that_is_made_again_has_no_earlier_version() {
+    let broken = json!("text");
+    let mut knowledge = Knowledge::default();
+    knowledge.lists(POLICIES, [policy("p", "u1", &json!({})), policy("q", "u2", &json!({}))]);
+    // Nobody told that p was deleted: the watch had broken off.
+    knowledge.lists(POLICIES, [policy("p", "u3", &broken), policy("q", "u2", &broken)]);
+    assert_eq!(knowledge.accepted("p"), "NotUnderstood");
+    assert_eq!(knowledge.accepted("q"), "EarlierVersionInForce");
+}
+
+#[test]
+fn only_what_may_change_a_status_makes_one_look_at_it() {
+    let mut knowledge = Knowledge::default();
+    knowledge.lists(POLICIES, [policy("p", "u1", &json!({})), policy("q", "u2", &json!({}))]);
+    assert_eq!(knowledge.all_stale(), [key("p"), key("q")]);
+    let revision = knowledge.revision();
+
+    knowledge.sees(Source::Pods, pod("a"));
+    assert_eq!((knowledge.all_stale(), knowledge.revision()), (vec![], revision));
+
+    knowledge.sees(NETWORKS, network("lan1"));
+    assert_eq!(knowledge.all_stale().len(), 2);
+    assert_ne!(knowledge.revision(), revision);
+    let revision = knowledge.revision();
+    // As it does with each address that it gives.
+    knowledge.sees(NETWORKS, network("lan1"));
+    assert_eq!((knowledge.all_stale(), knowledge.revision()), (vec![], revision));
+
+    knowledge.sees(POLICIES, policy("q", "u2", &json!({})));
+    assert_eq!(knowledge.all_stale(), [key("q")]);
+    knowledge.lists(NETWORKS, []);
+    assert_eq!(knowledge.all_stale().len(), 2);
+    assert_eq!(knowledge.all_stale(), []);
+}
+
+#[test]
+fn what_may_not_be_looked_at_now_waits_and_what_is_gone_does_not() {
+    let mut knowledge = Knowledge::default();
+    knowledge.lists(POLICIES, [policy("p", "u1", &json!({})), policy("q", "u2", &json!({}))]);
+    assert_eq!(knowledge.take_stale(2, |policy, _| *policy == key("q")), [key("q")]);
+    assert_eq!(knowledge.take_stale(2, |policy, _| *policy == key("q")), []);
+    knowledge.mark(key("gone"));
+    assert_eq!(knowledge.all_stale(), [key("p")]);
+}
+
+#[test]
+fn an_answer_that_comes_after_a_later_version_does_not_count() {
+    let mut knowledge = Knowledge::default();
+    knowledge.sees(POLICIES, policy("p", "u1", &json!({})));
+    let written = Record { version: "2".to_owned(), ..Record::default() };
+    knowledge.written(&key("p"), "0", written.clone());
+    assert_eq!(knowledge.record(&key("p")).map(|(_, record)| record.version.as_str()), Some("1"));
+    knowledge.written(&key("p"), "1", written.clone());
+    assert_eq!(knowledge.record(&key("p")).map(|(_, record)| record), Some(&written));
+}
+
+#[test]
+fn everything_is_known_once_the_server_said_what_it_serves_and_all_of_that_was_listed() {
+    let mut knowledge = Knowledge::default();
+    let core = [Source::Namespaces, Source::Pods, Source::Services, Source::EndpointSlices];
+    core.into_iter().for_each(|source| knowledge.lists(source, []));
+    knowledge.take(Seen::Discovered(Err("no".to_owned())));
+    assert_eq!(knowledge.coverage().gaps(), ["the API server does not say what it serves: no"]);
+    knowledge.take(Seen::Served(POLICIES));
+    knowledge.take(Seen::Discovered(Ok(())));
+    assert!(!knowledge.coverage().is_complete());
+    knowledge.lists(POLICIES, []);
+    assert!(knowledge.coverage().is_complete());
+
+    knowledge.take(Seen::Discovered(Err("later".to_owned())));
+    assert!(knowledge.coverage().is_complete(), "what it said before counts");
+    knowledge.take(Seen::Unavailable(POLICIES, "forbidden".to_owned()));
+    assert_eq!(knowledge.coverage().gaps(), ["danmnetworkpolicies.danm.io: cannot be read: forbidden"]);
+    knowledge.take(Seen::Unserved(POLICIES));
+    assert!(knowledge.coverage().is_complete(), "of what is not served nobody expects anything");
+}

@@ -1,0 +1,147 @@
+//! The metrics of the agent. Their names and labels are what alerts and dashboards are written against.
+
+use std::{collections::BTreeMap, sync::atomic::AtomicU64};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use super::{report::Report, status_writer::Written};
+
+/// All of them.
+pub(super) struct Metrics {
+    policies: Family<StateLabel, Gauge>,
+    problems: Family<ProblemLabels, Gauge>,
+    problems_not_shown: Gauge,
+    uncovered: Family<NamespaceLabel, Gauge>,
+    unreadable: Family<KindLabel, Gauge>,
+    synced: Family<SourceLabel, Gauge>,
+    leading: Gauge,
+    writes: Family<ResultLabel, Counter>,
+    troubles: Gauge,
+    dropped_events: Gauge<u64, AtomicU64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProblemLabels {
+    namespace: String,
+    policy: String,
+    field: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NamespaceLabel {
+    namespace: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabel {
+    source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+/// Series of problems: authors of policies decide how many there are.
+const PROBLEMS: usize = 1_000;
+
+impl Metrics {
+    /// Makes them, all at zero.
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let registry = registry.sub_registry_with_prefix("danm_policer");
+        macro_rules! metric {
+            ($name:literal, $help:literal) => {{
+                let metric = Default::default();
+                registry.register($name, $help, Clone::clone(&metric));
+                metric
+            }};
+        }
+        Self {
+            policies: metric!("policies", "Policies, by what is understood of them"),
+            problems: metric!("policy_problems", "Fields of policies that are not understood"),
+            problems_not_shown: metric!(
+                "policy_problems_not_shown",
+                "Such fields beyond those that are shown"
+            ),
+            uncovered: metric!(
+                "uncovered_pods",
+                "Pods of namespaces with a policy that is not understood at all: it covers none of them"
+            ),
+            unreadable: metric!("unreadable_objects", "Objects that cannot be read, by kind"),
+            synced: metric!("source_synced", "Whether a source was listed and is being watched"),
+            leading: metric!("leading", "Whether this agent writes the status of policies"),
+            writes: metric!("status_writes", "Writes of the status of a policy, by result"),
+            troubles: metric!(
+                "troubles",
+                "Policies left alone for a while because a write of their status failed"
+            ),
+            dropped_events: metric!("dropped_events", "Events not published because too many waited"),
+        }
+    }
+
+    pub(super) fn count_write(&self, written: &Written) {
+        let result = match written {
+            Written::Done(_) => "done",
+            Written::Conflict => "conflict",
+            Written::Gone => "gone",
+            Written::Refused(_) => "refused",
+            Written::Unknown(_) => "unknown",
+        };
+        self.writes.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Shows how things stand.
+    pub(super) fn show(&self, report: &Report, is_leading: bool, dropped_events: u64) {
+        for (state, count) in &report.findings.states {
+            set(&self.policies.get_or_create(&StateLabel { state: state.code() }), *count);
+        }
+        self.show_problems(report);
+        self.uncovered.clear();
+        for (namespace, count) in &report.uncovered {
+            set(&self.uncovered.get_or_create(&NamespaceLabel { namespace: namespace.to_string() }), *count);
+        }
+        self.unreadable.clear();
+        let mut unreadable: BTreeMap<&'static str, usize> = BTreeMap::new();
+        report.unreadable.iter().for_each(|object| *unreadable.entry(object.kind).or_default() += 1);
+        for (kind, count) in unreadable {
+            set(&self.unreadable.get_or_create(&KindLabel { kind }), count);
+        }
+        self.synced.clear();
+        for (source, (_, is_synced)) in &report.sources {
+            let synced = self.synced.get_or_create(&SourceLabel { source: source.clone() });
+            synced.set((*is_synced).into());
+        }
+        self.leading.set(is_leading.into());
+        set(&self.troubles, report.troubles.len());
+        self.dropped_events.set(dropped_events);
+    }
+
+    fn show_problems(&self, report: &Report) {
+        let (problems, more) = report.findings.problems(PROBLEMS);
+        self.problems.clear();
+        for problem in problems {
+            let labels =
+                ProblemLabels { namespace: problem.namespace, policy: problem.policy, field: problem.field };
+            self.problems.get_or_create(&labels).set(1);
+        }
+        set(&self.problems_not_shown, more);
+    }
+}
+
+fn set(gauge: &Gauge, count: usize) {
+    gauge.set(count.try_into().unwrap_or(i64::MAX));
+}

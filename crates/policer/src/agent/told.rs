@@ -1,0 +1,96 @@
+//! An object as its watch tells of it: what it is for policies, or why it cannot be read. What follows from it is not known
+//! here.
+
+use danm_api::{ApiType, DanmKind, NetworkRef, Unreadable};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use policy_engine::{EndpointKey, Key, NamespacedName, Object, PolicyKey};
+use serde_json::Value;
+
+use super::source::Source;
+
+/// An object that a watch tells of.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) key: Key,
+    pub(super) read: Read,
+}
+
+/// What was read of it.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// What it is for policies.
+    Object(Object),
+    /// A policy, and what is needed to write about it.
+    Policy(Object, Record),
+    /// Nothing, and why; and what it is all the same for whoever never read it, if it is anything.
+    Unreadable(String, Option<Object>),
+}
+
+/// A policy's object, as far as it concerns who writes its status.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Record {
+    /// Whose status it is: one that was deleted and made again is another.
+    pub(super) uid: String,
+    /// The version that this is.
+    pub(super) version: String,
+    /// Counts what its authors changed.
+    pub(super) generation: Option<i64>,
+    /// Its conditions as they are, those of others among them.
+    pub(super) conditions: Vec<Value>,
+}
+
+// === impl Told ===
+
+impl Told {
+    pub(super) fn object(object: Object) -> Self {
+        Self { key: object.key(), read: Read::Object(object) }
+    }
+
+    pub(super) fn policy(object: Object, record: Record) -> Self {
+        Self { key: object.key(), read: Read::Policy(object, record) }
+    }
+
+    pub(super) fn unreadable(source: Source, object: Unreadable) -> Self {
+        let rest = match source {
+            Source::Danm(ApiType { kind: DanmKind::DanmEp, group }) => {
+                Some(Object::unreadable_endpoint(group, &object))
+            }
+            _ => None,
+        };
+        Self { key: key_of(source, &object.metadata), read: Read::Unreadable(object.problem, rest) }
+    }
+}
+
+/// What identifies an object of a source, by its metadata alone.
+fn key_of(source: Source, metadata: &ObjectMeta) -> Key {
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    let name = NamespacedName::new(&text(&metadata.namespace), &text(&metadata.name));
+    match source {
+        Source::Namespaces => Key::Namespace(name.name),
+        Source::Pods => Key::Pod(name),
+        Source::Services => Key::Service(name),
+        Source::EndpointSlices => Key::Slice(name),
+        Source::Danm(api) => match api.kind {
+            DanmKind::Network(kind) => {
+                Key::Network(api.group, NetworkRef::new(kind, &name.namespace, &name.name))
+            }
+            DanmKind::NetworkPolicy => Key::Policy(PolicyKey { name, group: api.group }),
+            DanmKind::DanmEp | DanmKind::TenantConfig | DanmKind::ReservedIp => {
+                Key::Endpoint(EndpointKey { name, group: api.group })
+            }
+        },
+    }
+}
+
+// === impl Record ===
+
+impl Record {
+    pub(super) fn of(metadata: &ObjectMeta, conditions: Vec<Value>) -> Self {
+        Self {
+            uid: metadata.uid.clone().unwrap_or_default(),
+            version: metadata.resource_version.clone().unwrap_or_default(),
+            generation: metadata.generation,
+            conditions,
+        }
+    }
+}
