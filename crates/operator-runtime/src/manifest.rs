@@ -54,6 +54,10 @@ pub fn read_manifests(path: &Path) -> Result<Vec<Manifest>, ManifestError> {
         return Ok(vec![read_file(path)?]);
     }
     let files = files(path).map_err(|error| unreadable(format!("folder {}", path.display()), &error))?;
+    if files.is_empty() {
+        let reason = "there is no *.yaml, *.yml or *.json in that folder".to_owned();
+        return Err(ManifestError::Unreadable { path: path.display().to_string(), reason });
+    }
     files.iter().map(|file| read_file(file)).collect()
 }
 
@@ -89,13 +93,10 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// The documents of a text. JSON is tried first: it is read faster, and kubectl prints much of it.
 fn documents(text: &str) -> Result<Vec<Value>, String> {
     let documents = if text.trim_start().starts_with('{') {
-        let documents = serde_json::Deserializer::from_str(text).into_iter();
-        documents.collect::<Result<Vec<Value>, _>>().map_err(|error| error.to_string())?
+        // A brace may begin YAML, too; what is neither is told as JSON.
+        json(text).or_else(|error| yaml(text).map_err(|_| error))?
     } else {
-        // As in YAML 1.2, so that a namespace may be called y.
-        let options = serde_saphyr::options! { budget: None, strict_booleans: true };
-        serde_saphyr::from_multiple_with_options(text, options)
-            .map_err(|error| sentence(&error.to_string()))?
+        yaml(text)?
     };
     let mut objects = Vec::new();
     for document in documents {
@@ -109,6 +110,17 @@ fn documents(text: &str) -> Result<Vec<Value>, String> {
         }
     }
     Ok(objects)
+}
+
+fn json(text: &str) -> Result<Vec<Value>, String> {
+    let documents = serde_json::Deserializer::from_str(text).into_iter();
+    documents.collect::<Result<Vec<Value>, _>>().map_err(|error| error.to_string())
+}
+
+/// As in YAML 1.2, so that a namespace may be called y.
+fn yaml(text: &str) -> Result<Vec<Value>, String> {
+    let options = serde_saphyr::options! { budget: None, strict_booleans: true };
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| sentence(&error.to_string()))
 }
 
 /// The sentence in an error of the reader of YAML, which shows the place in further lines.
@@ -148,6 +160,8 @@ mod tests {
             ("a: 1\n---\nb: 2\n", 2),
             ("---\n# only a comment\n---\na: 1\n", 1),
             ("{\"a\": 1}{\"b\": 2}\n", 2),
+            ("{\"a\": 1}\n---\n{\"b\": 2}\n", 2),
+            ("{a: 1, b: [x]}\n", 1),
             ("", 0),
         ];
         for (text, count) in cases {

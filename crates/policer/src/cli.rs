@@ -181,7 +181,7 @@ Examples:
     danm-policer evaluate --objects manifests/ --probe TCP/80
 
   What a cluster would do, several ports, for a script:
-    kubectl get ns,pods,danmeps,danmnets,danmnetworkpolicies -A -o yaml |
+    kubectl get -A -o yaml ns,pods,services,endpointslices,danmeps,danmnetworkpolicies |
       danm-policer evaluate --objects - --probe TCP/80 UDP/53 -o json
 
   What the rules do that are made of the policies:

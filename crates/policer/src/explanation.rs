@@ -105,6 +105,9 @@ pub(crate) struct Question<'a> {
 impl<'a> Question<'a> {
     /// Finds out everything.
     pub(crate) fn explain(self) -> anyhow::Result<Explanation> {
+        if let Some(explanation) = self.explain_itself() {
+            return Ok(explanation);
+        }
         let pairs = self.pairs()?;
         let service = service::of(self, &pairs);
         let rows: Vec<Pair> = pairs.iter().map(|(from, to)| self.pair(from, to)).collect();
@@ -117,6 +120,23 @@ impl<'a> Question<'a> {
         Ok(Explanation { verdict, summary, port: self.probe.to_string(), pairs: rows, service, doubts })
     }
 
+    /// What a Pod says to itself never leaves it.
+    fn explain_itself(self) -> Option<Explanation> {
+        let mut all = self.from.iter().flat_map(|from| self.to.iter().map(move |to| (from, to)));
+        let is_itself = all.all(|(from, to)| from.pod.is_some() && from.pod == to.pod);
+        let name = self.from.first().filter(|_| is_itself && !self.to.is_empty())?.name();
+        Some(Explanation {
+            verdict: Outcome::Allow,
+            summary: format!(
+                "{name} is the same Pod at both ends: what it says to itself passes, whatever policies say"
+            ),
+            port: self.probe.to_string(),
+            pairs: Vec::new(),
+            service: None,
+            doubts: Vec::new(),
+        })
+    }
+
     pub(crate) const fn world(self) -> &'a World {
         self.inventory.world()
     }
@@ -127,11 +147,6 @@ impl<'a> Question<'a> {
         let all: Vec<(&Party, &Party)> = all.collect();
         let others: Vec<_> =
             all.iter().filter(|(from, to)| from.pod.is_none() || from.pod != to.pod).copied().collect();
-        anyhow::ensure!(
-            !others.is_empty(),
-            "{} is the same Pod at both ends: what it says to itself passes, whatever policies say",
-            all.first().map(|(from, _)| from.name()).unwrap_or_default()
-        );
         let pairs: Vec<_> = others
             .iter()
             .filter(|(from, to)| from.address.is_ipv4() == to.address.is_ipv4())
@@ -212,6 +227,9 @@ fn cause(pairs: &[Pair], service: Option<&ServiceRow>) -> String {
         (true, true) => ": it is neither let out nor let in".to_owned(),
         (true, false) => ": it is not let out (egress)".to_owned(),
         (false, true) => ": it is not let in (ingress)".to_owned(),
+        (false, false) if service.is_some() => {
+            ": by none of the ways is it both let out and let in".to_owned()
+        }
         (false, false) => String::new(),
     }
 }

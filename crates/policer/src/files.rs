@@ -4,8 +4,9 @@
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use anyhow::{anyhow, bail};
+use danm_api::{ApiGroup, DanmKind};
 use operator_runtime::{Manifest, read_manifests};
-use policy_engine::{NamespacedName, Object};
+use policy_engine::{NamespacedName, Object, unresolved};
 use serde_json::{Value, json};
 
 use crate::{
@@ -54,6 +55,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Inventory> {
     notes(&twice);
     notes(&skipped.notes());
     notes(&missing.into_iter().chain(inventory.policy_problems()).collect::<Vec<_>>());
+    notes(&oddities(&inventory));
     Ok(inventory)
 }
 
@@ -96,6 +98,33 @@ fn text<'a>(object: &'a Value, field: &str) -> &'a str {
     object[field].as_str().unwrap_or_default()
 }
 
+/// A kind that is mistyped is none; to skip it without a word would be to show what its object forbids as allowed.
+fn is_unknown_to_danm(version: &str, kind: &str) -> bool {
+    let is_of_danm = ApiGroup::ALL.iter().any(|group| version.split('/').next() == Some(group.name()));
+    is_of_danm && DanmKind::ALL.iter().all(|known| known.name() != kind)
+}
+
+/// What is odd about policies as a whole: those that select no Pod, and networks that nobody has.
+fn oddities(inventory: &Inventory) -> Vec<String> {
+    let world = inventory.world();
+    let mut odd = Vec::new();
+    for (key, policy) in world.policies() {
+        let selects =
+            |labels| policy.spec.subject.as_ref().is_none_or(|subject| subject.pods.matches(labels));
+        let mut of_namespace = world.pods().filter(|(name, _)| name.namespace == key.name.namespace);
+        if !of_namespace.any(|(_, pod)| selects(&pod.labels)) {
+            odd.push(format!("note: DanmNetworkPolicy {key} selects no Pod"));
+        }
+        if inventory.has_networks() {
+            let unresolved = unresolved(world, key).into_iter();
+            odd.extend(
+                unresolved.map(|it| format!("note: DanmNetworkPolicy {key}: {} {}", it.field, it.problem)),
+            );
+        }
+    }
+    odd
+}
+
 // === impl Skipped ===
 
 impl Skipped {
@@ -105,6 +134,8 @@ impl Skipped {
             self.documents.insert(source.to_owned());
         } else if kind == "NetworkPolicy" {
             self.network_policies += 1;
+        } else if is_unknown_to_danm(version, kind) {
+            self.objects.insert(format!("{source}: {version} has no kind {kind}: skipped"));
         } else if KINDS.contains(&kind) {
             let metadata = &object["metadata"];
             let name = NamespacedName::new(text(metadata, "namespace"), text(metadata, "name"));

@@ -89,7 +89,9 @@ fn of_pod(world: &World, name: &NamespacedName, interface: Option<&str>) -> anyh
 }
 
 fn without_address(name: &NamespacedName) -> anyhow::Error {
-    anyhow!("no address of Pod {name} is known: neither a DanmEp nor its status tells one")
+    anyhow!(
+        "no address of Pod {name} is known: no DanmEp tells one, nor does its status, which counts where there is no DanmEp"
+    )
 }
 
 fn interfaces(places: &[Place]) -> String {

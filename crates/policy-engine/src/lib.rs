@@ -33,8 +33,8 @@ pub use identity::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
 pub use packet::{Direction, Packet, Traffic, Verdict};
 pub use ruleset::Ruleset;
 pub use spec::{
-    Beside, Closest, Exchange, Flow, FlowVerdict, Grant, Judgement, Lacks, Missing, NearMiss, NoTarget, Side,
-    Why, exchange, isolating, judge, nearest, verdict,
+    Beside, Closest, Exchange, Flow, FlowVerdict, Grant, Judgement, Lacks, Missing, NearMiss, NoTarget,
+    OpenPort, Side, Why, exchange, isolating, judge, nearest, verdict,
 };
 pub use world::{
     Attachment, Endpoint, Holder, InterfaceView, Key, Labels, NamedPort, NoObject, Object, Pod, Policy,

@@ -14,7 +14,7 @@ mod subject;
 use std::net::IpAddr;
 
 pub use inquiry::{Exchange, exchange, isolating};
-pub use nearest::{Beside, Closest, Lacks, Missing, NearMiss, nearest};
+pub use nearest::{Beside, Closest, Lacks, Missing, NearMiss, OpenPort, nearest};
 
 use crate::{Direction, InterfaceName, NamespacedName, Packet, Pod, PolicyKey, Traffic, Verdict, World};
 

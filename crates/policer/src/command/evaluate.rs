@@ -61,10 +61,15 @@ fn remarks(inventory: &Inventory) -> Vec<String> {
     };
     let on_host = names(world, |pod, _| pod.is_on_host_network && !pod.has_ended);
     let ended = names(world, |pod, _| pod.has_ended);
+    let without_address = world.pods().filter(|(name, pod)| {
+        pod.is_peer() && world.endpoints_of(name).count() > 0 && world.addresses_of(name).is_empty()
+    });
+    let without_address: Vec<String> = without_address.map(|(name, _)| name.to_string()).collect();
     let without_endpoint = names(world, |pod, endpoints| pod.is_peer() && endpoints == 0);
     [
         note("part of their nodes, and not in the matrix", on_host),
         note("ended, and not in the matrix", ended),
+        note("without an address that is known, and not in the matrix", without_address),
         note("without a DanmEp, so that no policy is enforced at them", without_endpoint),
         inventory.strays(),
     ]

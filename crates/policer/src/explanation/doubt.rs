@@ -130,10 +130,10 @@ fn of_exceptions(question: Question<'_>, pairs: &[(&Party, &Party)], rows: &[Pai
     let is_denied = |end: Option<&End>| end.is_some_and(|end| !end.is_allowed);
     let is_dns = matches!(question.probe, Probe::Port(Protocol::Tcp | Protocol::Udp, 53));
     let dns = (is_dns && rows.iter().any(|row| is_denied(row.egress.as_ref()))).then(|| {
-        "not counted here: the agent lets the cluster's own DNS pass, unless told otherwise".to_owned()
+        "not counted here: an agent would let the cluster's own DNS pass, unless told otherwise".to_owned()
     });
     let is_outside = pairs.iter().any(|(from, _)| from.place.is_none());
     let node = (is_outside && rows.iter().any(|row| is_denied(row.ingress.as_ref())))
-        .then(|| "not counted here: the agent lets a Pod's own node in at its first interface, unless told otherwise".to_owned());
+        .then(|| "not counted here: an agent would let a Pod's own node in at its first interface, unless told otherwise".to_owned());
     dns.into_iter().chain(node).collect()
 }

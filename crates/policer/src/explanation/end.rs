@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use danm_api::PolicyRule;
+use danm_api::{ApiGroup, PolicyRule};
 use policy_engine::{
-    Beside, Closest, Direction, Grant, Judgement, Lacks, NoTarget, Packet, PolicyKey, Verdict, Why,
+    Beside, Closest, Direction, Grant, Judgement, Lacks, NoTarget, Packet, Policy, PolicyKey, Verdict, Why,
     isolating, judge, nearest,
 };
 use serde::Serialize;
@@ -206,13 +206,24 @@ fn rules(question: Question<'_>, direction: Direction, key: &PolicyKey) -> Vec<R
     let rules = rules_of(question, direction, key);
     let row = |rule: Option<String>, words| RuleRow { policy: PolicyName::from(key), rule, words };
     if rules.is_empty() {
-        return vec![row(None, format!("no rule for {direction}: nothing passes"))];
+        let unknown = question.world().policy(key).and_then(unknown_member);
+        let words = match unknown {
+            Some(field) => format!("{field} is not known, so its rules do not count: nothing passes"),
+            None => format!("no rule for {direction}: nothing passes"),
+        };
+        return vec![row(None, words)];
     }
     let rules = rules.iter().enumerate();
     let told = rules.map(|(index, rule)| {
         row(Some(words::rule_field(direction, index)), words::rule(rule.as_ref(), direction))
     });
     told.collect()
+}
+
+/// A member of `spec` that nobody knows: it takes all rules away.
+fn unknown_member(policy: &Policy) -> Option<&str> {
+    let fields = policy.spec.problems.iter().filter(|problem| problem.problem.starts_with("is not known"));
+    fields.map(|problem| problem.field.as_str()).find(|field| field.matches('.').count() == 1)
 }
 
 fn rules_of<'a>(question: Question<'a>, direction: Direction, key: &PolicyKey) -> &'a [Option<PolicyRule>] {
@@ -271,9 +282,11 @@ impl From<&PolicyKey> for PolicyName {
     }
 }
 
+/// As `PolicyKey` is shown.
 impl fmt::Display for PolicyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+        write!(f, "{}/{}", self.namespace, self.name)?;
+        if self.group == ApiGroup::DanmIo.name() { write!(f, " ({})", self.group) } else { Ok(()) }
     }
 }
 

@@ -20,7 +20,8 @@ pub(crate) struct ServiceRow {
     pub answering: Vec<Answer>,
 }
 
-/// Somebody who answers, and what becomes of packets to it: out of whoever opens the connection, and in where it arrives.
+/// Somebody who answers, and what becomes of packets to it: out of whoever opens the connection, to the Service's own address,
+/// and in where they arrive after that was exchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Answer {
     /// Who opens the connection: the address.
@@ -41,11 +42,11 @@ pub(crate) struct Answer {
 pub(super) fn of(question: Question<'_>, pairs: &[(&Party, &Party)]) -> Option<ServiceRow> {
     let (_, to) = pairs.first()?;
     let exchange = exchange(question.world(), to.address, question.probe.traffic())?;
-    let from = pairs.iter().map(|(from, _)| *from);
-    let answering = from.flat_map(|from| {
+    let answering = pairs.iter().flat_map(|(from, to)| {
+        let egress = End::of(question, Direction::Egress, from, to);
         let of_family =
             exchange.answering.iter().filter(|(address, _)| address.is_ipv4() == from.address.is_ipv4());
-        of_family.flat_map(|(address, port)| answers(question, from, *address, *port))
+        of_family.flat_map(move |(address, port)| answers(question, (from, egress.clone()), *address, *port))
     });
     let answering = answering.collect();
     let port = exchange.port.map(|port| {
@@ -56,7 +57,12 @@ pub(super) fn of(question: Question<'_>, pairs: &[(&Party, &Party)]) -> Option<S
 }
 
 /// What becomes of a packet to somebody who answers; where several hold the address, at each of them.
-fn answers(question: Question<'_>, from: &Party, address: IpAddr, port: u16) -> Vec<Answer> {
+fn answers(
+    question: Question<'_>,
+    (from, egress): (&Party, Option<End>),
+    address: IpAddr,
+    port: u16,
+) -> Vec<Answer> {
     let probe = match question.probe {
         Probe::Port(protocol, _) => Probe::Port(protocol, port),
         Probe::Icmp => Probe::Icmp,
@@ -75,7 +81,7 @@ fn answers(question: Question<'_>, from: &Party, address: IpAddr, port: u16) -> 
             .place
             .as_ref()
             .map(|place| format!("{} {}", place.pod, place.interface_name()).trim_end().to_owned()),
-        egress: End::of(question, Direction::Egress, from, to),
+        egress: egress.clone(),
         ingress: End::of(question, Direction::Ingress, to, from),
     };
     parties.iter().map(answer).collect()
@@ -84,21 +90,17 @@ fn answers(question: Question<'_>, from: &Party, address: IpAddr, port: u16) -> 
 // === impl ServiceRow ===
 
 impl ServiceRow {
-    /// What becomes of packets to it: they have to be let out to its own address, and in at whoever answers.
+    /// What becomes of packets to it, way by way: they have to be let out to its own address, and in at whoever answers.
     pub(super) fn outcome(&self, pairs: &[Pair]) -> Outcome {
-        let out = Outcome::of(pairs.iter().map(|pair| pair.verdict));
-        let into = Outcome::of(self.answering.iter().map(|one| Outcome::from(one.is_let_in())));
-        match (out, into) {
-            (Outcome::Deny, _) => Outcome::Deny,
-            (_, Outcome::Deny) if !self.answering.is_empty() => Outcome::Deny,
-            (Outcome::Allow, Outcome::Allow) => Outcome::Allow,
-            _ => Outcome::Mixed,
+        if self.answering.is_empty() {
+            return Outcome::of(pairs.iter().map(|pair| pair.verdict));
         }
+        Outcome::of(self.answering.iter().map(|one| Outcome::from(one.is_open())))
     }
 
     /// How many of the ways to those who answer are open.
     pub(super) fn in_part(&self) -> String {
-        let open = self.answering.iter().filter(|one| one.is_let_in()).count();
+        let open = self.answering.iter().filter(|one| one.is_open()).count();
         format!("by {open} of {} ways to those who answer", self.answering.len())
     }
 }
@@ -109,6 +111,11 @@ impl Answer {
     /// Whether it is let out.
     pub(crate) fn is_let_out(&self) -> bool {
         self.egress.as_ref().is_none_or(|end| end.is_allowed)
+    }
+
+    /// Whether it is let out and in.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_let_out() && self.is_let_in()
     }
 
     /// Whether it is let in.

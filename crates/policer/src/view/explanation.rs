@@ -160,7 +160,8 @@ impl Page<'_> {
         let by = [by(&answer.egress), by(&answer.ingress)].concat();
         let by = if by.is_empty() { String::new() } else { format!(", isolated by {}", by.join(", ")) };
         self.line(&[(Ink::Plain, &place), (ink, word), (Ink::Plain, &by)]);
-        [&answer.egress, &answer.ingress].into_iter().flatten().for_each(|end| self.missed(end));
+        // What keeps it from going out is told of the Service's own address, above.
+        answer.ingress.iter().for_each(|end| self.missed(end));
     }
 }
 

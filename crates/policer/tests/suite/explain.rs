@@ -86,10 +86,6 @@ async fn who_or_what_there_is_not_is_told_in_a_sentence() {
             "Pod lab/done has ended: it speaks to nobody, and its addresses may be another's by now",
         ),
         (
-            "--from shop/web-0 --to shop/web-0",
-            "shop/web-0 is the same Pod at both ends: what it says to itself passes, whatever policies say",
-        ),
-        (
             "--from shop/web-0@eth1 --to 2001:db8::4",
             "shop/web-0 and lab/batch-0 have no addresses of one family: they cannot speak to each other",
         ),
@@ -102,7 +98,7 @@ async fn who_or_what_there_is_not_is_told_in_a_sentence() {
     let run = run_on("doubts.yaml", "explain --port TCP/80 --from odd/silent --to odd/one").await;
     assert_eq!(
         run.error(),
-        "no address of Pod odd/silent is known: neither a DanmEp nor its status tells one"
+        "no address of Pod odd/silent is known: no DanmEp tells one, nor does its status, which counts where there is no DanmEp"
     );
 }
 
@@ -111,4 +107,14 @@ async fn a_pod_without_a_namespace_is_of_the_one_that_is_meant() {
     let arguments = "explain --from web-0@eth1 --to db-0 --port TCP/5432 -n shop";
     let (text, _) = run_on("shop.yaml", arguments).await.told();
     assert!(text.starts_with("ALLOWED  shop/web-0 reaches shop/db-0 on TCP/5432\n"), "{text}");
+}
+
+#[tokio::test]
+async fn what_a_pod_says_to_itself_is_allowed() {
+    let asked = "explain --from shop/web-0 --to shop/web-0 --port TCP/80";
+    let (text, _) = run_on("shop.yaml", asked).await.told();
+    let said = "ALLOWED  shop/web-0 is the same Pod at both ends: what it says to itself passes, whatever policies say\n";
+    assert_eq!(text, said);
+    let (json, _) = run_on("shop.yaml", &format!("{asked} -o json")).await.told();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("JSON")["verdict"], "allow");
 }

@@ -168,3 +168,17 @@ async fn nothing_that_a_tenant_writes_reaches_the_terminal_as_a_command() {
     let run = evaluate("a.yaml", text).await;
     assert!(!run.err.contains('\u{1b}') && run.err.contains("x/a\u{fffd}[2J"), "{run:#?}");
 }
+
+#[tokio::test]
+async fn a_policy_that_is_mistyped_or_selects_nobody_is_told() {
+    let policy = |kind: &str, namespace: &str| {
+        format!(
+            "---\napiVersion: danm.k8s.io/v1\nkind: {kind}\nmetadata: {{name: p, namespace: {namespace}}}\nspec: {{podSelector: {{}}}}\n"
+        )
+    };
+    let text =
+        format!("{POD}\n{}{}", policy("DanmNetworkPolcy", "x"), policy("DanmNetworkPolicy", "elsewhere"));
+    let run = evaluate("a.yaml", &text).await;
+    assert!(run.err.contains("danm.k8s.io/v1 has no kind DanmNetworkPolcy: skipped"), "{run:#?}");
+    assert!(run.err.contains("note: DanmNetworkPolicy elsewhere/p selects no Pod"), "{run:#?}");
+}

@@ -53,7 +53,7 @@ async fn more_objects_than_are_asked_for_at_once_are_read_to_the_end() {
     let run = ask(&cluster, "explain --from shop/web-0 --to crowd/p1199 --port TCP/80").await;
     assert_eq!(
         run.error(),
-        "no address of Pod crowd/p1199 is known: neither a DanmEp nor its status tells one"
+        "no address of Pod crowd/p1199 is known: no DanmEp tells one, nor does its status, which counts where there is no DanmEp"
     );
     assert!(ask(&cluster, ASKED).await.clean().starts_with("ALLOWED"));
 }

@@ -3,12 +3,12 @@
 
 mod missing;
 
-use danm_api::{LabelSelector, NetworkName, PodPeer, PolicyPeer, PolicyPort, PolicyRule};
+use danm_api::{LabelSelector, NetworkName, PodPeer, PolicyPeer, PolicyPort, PolicyRule, PortNumbers};
 
 use super::{Grant, Scene, Why, judge, peer, rule, service, subject};
 use crate::{Attachment, Direction, Holder, NamespacedName, Packet, PolicyKey, Traffic, World};
 
-pub use missing::Missing;
+pub use missing::{Missing, OpenPort};
 
 /// How near a denied packet came to pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,13 +114,23 @@ fn of_ports(scene: Scene<'_>, policy: &PolicyKey, ports: Option<&[Option<PolicyP
     if ports.iter().any(|port| rule::matches(scene, policy, None, Some(port))) {
         return None;
     }
-    let all = || ports.iter().copied().cloned();
-    let of_protocol: Vec<PolicyPort> = all().filter(|port| port.protocol == protocol).collect();
+    let all = || ports.iter().map(|port| OpenPort { port: (*port).clone(), means: meant(scene, port) });
+    let of_protocol: Vec<OpenPort> = all().filter(|open| open.port.protocol == protocol).collect();
     Some(if of_protocol.is_empty() {
         Missing::Protocol(protocol, all().collect())
     } else {
         Missing::Port(destination, of_protocol)
     })
+}
+
+/// What a name means at the judged Pod, where that is the one that is spoken to.
+fn meant(scene: Scene<'_>, port: &PolicyPort) -> Option<Vec<u16>> {
+    match &port.numbers {
+        PortNumbers::Named(name) if scene.packet.direction == Direction::Ingress => {
+            Some(scene.pod.port_numbers(port.protocol, name).collect())
+        }
+        _ => None,
+    }
 }
 
 fn of_peer(scene: Scene<'_>, policy: &PolicyKey, peer: &PolicyPeer) -> Vec<Missing> {
@@ -149,7 +159,9 @@ fn of_pods(scene: Scene<'_>, policy: &PolicyKey, pods: &PodPeer) -> Vec<Missing>
     if here.is_empty() {
         let lists = elsewhere.iter().map(|holder| {
             let mut missing = of_holder(scene, policy, pods, holder);
-            let is_bound = pods.networks.is_some() && !peer::may_come_from_elsewhere(scene, holder);
+            let is_bound = pods.networks.is_some()
+                && peer::is_network_selected(pods, holder)
+                && !peer::may_come_from_elsewhere(scene, holder);
             let network = holder.network().filter(|_| is_bound).cloned();
             missing.extend(network.map(|network| Missing::OtherInterface(holder.name.clone(), network)));
             missing

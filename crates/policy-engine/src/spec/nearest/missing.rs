@@ -37,15 +37,24 @@ pub enum Missing {
     /// The packet has no ports, and the rule names some.
     Portless,
     /// The rule names ports of other protocols only.
-    Protocol(Protocol, Vec<PolicyPort>),
+    Protocol(Protocol, Vec<OpenPort>),
     /// It names other ports.
-    Port(u16, Vec<PolicyPort>),
+    Port(u16, Vec<OpenPort>),
     /// It names ports by what the peer calls them, and the peer does not call the packet's so.
     PortName(u16),
     /// One who answers for the Service is not allowed.
     Answering(NamespacedName, IpAddr, u16),
     /// Nobody answers for the Service.
     NobodyAnswers(NamespacedName),
+}
+
+/// A port that a rule opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenPort {
+    /// The port as the rule names it.
+    pub port: PolicyPort,
+    /// The numbers that its name means, if it has one and it is known at which Pod.
+    pub means: Option<Vec<u16>>,
 }
 
 // === impl Missing ===
@@ -112,9 +121,16 @@ fn network(name: &NetworkName) -> String {
     format!("{} {}", name.kind, name.name)
 }
 
-fn port(port: &PolicyPort) -> String {
+fn port(OpenPort { port, means }: &OpenPort) -> String {
     let protocol = port.protocol.name();
     match &port.numbers {
+        PortNumbers::Named(name) if means.as_ref().is_some_and(Vec::is_empty) => {
+            format!("{protocol} {name}, which the Pod calls no port")
+        }
+        PortNumbers::Named(name) if means.is_some() => {
+            let numbers = listed(means.as_deref().unwrap_or_default(), ToString::to_string);
+            format!("{protocol} {name}, which is {numbers} there")
+        }
         PortNumbers::All => protocol.to_owned(),
         PortNumbers::Range(first, last) if first == last => format!("{protocol} {first}"),
         PortNumbers::Range(first, last) => format!("{protocol} {first}-{last}"),

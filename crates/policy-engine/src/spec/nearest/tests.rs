@@ -65,7 +65,10 @@ fn what_a_peer_lacks_is_named() {
 fn what_a_port_lacks_is_named_with_what_is_open() {
     let on = |ports: Value| missing(json!([{"ports": ports}]), "10.1.0.2");
     let ports = json!([{"port": 81}, {"port": 8000, "endPort": 8010}, {"port": "web"}, {"protocol": "UDP"}]);
-    assert_eq!(on(ports), ["it goes to 80, and the rule opens TCP 81 or TCP 8000-8010 or TCP web"]);
+    assert_eq!(
+        on(ports),
+        ["it goes to 80, and the rule opens TCP 81 or TCP 8000-8010 or TCP web, which the Pod calls no port"]
+    );
     assert_eq!(on(json!([{"protocol": "UDP", "port": 80}])), ["it is TCP, and the rule opens UDP 80"]);
     assert_eq!(on(json!([{"port": 0}])), ["no port of the rule is understood"]);
 }
