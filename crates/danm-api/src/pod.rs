@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer, de::IgnoredAny};
 pub struct Pod {
     /// Its metadata, whole: the watch machinery needs it. Boxed: it makes most of what is passed from hand to hand.
     pub metadata: Box<ObjectMeta>,
-    /// Where it runs.
+    /// Where it runs, and what. Boxed like the metadata.
     #[serde(default)]
-    pub spec: PodSpec,
+    pub spec: Box<PodSpec>,
     /// How it fares. Absent when the Pod was read as metadata only.
     #[serde(default)]
     pub status: PodStatus,
