@@ -50,6 +50,9 @@ const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
 const TCP: u8 = 6;
 
+/// The flag of TCP that resets.
+const RESET: u8 = 4;
+
 const ESTABLISHED: u32 = 2;
 const RELATED: u32 = 4;
 
@@ -80,6 +83,13 @@ impl Expressions {
                 self.state(RELATED);
                 self.meta(Meta::Protocol, FIRST);
                 self.look_up_new(AnonymousSet::protocols(&[ICMP, ICMPV6]));
+            }
+            Match::Resets => {
+                self.state(RELATED);
+                self.protocol(Protocol::Tcp);
+                self.payload(Header::Transport, 13, 1, FIRST);
+                self.mask(&[RESET]);
+                self.compare(FIRST, &[RESET]);
             }
             Match::Remote(family, set) => {
                 self.address(*family, direction);
@@ -150,17 +160,23 @@ impl Expressions {
             data.u32(1, FIRST);
             data.u32(2, 0);
         });
-        self.expression("bitwise", |data| {
-            data.u32(1, FIRST);
-            data.u32(2, FIRST);
-            data.u32(3, 4);
-            data.nest(4, |mask| mask.raw(1, &bit.to_ne_bytes()));
-            data.nest(5, |xor| xor.raw(1, &[0; 4]));
-        });
+        self.mask(&bit.to_ne_bytes());
         self.expression("cmp", |data| {
             data.u32(1, FIRST);
             data.u32(2, 1);
             data.nest(3, |value| value.raw(1, &[0; 4]));
+        });
+    }
+
+    /// Leaves some bits of the first register, which has at most four bytes.
+    fn mask(&mut self, mask: &[u8]) {
+        let length = u32::try_from(mask.len()).unwrap_or(u32::MAX);
+        self.expression("bitwise", |data| {
+            data.u32(1, FIRST);
+            data.u32(2, FIRST);
+            data.u32(3, length);
+            data.nest(4, |value| value.raw(1, mask));
+            data.nest(5, |xor| xor.raw(1, [0; 4].get(..mask.len()).unwrap_or_default()));
         });
     }
 

@@ -226,6 +226,7 @@ fn spelt(matched: &Match, direction: Direction) -> String {
         Match::NeighbourDiscovery => "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect } ip6 hoplimit 255".to_owned(),
         Match::MulticastListeners => "icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1".to_owned(),
         Match::Established => "ct state established".to_owned(),
+        Match::Resets => "ct state related tcp flags & rst == rst".to_owned(),
         Match::Errors => "ct state related meta l4proto { icmp, ipv6-icmp }".to_owned(),
         Match::Remote(family, set) => format!("{} {remote} @{set}", header(family)),
         Match::RemotePort(family, set) => {

@@ -102,6 +102,8 @@ pub enum Match {
     Established,
     /// They are errors about one. What else is called related belongs to helpers, which nobody asked for.
     Errors,
+    /// They reset a connection that the Pod's own rules reject: these pass the hook for what goes out like everything else.
+    Resets,
     /// The other end is in this set.
     Remote(Family, String),
     /// The other end is in this set, together with protocol and port.
@@ -140,12 +142,13 @@ pub enum Action {
 
 /// What passes whatever policies say: loopback, what keeps IPv6 alive, and replies. Neighbours and multicast listeners are
 /// not tracked, so they come before replies.
-const ALWAYS: [Match; 5] = [
+const ALWAYS: [Match; 6] = [
     Match::Loopback,
     Match::NeighbourDiscovery,
     Match::MulticastListeners,
     Match::Established,
     Match::Errors,
+    Match::Resets,
 ];
 
 // === impl Program ===

@@ -7,8 +7,13 @@ use anyhow::{Result, bail};
 use crate::workspace::{has, output, succeed};
 
 /// A program, the Debian package that has it, and whether nothing can be built without.
-const PROGRAMS: [(&str, &str, bool); 4] =
-    [("cc", "gcc", true), ("git", "git", true), ("nft", "nftables", false), ("unshare", "util-linux", false)];
+const PROGRAMS: [(&str, &str, bool); 5] = [
+    ("cc", "gcc", true),
+    ("git", "git", true),
+    ("ip", "iproute2", false),
+    ("nft", "nftables", false),
+    ("unshare", "util-linux", false),
+];
 
 /// Makes sure that all are there. Those that only some tests need may be missing where nobody can install them.
 pub fn provide() -> Result<()> {

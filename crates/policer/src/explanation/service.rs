@@ -40,7 +40,8 @@ pub(crate) struct Answer {
 
 /// The Service whose address is spoken to, if it is one's.
 pub(super) fn of(question: Question<'_>, pairs: &[(&Party, &Party)]) -> Option<ServiceRow> {
-    let (_, to) = pairs.first()?;
+    // Whoever names a Pod means the Pod, whatever else has its address.
+    let (_, to) = pairs.first().filter(|(_, to)| to.is_by_address)?;
     let exchange = exchange(question.world(), to.address, question.probe.traffic())?;
     let answering = pairs.iter().flat_map(|(from, to)| {
         let egress = End::of(question, Direction::Egress, from, to);

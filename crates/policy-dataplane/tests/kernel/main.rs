@@ -1,0 +1,8 @@
+//! The data plane in real kernels: what they list, and what they do with packets. Each test has network namespaces of its own.
+
+#![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
+
+mod listing;
+mod namespace;
+mod objects;
+mod packets;

@@ -1,0 +1,66 @@
+//! A network namespace that is thrown away, for tests: of a process that waits in it. What is in it is the test's business.
+
+use std::{
+    env,
+    io::{Read, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// A network namespace of a process that waits, until it is dropped.
+pub struct Namespace(Child);
+
+impl Namespace {
+    /// None, and a word about it, where none can be had; with `CI` set that is a failure.
+    pub fn new() -> Option<Self> {
+        let mut process = Command::new("unshare");
+        process.args(["--net", "cat"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let found = process.spawn().ok().and_then(Self::entered);
+        if found.is_none() {
+            assert!(env::var_os("CI").is_none(), "CI skips nothing, and there is no network namespace");
+            eprintln!("SKIPPED: no right to a network namespace");
+        }
+        found
+    }
+
+    /// The process is in its namespace once it copies what it reads.
+    fn entered(mut process: Child) -> Option<Self> {
+        process.stdin.as_mut()?.write_all(b"x").ok()?;
+        let mut byte = [0];
+        process.stdout.as_mut()?.read_exact(&mut byte).ok()?;
+        Some(Self(process))
+    }
+
+    /// Where it is found.
+    pub fn path(&self) -> PathBuf {
+        Path::new("/proc").join(self.0.id().to_string()).join("ns/net")
+    }
+
+    /// The process that waits in it.
+    pub fn process(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Runs a program in it. Gives what it says.
+    pub fn run(&self, program: &str, arguments: &[&str], input: &str) -> String {
+        let mut entered = Command::new("nsenter");
+        entered.arg(format!("--net={}", self.path().display())).arg(program).args(arguments);
+        entered.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = entered.spawn().expect("nsenter");
+        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(
+            output.status.success(),
+            "{program} {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).expect("text")
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
