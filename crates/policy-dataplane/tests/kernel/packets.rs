@@ -1,10 +1,10 @@
-//! The cases of Kubernetes' conformance suite with real packets: every Pod is a network namespace with several interfaces, has
+//! Cases of policies with real packets: every Pod is a network namespace with several interfaces, has
 //! its rules from the engine over netlink, and opens real connections to every other.
 //!
 //! SCTP is left to those who make packets by hand: this kernel may have no sockets for it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
@@ -16,7 +16,7 @@ use std::{
 };
 
 use policy_dataplane::{Batch, Socket};
-use policy_engine::{Engine, NamespacedName, Object, program::Program};
+use policy_engine::{Engine, InterfaceName, NamespacedName, Object, program::Program};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 
@@ -25,10 +25,14 @@ use crate::{namespace::Namespace, objects};
 /// How long a connection may take that nobody rejects: then rules drop where they should tell.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-const PORTS: [u16; 2] = [80, 81];
-
 /// The interfaces of Pods, each on a bridge of its own.
 const INTERFACES: [&str; 3] = ["eth0", "net1", "net2"];
+
+/// The folders of cases; in the first are those of the conformance suite.
+const FOLDERS: [&str; 2] = ["e2e", "adversarial"];
+
+/// Addresses by interface, and by whether they are of IPv4.
+type Addresses = BTreeMap<(&'static str, bool), IpAddr>;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -38,7 +42,7 @@ struct Pod {
     jobs: mpsc::Sender<Job>,
     socket: Socket,
     program: Program,
-    addresses: BTreeMap<&'static str, IpAddr>,
+    addresses: Addresses,
 }
 
 /// Nine Pods on three bridges.
@@ -52,7 +56,7 @@ struct Lab {
 // === impl Pod ===
 
 impl Pod {
-    fn new(addresses: BTreeMap<&'static str, IpAddr>) -> Option<Self> {
+    fn new(addresses: Addresses) -> Option<Self> {
         let namespace = Namespace::new()?;
         let socket = Socket::open_in(&namespace.path()).expect("a socket");
         let place = File::open(namespace.path()).expect("a namespace");
@@ -90,7 +94,8 @@ fn connect(to: SocketAddr) -> io::Result<()> {
 
 /// Asks an echo, and waits for it or for an error.
 fn ask(to: SocketAddr) -> io::Result<()> {
-    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    let anybody = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let socket = UdpSocket::bind(anybody)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.connect(to)?;
     socket.send(b"?")?;
@@ -113,61 +118,62 @@ impl Lab {
         let mut lab =
             Self { engine: Engine::default(), pods: BTreeMap::new(), listeners: Vec::new(), bridges };
         lab.apply(&objects::read(&cases().join("topologies/three-by-three.yaml")));
+        let ports = ports();
         let names: Vec<NamespacedName> = lab.engine.world().pods().map(|(name, _)| name.clone()).collect();
         for (number, name) in names.into_iter().enumerate() {
             let pod = Pod::new(lab.addresses(&name))?;
             lab.plug(number, &pod);
-            lab.serve(&pod);
+            ports.iter().for_each(|port| lab.serve(&pod, *port));
             lab.pods.insert(name, pod);
         }
         Some(lab)
     }
 
-    fn addresses(&self, pod: &NamespacedName) -> BTreeMap<&'static str, IpAddr> {
-        let endpoints: Vec<_> = self.engine.world().endpoints_of(pod).map(|(_, endpoint)| endpoint).collect();
-        let of = |interface: &'static str| {
-            let mut here = endpoints
-                .iter()
-                .filter(|it| it.interface.as_ref().is_some_and(|name| name.as_str() == interface));
-            let addresses = here.next()?.addresses.iter();
-            addresses.copied().find(IpAddr::is_ipv4).map(|address| (interface, address))
-        };
-        INTERFACES.into_iter().filter_map(of).collect()
+    fn addresses(&self, pod: &NamespacedName) -> Addresses {
+        let mut addresses = Addresses::new();
+        for (_, endpoint) in self.engine.world().endpoints_of(pod) {
+            let name = endpoint.interface.as_ref().map(InterfaceName::as_str);
+            let interface =
+                INTERFACES.into_iter().find(|interface| name == Some(interface)).expect("one of ours");
+            addresses.extend(endpoint.addresses.iter().map(|it| ((interface, it.is_ipv4()), *it)));
+        }
+        addresses
     }
 
     /// Connects the Pod's interfaces to their bridges.
     fn plug(&self, number: usize, pod: &Pod) {
         let process = pod.namespace.process().to_string();
         pod.namespace.run("ip", &["link", "set", "lo", "up"], "");
-        for (interface, address) in &pod.addresses {
+        let interfaces: BTreeSet<&str> = pod.addresses.keys().map(|(interface, _)| *interface).collect();
+        for interface in interfaces {
             let other = format!("{interface}-{number}");
-            let bridge = &self.bridges;
-            bridge.run(
-                "ip",
-                &["link", "add", &other, "type", "veth", "peer", "name", interface, "netns", &process],
-                "",
-            );
-            bridge.run("ip", &["link", "set", &other, "master", interface, "up"], "");
-            pod.namespace.run("ip", &["addr", "add", &format!("{address}/24"), "dev", interface], "");
+            let pair = ["link", "add", &other, "type", "veth", "peer", "name", interface, "netns", &process];
+            self.bridges.run("ip", &pair, "");
+            self.bridges.run("ip", &["link", "set", &other, "master", interface, "up"], "");
             pod.namespace.run("ip", &["link", "set", interface, "up"], "");
+        }
+        for ((interface, is_v4), address) in &pod.addresses {
+            let place = format!("{address}/{}", if *is_v4 { 24 } else { 64 });
+            // Nobody else has it; to make sure would take a second.
+            let nodad: &[&str] = if *is_v4 { &[] } else { &["nodad"] };
+            let add = [&["addr", "add", &place, "dev", interface][..], nodad].concat();
+            pod.namespace.run("ip", &add, "");
         }
     }
 
     /// Listens on TCP, and answers on UDP.
-    fn serve(&mut self, pod: &Pod) {
-        for port in PORTS {
-            let listener = pod.within(move || TcpListener::bind(("0.0.0.0", port))).expect("a listener");
-            listener.set_nonblocking(true).expect("it can be asked without waiting");
-            self.listeners.push(listener);
-            let echo = pod.within(move || UdpSocket::bind(("0.0.0.0", port))).expect("an echo");
-            thread::spawn(move || {
-                let mut byte = [0; 8];
-                while let Ok((length, from)) = echo.recv_from(&mut byte) {
-                    // Whoever asked may be gone, or may not be answered.
-                    let _ = echo.send_to(&byte[..length], from);
-                }
-            });
-        }
+    fn serve(&mut self, pod: &Pod, port: u16) {
+        let listener = pod.within(move || TcpListener::bind(("::", port))).expect("a listener");
+        listener.set_nonblocking(true).expect("it can be asked without waiting");
+        self.listeners.push(listener);
+        let echo = pod.within(move || UdpSocket::bind(("::", port))).expect("an echo");
+        thread::spawn(move || {
+            let mut byte = [0; 8];
+            while let Ok((length, from)) = echo.recv_from(&mut byte) {
+                // Whoever asked may be gone, or may not be answered.
+                let _ = echo.send_to(&byte[..length], from);
+            }
+        });
     }
 
     fn apply(&mut self, objects: &[Value]) {
@@ -195,6 +201,7 @@ impl Lab {
         let probe = matrix["probe"].as_str().expect("a probe");
         let (protocol, port) = probe.split_once('/').expect("protocol and port");
         let port: u16 = port.parse().expect("a number");
+        let is_v4 = matrix["over"] != "IPv6";
         let denied: Vec<(&str, &str)> = matrix["denied"]
             .as_array()
             .expect("a list")
@@ -209,7 +216,10 @@ impl Lab {
                 for interface in
                     INTERFACES.into_iter().filter(|it| matrix["on"] == "all" || matrix["on"] == *it)
                 {
-                    let both = (client.addresses.get(interface), server.addresses.get(interface));
+                    let both = (
+                        client.addresses.get(&(interface, is_v4)),
+                        server.addresses.get(&(interface, is_v4)),
+                    );
                     let (Some(_), Some(address)) = both else { continue };
                     tried += 1;
                     if client.reaches(*address, port, protocol) != expected {
@@ -237,28 +247,50 @@ fn cases() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy-engine/tests/cases")
 }
 
-/// The steps of a case, if packets of this kernel can show it.
+/// The ports on which cases have everybody speak to everybody.
+fn ports() -> BTreeSet<u16> {
+    let steps = FOLDERS.into_iter().flat_map(files).filter_map(|file| steps(&file)).flatten();
+    let probes = steps.flat_map(|step| matrices(&step).cloned().collect::<Vec<_>>());
+    let port = |matrix: Value| matrix["probe"].as_str()?.split_once('/')?.1.parse().ok();
+    probes.filter_map(port).collect()
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(cases().join(folder)).expect("cases");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    files
+}
+
+/// The steps of a case, if packets between the Pods of the lab can show it: others have endpoints come and go, or
+/// speak SCTP.
 fn steps(file: &Path) -> Option<Vec<Value>> {
     let case = objects::read(file).into_iter().next().expect("a case");
     let steps = case["steps"].as_array().expect("steps").clone();
-    let mut expected = steps.iter().flat_map(|step| step["expect"].as_array().into_iter().flatten());
-    let uses_sctp = expected.any(|it| it["probe"].as_str().is_some_and(|probe| probe.starts_with("SCTP")));
-    (!uses_sctp).then_some(steps)
+    let mut applied = steps.iter().flat_map(|step| step["apply"].as_array().into_iter().flatten());
+    let is_of_the_lab = applied.all(|object| {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let is_known_pod = object["kind"] == "Pod" && ["a", "b", "c"].contains(&name);
+        is_known_pod || object["kind"] == "DanmNetworkPolicy" || object["kind"] == "Namespace"
+    });
+    let mut deleted = steps.iter().flat_map(|step| step["delete"].as_array().into_iter().flatten());
+    let is_about_policies =
+        deleted.all(|text| text.as_str().is_some_and(|text| text.starts_with("DanmNetworkPolicy/")));
+    let probes: Vec<&str> = steps.iter().flat_map(matrices).filter_map(|it| it["probe"].as_str()).collect();
+    let is_shown = !probes.is_empty() && probes.iter().all(|probe| !probe.starts_with("SCTP"));
+    (case["topology"] == "three-by-three" && is_of_the_lab && is_about_policies && is_shown).then_some(steps)
 }
 
-/// Regression: a Pod that is closed both ways rejected a connection with a reset, and its own rules for what goes out stopped
-/// that, so that the client waited. Every attempt of a client has to come about or to fail at once.
-#[test]
-fn real_packets_say_what_the_conformance_suite_of_kubernetes_says() {
-    let Some(mut lab) = Lab::new() else { return };
+/// What a step says of all pairs.
+fn matrices(step: &Value) -> impl Iterator<Item = &Value> {
+    step["expect"].as_array().into_iter().flatten().filter(|it| it["probe"].is_string())
+}
+
+/// Runs the cases of a folder. Gives how many there are, and how many connections were tried.
+fn run(lab: &mut Lab, folder: &str) -> (usize, usize) {
     let topology = objects::read(&cases().join("topologies/three-by-three.yaml"));
-    let mut files: Vec<PathBuf> = fs::read_dir(cases().join("e2e"))
-        .expect("cases")
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    files.sort();
     let (mut shown, mut tried, mut wrong) = (0, 0, Vec::new());
-    for file in files {
+    for file in files(folder) {
         let Some(steps) = steps(&file) else { continue };
         shown += 1;
         for step in steps {
@@ -267,8 +299,7 @@ fn real_packets_say_what_the_conformance_suite_of_kubernetes_says() {
                 lab.delete(gone);
             }
             lab.program();
-            for matrix in step["expect"].as_array().into_iter().flatten().filter(|it| it["probe"].is_string())
-            {
+            for matrix in matrices(&step) {
                 let (count, found) = lab.probe(matrix);
                 tried += count;
                 wrong.extend(found.into_iter().map(|it| format!("{}: {it}", file.display())));
@@ -276,9 +307,20 @@ fn real_packets_say_what_the_conformance_suite_of_kubernetes_says() {
         }
         lab.reset(&topology);
     }
-    assert!(wrong.is_empty(), "{} of {tried} connections: {wrong:#?}", wrong.len());
-    assert!(shown >= 40 && tried > 5_000, "{shown} cases, {tried} connections");
-    println!("{shown} cases, {tried} connections");
+    let first: Vec<&String> = wrong.iter().take(10).collect();
+    assert!(wrong.is_empty(), "{} of {tried} connections: {first:#?}", wrong.len());
+    println!("{folder}: {shown} cases, {tried} connections");
+    (shown, tried)
+}
+
+/// Regression: a Pod that is closed both ways rejected a connection with a reset, and its own rules for what goes out stopped
+/// that, so that the client waited. Every attempt of a client has to come about or to fail at once.
+#[test]
+fn real_packets_say_what_the_conformance_suite_of_kubernetes_and_the_adversarial_cases_say() {
+    let Some(mut lab) = Lab::new() else { return };
+    let [conformance, adversarial] = FOLDERS.map(|folder| run(&mut lab, folder));
+    assert!(conformance.0 >= 40 && conformance.1 > 5_000, "{conformance:?} cases and connections");
+    assert!(adversarial.0 >= 20 && adversarial.1 > 2_000, "{adversarial:?} cases and connections");
 }
 
 impl Lab {
