@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::{namespace::Namespace, objects};
 
 /// How long a connection may take that nobody rejects: then rules drop where they should tell.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The interfaces of Pods, each on a bridge of its own.
 const INTERFACES: [&str; 3] = ["eth0", "net1", "net2"];
