@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// `NFNL_SUBSYS_NFTABLES`.
-const SUBSYSTEM: u16 = 10;
+pub const SUBSYSTEM: u16 = 10;
 const BEGIN: u16 = 0x10;
 const END: u16 = 0x11;
 
@@ -84,6 +84,13 @@ impl Batch {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+
+    /// A question, which is no batch.
+    pub(crate) fn question(kind: u16, flags: u16, attributes: &Attributes) -> Vec<u8> {
+        let mut question = Self::default();
+        question.put((SUBSYSTEM << 8) | kind, flags, [INET, 0, 0, 0], attributes.bytes());
+        question.bytes
     }
 
     /// The bytes, for one `sendmsg`.

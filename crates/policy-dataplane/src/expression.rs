@@ -144,12 +144,12 @@ impl Expressions {
     }
 
     fn icmpv6(&mut self, types: &[u8], hop_limit: u8) {
+        self.meta(Meta::Family, FIRST);
+        self.compare(FIRST, &[family_number(Family::V6)]);
         self.meta(Meta::Protocol, FIRST);
         self.compare(FIRST, &[ICMPV6]);
         self.payload(Header::Transport, 0, 1, FIRST);
         self.look_up_new(AnonymousSet::icmpv6_types(types));
-        self.meta(Meta::Family, FIRST);
-        self.compare(FIRST, &[family_number(Family::V6)]);
         self.payload(Header::Network, 7, 1, FIRST);
         self.compare(FIRST, &[hop_limit]);
     }

@@ -12,7 +12,10 @@ mod batch;
 mod difference;
 mod expression;
 mod set;
+mod snapshot;
 mod socket;
+mod walk;
 
 pub use batch::Batch;
+pub use snapshot::Snapshot;
 pub use socket::{CommitError, Socket};

@@ -6,8 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use policy_dataplane::{Batch, CommitError, Socket};
-use policy_engine::{Object, Ruleset, World, compile, nft, program::Program};
+use policy_dataplane::{Batch, CommitError, Snapshot, Socket};
+use policy_engine::{
+    Object, Ruleset, World, compile, nft,
+    program::{Action, Program},
+};
 
 use crate::{namespace::Namespace, objects};
 
@@ -49,11 +52,19 @@ fn rulesets() -> Vec<(String, Ruleset)> {
 fn the_kernel_has_what_nft_makes_of_the_same_rules_as_text() {
     let (Some(ours), Some(theirs)) = (Namespace::new(), Namespace::new()) else { return };
     let socket = Socket::open_in(&ours.path()).expect("a socket");
+    let (mut last, mut before) = (None, String::new());
     for (name, ruleset) in rulesets() {
         let batch = Batch::replace(&Program::of(&ruleset));
         socket.commit(&batch).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         theirs.run("nft", &["--file", "-"], &nft::text(&ruleset));
         assert_eq!(listed(&ours), listed(&theirs), "{name}");
+        // What is read back is the program, and no other that was there before.
+        let snapshot = socket.snapshot().expect("it is read");
+        assert_eq!(snapshot, Snapshot::of(&Program::of(&ruleset)), "{name}");
+        if let Some(last) = &last {
+            assert_eq!(*last == snapshot, listed(&ours) == before, "{name}");
+        }
+        (last, before) = (Some(snapshot), listed(&ours));
     }
 }
 
@@ -97,9 +108,64 @@ fn of_a_batch_that_is_refused_nothing_is_there_and_the_error_names_what_it_was()
     last.rules.push(policy_engine::program::ProgramRule {
         matches: Vec::new(),
         counted: None,
-        action: policy_engine::program::Action::Goto("nowhere".to_owned()),
+        action: Action::Goto("nowhere".to_owned()),
     });
     let error = socket.commit(&Batch::replace(&program)).expect_err("there is no such chain");
     assert!(matches!(&error, CommitError::Refused { about, .. } if about.starts_with("rule ")), "{error:?}");
     assert_eq!(listed(&namespace), before);
+}
+
+#[test]
+fn whatever_somebody_changes_in_a_table_is_seen() {
+    let Some(namespace) = Namespace::new() else { return };
+    let socket = Socket::open_in(&namespace.path()).expect("a socket");
+    let (_, ruleset) = rulesets()
+        .into_iter()
+        .find(|(name, _)| name.starts_with("peer-through-a-network"))
+        .expect("a scenario");
+    let program = Program::of(&ruleset);
+    let peers =
+        program.sets.iter().find(|set| set.members.has_address([10, 1, 0, 2].into())).expect("a peer");
+    let changes = [
+        format!("add element inet danm_policer {} {{ 192.0.2.1 }}", peers.name),
+        format!("delete element inet danm_policer {} {{ 10.1.0.2 }}", peers.name),
+        "insert rule inet danm_policer input accept".to_owned(),
+        "flush chain inet danm_policer others_ingress".to_owned(),
+        "add chain inet danm_policer more".to_owned(),
+        "add set inet danm_policer more { type ipv4_addr; }".to_owned(),
+        "delete table inet danm_policer".to_owned(),
+    ];
+    for change in changes {
+        socket.commit(&Batch::replace(&program)).expect("it is sound");
+        assert_eq!(socket.snapshot().expect("it is read"), Snapshot::of(&program));
+        namespace.run("nft", &["--file", "-"], &change);
+        assert_ne!(socket.snapshot().expect("it is read"), Snapshot::of(&program), "{change}");
+    }
+}
+
+#[test]
+fn programs_that_differ_in_one_place_are_told_apart() {
+    let (_, ruleset) =
+        rulesets().into_iter().find(|(_, ruleset)| !ruleset.is_open()).expect("an isolated Pod");
+    let program = Program::of(&ruleset);
+    let of = Snapshot::of(&program);
+    for chain in 0..program.chains.len() {
+        for rule in 0..program.chains[chain].rules.len() {
+            let mut without = program.clone();
+            without.chains[chain].rules.remove(rule);
+            assert_ne!(Snapshot::of(&without), of, "without rule {rule} of chain {chain}");
+            let mut elsewhere = program.clone();
+            let action = &mut elsewhere.chains[chain].rules[rule].action;
+            let before = action.clone();
+            *action = match &before {
+                Action::Goto(_) => Action::Goto("input".to_owned()),
+                Action::ByInterface(targets) => {
+                    Action::ByInterface(targets.iter().map(|(name, _)| (name.clone(), None)).collect())
+                }
+                Action::Accept => Action::Prohibit,
+                Action::Continue | Action::ResetTcp | Action::Prohibit => Action::Accept,
+            };
+            assert_ne!(Snapshot::of(&elsewhere), of, "another action of rule {rule} of chain {chain}");
+        }
+    }
 }
