@@ -2,7 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
+mod lab;
 mod listing;
 mod namespace;
 mod objects;
 mod packets;
+mod updates;
