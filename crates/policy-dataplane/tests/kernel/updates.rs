@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -53,7 +53,13 @@ fn count(lab: &Lab, flows: &[(IpAddr, Arc<Flow>)]) {
 }
 
 /// Sends without a pause until it is told to stop. Nobody answers, so every packet is a new one to the rules.
-fn send(lab: &Lab, from: &NamespacedName, flow: &Arc<Flow>, is_over: &Arc<AtomicBool>, is_allowed: bool) {
+fn send(
+    lab: &Lab,
+    from: &NamespacedName,
+    flow: &Arc<Flow>,
+    is_over: &Arc<AtomicBool>,
+    is_allowed: bool,
+) -> JoinHandle<()> {
     let to = lab.pods[&pod("x", "a")].addresses[&("eth0", true)];
     let socket = lab.pods[from].within(|| UdpSocket::bind(("0.0.0.0", 0))).expect("a sender");
     let (flow, is_over) = (Arc::clone(flow), Arc::clone(is_over));
@@ -63,12 +69,13 @@ fn send(lab: &Lab, from: &NamespacedName, flow: &Arc<Flow>, is_over: &Arc<Atomic
                 thread::yield_now();
                 continue;
             }
-            // What was rejected before is told at the next try.
-            if socket.send_to(b"x", (to, PORT)).is_ok() {
-                flow.sent.fetch_add(1, SeqCst);
+            // Counted before it can have come. What was rejected before is told at the next try, which sends nothing then.
+            flow.sent.fetch_add(1, SeqCst);
+            if socket.send_to(b"x", (to, PORT)).is_err() {
+                flow.sent.fetch_sub(1, SeqCst);
             }
         }
-    });
+    })
 }
 
 /// A policy for x/a that lets others in than y/c, or nobody; each number another.
@@ -115,8 +122,10 @@ fn of_a_thousand_updates_under_load_none_loses_an_allowed_packet_or_passes_a_den
     let is_over = Arc::new(AtomicBool::new(false));
     let address = |lab: &Lab, name: &str| lab.pods[&pod("y", name)].addresses[&("eth0", true)];
     count(&lab, &[(address(&lab, "b"), Arc::clone(&allowed)), (address(&lab, "c"), Arc::clone(&denied))]);
-    send(&lab, &pod("y", "b"), &allowed, &is_over, true);
-    send(&lab, &pod("y", "c"), &denied, &is_over, false);
+    let senders = [
+        send(&lab, &pod("y", "b"), &allowed, &is_over, true),
+        send(&lab, &pod("y", "c"), &denied, &is_over, false),
+    ];
 
     let mut number = 0;
     while number < UPDATES || allowed.sent.load(SeqCst) < PACKETS || denied.sent.load(SeqCst) < PACKETS {
@@ -125,6 +134,7 @@ fn of_a_thousand_updates_under_load_none_loses_an_allowed_packet_or_passes_a_den
         number += 1;
     }
     is_over.store(true, SeqCst);
+    senders.into_iter().for_each(|sender| sender.join().expect("it sends to its end"));
 
     let begun = Instant::now();
     while allowed.received.load(SeqCst) < allowed.sent.load(SeqCst) && begun.elapsed() < PATIENCE {
