@@ -1,6 +1,10 @@
 //! `evaluate`: the matrix, for programs and for people.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -89,13 +93,30 @@ async fn colours_say_nothing_that_characters_do_not_and_can_be_switched_off() {
     assert!(!plain.contains('\u{1b}'), "a pipe is no terminal");
 }
 
-/// The two ways to judge share nothing but the objects.
+/// The two ways to judge share nothing but the objects. These are all that the repository has: those of this suite, of the
+/// guide, of the golden rulesets.
 #[tokio::test]
-async fn policies_and_rules_made_of_them_agree() {
-    for file in ["shop.yaml", "doubts.yaml"] {
-        let arguments = "evaluate -o json --probe TCP/80 TCP/5432 TCP/8080 UDP/53 SCTP/80 ICMP --via";
-        let [policy, ruleset] = ["policy", "ruleset"].map(|via| format!("{arguments} {via}"));
-        assert_eq!(run_on(file, &policy).await.out, run_on(file, &ruleset).await.out, "{file}");
+async fn policies_and_rules_made_of_them_agree_on_every_example() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let golden = crates.join("policy-engine/tests/golden");
+    let topology = golden.join("topology.yaml");
+    let folders =
+        fs::read_dir(&golden).expect("golden rulesets").map(|entry| entry.expect("an entry").path());
+    let mut examples: Vec<Vec<PathBuf>> =
+        folders.filter(|path| path.is_dir()).map(|folder| vec![topology.clone(), folder]).collect();
+    examples.extend(["shop.yaml", "doubts.yaml"].map(|file| vec![objects(file).into()]));
+    examples.push(vec![crates.join("../docs/examples/policies")]);
+    assert!(examples.len() >= 15, "{examples:?}");
+    for paths in examples {
+        let matrix = async |via: &str| {
+            let mut evaluate = program(&["evaluate", "-o", "json", "--via", via]);
+            evaluate.args(["--probe", "TCP/80", "TCP/5432", "TCP/8080", "UDP/53", "SCTP/80", "ICMP"]);
+            paths.iter().for_each(|path| drop(evaluate.arg("--objects").arg(path)));
+            finish(evaluate, "").await.told().0
+        };
+        let judged = matrix("policy").await;
+        assert!(!json(&judged)["results"].as_array().expect("a list").is_empty(), "{paths:?}");
+        assert_eq!(judged, matrix("ruleset").await, "{paths:?}");
     }
 }
 
