@@ -111,7 +111,9 @@ async fn policies_and_rules_made_of_them_agree_on_every_example() {
         let matrix = async |via: &str| {
             let mut evaluate = program(&["evaluate", "-o", "json", "--via", via]);
             evaluate.args(["--probe", "TCP/80", "TCP/5432", "TCP/8080", "UDP/53", "SCTP/80", "ICMP"]);
-            paths.iter().for_each(|path| drop(evaluate.arg("--objects").arg(path)));
+            for path in &paths {
+                evaluate.arg("--objects").arg(path);
+            }
             finish(evaluate, "").await.told().0
         };
         let judged = matrix("policy").await;
