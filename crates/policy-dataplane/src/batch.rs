@@ -1,10 +1,10 @@
 //! A batch: messages that the kernel performs all at once, or none of. Each is remembered by what it is about, so that an error
 //! can be told.
 
-use policy_engine::program::{Counted, Entry, FamilySet, Program, ProgramChain, ProgramRule};
+use policy_engine::program::{Entry, FamilySet, Hook, Program, ProgramChain, ProgramRule, Purpose};
 
 pub use policy_engine::nft::TABLE;
-use policy_engine::{Direction, nft::comment_of};
+use policy_engine::nft::comment_of;
 
 use crate::{
     attributes::Attributes,
@@ -59,7 +59,7 @@ impl Batch {
         // It has to be there to be deleted.
         batch.message(Kind::NewTable, &table, "table");
         batch.message(Kind::DeleteTable, &table, "table");
-        if !program.chains.is_empty() {
+        if !program.is_empty() {
             batch.message(Kind::NewTable, &table, "table");
             batch.contents(program);
         }
@@ -104,10 +104,10 @@ impl Batch {
     }
 
     fn contents(&mut self, program: &Program) {
-        program.sets.iter().for_each(|set| self.set(set));
+        program.sets().for_each(|set| self.set(set));
         // Rules may lead to any of them.
-        program.chains.iter().for_each(|chain| self.chain(chain));
-        for chain in &program.chains {
+        program.chains().for_each(|chain| self.chain(chain));
+        for chain in program.chains() {
             chain.rules.iter().for_each(|rule| self.rule(chain, rule));
         }
     }
@@ -124,10 +124,11 @@ impl Batch {
         let mut attributes = Attributes::default();
         attributes.text(1, TABLE);
         attributes.text(3, &chain.name);
-        if chain.entry == Entry::Hook {
-            let hook = match chain.direction {
-                Direction::Ingress => 1,
-                Direction::Egress => 3,
+        if let Entry::Hook(hook) = chain.entry {
+            let hook = match hook {
+                Hook::Input => 1,
+                Hook::Forward => 2,
+                Hook::Output => 3,
             };
             attributes.nest(4, |at| {
                 at.u32(1, hook);
@@ -142,12 +143,12 @@ impl Batch {
     pub(crate) fn rule(&mut self, chain: &ProgramChain, rule: &ProgramRule) {
         let mut expressions = Expressions { next_set: self.sets, ..Expressions::default() };
         rule.matches.iter().for_each(|matched| expressions.matched(matched, chain.direction));
-        if rule.counted.is_some() {
+        if rule.purpose.as_ref().is_some_and(Purpose::is_counted) {
             expressions.counter();
         }
         expressions.action(&rule.action, chain.direction);
         self.sets = expressions.next_set;
-        let comment = rule.counted.as_ref().map(|counted| comment(counted, chain.direction));
+        let comment = rule.purpose.as_ref().map(|purpose| comment_of(purpose, chain.direction));
         let about = format!("rule {} of chain {}", comment.as_deref().unwrap_or("without name"), chain.name);
         expressions.sets.iter().for_each(|set| self.anonymous(set, &about));
         let mut attributes = Attributes::default();
@@ -198,13 +199,6 @@ impl Batch {
         self.bytes.extend([0; 4]);
         self.bytes.extend(header);
         self.bytes.extend(attributes);
-    }
-}
-
-fn comment(counted: &Counted, direction: Direction) -> String {
-    match counted {
-        Counted::Denied => "denied".to_owned(),
-        Counted::Policy(policy, index) => comment_of(policy, *index, direction),
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! All of it is one batch, so the order is only the kernel's: what something refers to is there before it, and goes after it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
 use policy_engine::program::{FamilySet, Program, ProgramChain};
 
@@ -16,46 +16,45 @@ use crate::{
 impl Batch {
     /// Makes the second program of the first, which the kernel has.
     pub fn difference(before: &Program, now: &Program) -> Self {
-        if before.chains.is_empty() || now.chains.is_empty() {
+        if before.is_empty() || now.is_empty() {
             return if before == now { Self::default() } else { Self::replace(now) };
         }
-        let (known, wanted) = (by_name(&before.sets), by_name(&now.sets));
-        let chains = chains_by_name(before);
-        let is_new = |chain: &&ProgramChain| !chains.contains_key(chain.name.as_str());
-        let is_other =
-            |chain: &&ProgramChain| chains.get(chain.name.as_str()).is_some_and(|it| it.rules != chain.rules);
         let mut batch = Self::begun();
-        for set in &now.sets {
-            match known.get(set.name.as_str()) {
+        let is_shared = Arc::ptr_eq(&before.gates, &now.gates);
+        let (sets_before, chains_before) = contents(before, is_shared);
+        let (sets_now, chains_now) = contents(now, is_shared);
+        for (name, set) in &sets_now {
+            match sets_before.get(name) {
                 None => batch.set(set),
-                Some(before) => batch.members(Kind::NewElements, set, before, set),
+                Some(before) => batch.members(Kind::NewElements, set, before),
             }
         }
-        now.chains.iter().filter(is_new).for_each(|chain| batch.chain(chain));
-        for chain in now.chains.iter().filter(is_other) {
-            batch.clear(chain);
-        }
-        for chain in now.chains.iter().filter(|chain| is_new(chain) || is_other(chain)) {
+        let new: Vec<&ProgramChain> = without(&chains_now, &chains_before).collect();
+        let is_other = |chain: &ProgramChain| {
+            chains_before.get(chain.name.as_str()).is_some_and(|before| before.rules != chain.rules)
+        };
+        let others: Vec<&ProgramChain> = chains_now.values().copied().filter(|it| is_other(it)).collect();
+        new.iter().for_each(|chain| batch.chain(chain));
+        others.iter().for_each(|chain| batch.clear(chain));
+        for chain in new.iter().chain(&others) {
             chain.rules.iter().for_each(|rule| batch.rule(chain, rule));
         }
-        let left: BTreeSet<&str> = now.chains.iter().map(|chain| chain.name.as_str()).collect();
-        let gone: Vec<&ProgramChain> =
-            before.chains.iter().filter(|chain| !left.contains(chain.name.as_str())).collect();
+        let gone: Vec<&ProgramChain> = without(&chains_before, &chains_now).collect();
         // A chain goes once nothing leads to it, and those that are gone may lead to each other.
         gone.iter().for_each(|chain| batch.clear(chain));
         gone.iter().for_each(|chain| batch.delete_chain(chain));
-        for set in &before.sets {
-            match wanted.get(set.name.as_str()) {
+        for (name, set) in &sets_before {
+            match sets_now.get(name) {
                 None => batch.delete_set(set),
-                Some(now) => batch.members(Kind::DeleteElements, set, now, set),
+                Some(now) => batch.members(Kind::DeleteElements, set, now),
             }
         }
         batch.ended()
     }
 
-    /// Members of `set` that `other` has not come, or go.
-    fn members(&mut self, kind: Kind, set: &FamilySet, other: &FamilySet, of: &FamilySet) {
-        for piece in set::contents_without(of, other) {
+    /// Members of a set that the other has not come, or go.
+    fn members(&mut self, kind: Kind, set: &FamilySet, other: &FamilySet) {
+        for piece in set::contents_without(set, other) {
             self.message(kind, &piece, &format!("set {}", set.name));
         }
     }
@@ -83,10 +82,22 @@ impl Batch {
     }
 }
 
-fn by_name(sets: &[FamilySet]) -> BTreeMap<&str, &FamilySet> {
-    sets.iter().map(|set| (set.name.as_str(), set)).collect()
+type Sets<'a> = BTreeMap<&'a str, &'a FamilySet>;
+type Chains<'a> = BTreeMap<&'a str, &'a ProgramChain>;
+
+/// What is in a program, by name; without its gates if they are known to be the same.
+fn contents(program: &Program, without_gates: bool) -> (Sets<'_>, Chains<'_>) {
+    let gates = (!without_gates).then_some(&*program.gates);
+    let parts = [Some(&program.frame), gates];
+    let sets = parts.into_iter().flatten().flat_map(|part| &part.sets);
+    let chains = parts.into_iter().flatten().flat_map(|part| &part.chains);
+    (
+        sets.map(|set| (set.name.as_str(), set)).collect(),
+        chains.map(|chain| (chain.name.as_str(), chain)).collect(),
+    )
 }
 
-fn chains_by_name(program: &Program) -> BTreeMap<&str, &ProgramChain> {
-    program.chains.iter().map(|chain| (chain.name.as_str(), chain)).collect()
+/// The chains that are not among the others.
+fn without<'a>(chains: &Chains<'a>, others: &Chains<'_>) -> impl Iterator<Item = &'a ProgramChain> {
+    chains.iter().filter(|(name, _)| !others.contains_key(**name)).map(|(_, chain)| *chain)
 }

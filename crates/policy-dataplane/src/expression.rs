@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use danm_api::Protocol;
 use policy_engine::{
-    Direction,
-    program::{Action, Family, Match},
+    Direction, InterfaceName,
+    program::{Action, Family, Match, Side},
 };
 
 use crate::{attributes::Attributes, set::AnonymousSet};
@@ -32,6 +32,20 @@ enum Meta {
     Protocol = 16,
 }
 
+/// What `ct` loads, of a connection.
+#[derive(Clone, Copy)]
+enum Connection {
+    State = 0,
+    Direction = 1,
+    SourcePort = 11,
+    DestinationPort = 12,
+    Labels = 13,
+    SourceV4 = 19,
+    DestinationV4 = 20,
+    SourceV6 = 21,
+    DestinationV6 = 22,
+}
+
 /// In which header `payload` looks.
 #[derive(Clone, Copy)]
 enum Header {
@@ -40,8 +54,14 @@ enum Header {
 }
 
 /// Verdicts, as the kernel counts them.
+const DROP: u32 = 0;
 const ACCEPT: u32 = 1;
+const JUMP: u32 = u32::MAX - 2;
 const GOTO: u32 = u32::MAX - 3;
+const RETURN: u32 = u32::MAX - 4;
+
+/// An interface's name takes so many bytes in a key.
+const NAME_BYTES: usize = 16;
 
 /// The loopback has this index in every network namespace.
 const LOOPBACK: u32 = 1;
@@ -49,12 +69,23 @@ const LOOPBACK: u32 = 1;
 const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
 const TCP: u8 = 6;
+const UDP: u8 = 17;
 
-/// The flag of TCP that resets.
+/// Flags of TCP.
+const FIN: u8 = 1;
+const SYN: u8 = 2;
 const RESET: u8 = 4;
+const ACK: u8 = 16;
 
+/// States of a connection.
+const INVALID: u32 = 1;
 const ESTABLISHED: u32 = 2;
 const RELATED: u32 = 4;
+const NEW: u32 = 8;
+
+/// Ways of a packet in its connection.
+const ORIGINAL: u8 = 0;
+const REPLY: u8 = 1;
 
 /// The expressions of a rule, and the sets without a name that they look into.
 #[derive(Default)]
@@ -71,13 +102,17 @@ impl Expressions {
     /// What packets have to be like.
     pub fn matched(&mut self, matched: &Match, direction: Direction) {
         match matched {
-            Match::Loopback => {
-                self.meta(index_of(direction), FIRST);
+            Match::Loopback(side) => {
+                self.meta(index_of(*side), FIRST);
                 self.compare(FIRST, &LOOPBACK.to_ne_bytes());
             }
             // Redirects and solicitations come from the link: what has passed a router has a smaller hop limit.
             Match::NeighbourDiscovery => self.icmpv6(&[133, 134, 135, 136, 137], 255),
             Match::MulticastListeners => self.icmpv6(&[130, 131, 132, 143], 1),
+            Match::Labelled(label) => {
+                self.connection(Connection::Labels, None);
+                self.any_of(&label_bits(*label));
+            }
             Match::Established => self.state(ESTABLISHED),
             Match::Errors => {
                 self.state(RELATED);
@@ -86,32 +121,37 @@ impl Expressions {
             }
             Match::Resets => {
                 self.state(RELATED);
-                self.protocol(Protocol::Tcp);
-                self.payload(Header::Transport, 13, 1, FIRST);
-                self.mask(&[RESET]);
+                self.tcp_flags(RESET);
                 self.compare(FIRST, &[RESET]);
             }
+            Match::Invalid => self.state(INVALID),
+            Match::Unopened => {
+                self.state(NEW);
+                self.tcp_flags(FIN | SYN | RESET | ACK);
+                self.differ(&[SYN]);
+            }
+            Match::Reply => self.way(REPLY),
+            Match::At(side, name) => {
+                self.meta(name_of(*side), FIRST);
+                self.compare(FIRST, &name_key(name));
+            }
             Match::Remote(family, set) => {
-                self.address(*family, direction);
+                self.connection(remote_end(*family, direction), Some(ORIGINAL));
                 self.look_up(set, None);
             }
-            Match::RemotePort(family, set) => {
-                self.address(*family, direction);
-                let after = NARROW + address_words(*family);
-                self.meta(Meta::Protocol, after);
-                self.payload(Header::Transport, 2, 2, after + 1);
-                self.look_up(set, None);
-            }
-            Match::Protocol(protocol) => self.protocol(*protocol),
+            Match::RemotePort(family, set) => self.address_and_port(*family, set, direction, ORIGINAL),
+            Match::ReplyPort(family, set) => self.address_and_port(*family, set, direction, REPLY),
+            Match::Protocol(protocol) => self.protocol(protocol_number(*protocol)),
             Match::Ports(protocol, ranges) => {
-                self.protocol(*protocol);
-                self.payload(Header::Transport, 2, 2, FIRST);
+                self.protocol(protocol_number(*protocol));
+                self.connection(Connection::DestinationPort, Some(ORIGINAL));
                 match ranges.as_slice() {
                     [(first, last)] if first == last => self.compare(FIRST, &first.to_be_bytes()),
                     [(first, last)] => self.range(&first.to_be_bytes(), &last.to_be_bytes()),
                     several => self.look_up_new(AnonymousSet::ports(several)),
                 }
             }
+            Match::Dhcp(family) => self.dhcp(*family, direction),
         }
     }
 
@@ -127,7 +167,18 @@ impl Expressions {
         match action {
             Action::Continue => {}
             Action::Accept => self.verdict(ACCEPT, None),
+            Action::Drop => self.verdict(DROP, None),
+            Action::Return => self.verdict(RETURN, None),
+            Action::Jump(chain) => self.verdict(JUMP, Some(chain)),
             Action::Goto(chain) => self.verdict(GOTO, Some(chain)),
+            Action::Label(label) => {
+                self.immediate(&label_bits(*label));
+                self.expression("ct", |data| {
+                    data.u32(2, Connection::Labels as u32);
+                    data.u32(4, FIRST);
+                });
+                self.verdict(ACCEPT, None);
+            }
             Action::ResetTcp => self.expression("reject", |data| {
                 data.u32(1, 1);
                 data.u8(2, 0);
@@ -136,9 +187,13 @@ impl Expressions {
                 data.u32(1, 2);
                 data.u8(2, 3);
             }),
-            Action::ByInterface(targets) => {
-                self.meta(name_of(direction), FIRST);
+            Action::ByInterface(side, targets) => {
+                self.meta(name_of(*side), FIRST);
                 self.look_up_verdict(AnonymousSet::interfaces(targets));
+            }
+            Action::ByOwnAddress(family, targets) => {
+                self.connection(own_end(*family, direction), Some(ORIGINAL));
+                self.look_up_verdict(AnonymousSet::addresses(*family, targets));
             }
         }
     }
@@ -154,21 +209,82 @@ impl Expressions {
         self.compare(FIRST, &[hop_limit]);
     }
 
-    /// One of the bits of a connection's state; they are in the host's order.
-    fn state(&mut self, bit: u32) {
+    /// What `ct` knows of a connection; of its ends, as they were in a packet of this way.
+    fn connection(&mut self, key: Connection, way: Option<u8>) {
         self.expression("ct", |data| {
             data.u32(1, FIRST);
-            data.u32(2, 0);
-        });
-        self.mask(&bit.to_ne_bytes());
-        self.expression("cmp", |data| {
-            data.u32(1, FIRST);
-            data.u32(2, 1);
-            data.nest(3, |value| value.raw(1, &[0; 4]));
+            data.u32(2, key as u32);
+            if let Some(way) = way {
+                data.u8(3, way);
+            }
         });
     }
 
-    /// Leaves some bits of the first register, which has at most four bytes.
+    /// One of the bits of a connection's state; they are in the host's order.
+    fn state(&mut self, bit: u32) {
+        self.connection(Connection::State, None);
+        self.any_of(&bit.to_ne_bytes());
+    }
+
+    fn way(&mut self, way: u8) {
+        self.connection(Connection::Direction, None);
+        self.compare(FIRST, &[way]);
+    }
+
+    fn tcp_flags(&mut self, flags: u8) {
+        self.protocol(TCP);
+        self.payload(Header::Transport, 13, 1, FIRST);
+        self.mask(&[flags]);
+    }
+
+    /// The other end and its port, of a packet of this way.
+    fn address_and_port(&mut self, family: Family, set: &str, direction: Direction, way: u8) {
+        self.way(way);
+        self.meta(Meta::Family, FIRST);
+        self.compare(FIRST, &[family_number(family)]);
+        // Who is the source of a connection that comes in is the destination of replies to it.
+        let is_source = (direction == Direction::Ingress) == (way == ORIGINAL);
+        let offset = match (family, is_source) {
+            (Family::V4, true) => 12,
+            (Family::V4, false) => 16,
+            (Family::V6, true) => 8,
+            (Family::V6, false) => 24,
+        };
+        let words = address_words(family);
+        self.payload(Header::Network, offset, 4 * words, FIRST);
+        self.meta(Meta::Protocol, NARROW + words);
+        self.payload(Header::Transport, if way == ORIGINAL { 2 } else { 0 }, 2, NARROW + words + 1);
+        self.look_up(set, None);
+    }
+
+    fn dhcp(&mut self, family: Family, direction: Direction) {
+        let (client, server) = family.dhcp_ports();
+        let (from, to) = match direction {
+            Direction::Ingress => (server, client),
+            Direction::Egress => (client, server),
+        };
+        self.protocol(UDP);
+        for (key, port) in [(Connection::SourcePort, from), (Connection::DestinationPort, to)] {
+            self.connection(key, Some(ORIGINAL));
+            self.compare(FIRST, &port.to_be_bytes());
+        }
+    }
+
+    /// Whether any of some bits is set in the first register.
+    fn any_of(&mut self, bits: &[u8]) {
+        self.mask(bits);
+        self.differ([0; 16].get(..bits.len()).unwrap_or_default());
+    }
+
+    fn differ(&mut self, value: &[u8]) {
+        self.expression("cmp", |data| {
+            data.u32(1, FIRST);
+            data.u32(2, 1);
+            data.nest(3, |unwanted| unwanted.raw(1, value));
+        });
+    }
+
+    /// Leaves some bits of the first register, which has at most sixteen bytes.
     fn mask(&mut self, mask: &[u8]) {
         let length = u32::try_from(mask.len()).unwrap_or(u32::MAX);
         self.expression("bitwise", |data| {
@@ -176,26 +292,13 @@ impl Expressions {
             data.u32(2, FIRST);
             data.u32(3, length);
             data.nest(4, |value| value.raw(1, mask));
-            data.nest(5, |xor| xor.raw(1, [0; 4].get(..mask.len()).unwrap_or_default()));
+            data.nest(5, |xor| xor.raw(1, [0; 16].get(..mask.len()).unwrap_or_default()));
         });
     }
 
-    /// The address at the other end, of a packet of this family.
-    fn address(&mut self, family: Family, direction: Direction) {
-        self.meta(Meta::Family, FIRST);
-        self.compare(FIRST, &[family_number(family)]);
-        let offset = match (family, direction) {
-            (Family::V4, Direction::Ingress) => 12,
-            (Family::V4, Direction::Egress) => 16,
-            (Family::V6, Direction::Ingress) => 8,
-            (Family::V6, Direction::Egress) => 24,
-        };
-        self.payload(Header::Network, offset, 4 * address_words(family), FIRST);
-    }
-
-    fn protocol(&mut self, protocol: Protocol) {
+    fn protocol(&mut self, number: u8) {
         self.meta(Meta::Protocol, FIRST);
-        self.compare(FIRST, &[protocol_number(protocol)]);
+        self.compare(FIRST, &[number]);
     }
 
     fn meta(&mut self, key: Meta, register: u32) {
@@ -262,6 +365,13 @@ impl Expressions {
         self.next_set
     }
 
+    fn immediate(&mut self, value: &[u8]) {
+        self.expression("immediate", |data| {
+            data.u32(1, FIRST);
+            data.nest(2, |data| data.raw(1, value));
+        });
+    }
+
     fn verdict(&mut self, code: u32, chain: Option<&str>) {
         self.expression("immediate", |data| {
             data.u32(1, VERDICT_REGISTER);
@@ -277,9 +387,9 @@ impl Expressions {
     }
 }
 
-/// That packets go on to a chain, or are accepted if there is none.
+/// That packets go on to a chain, or back if there is none.
 pub fn write_target(value: &mut Attributes, chain: Option<&str>) {
-    write_verdict(value, if chain.is_some() { GOTO } else { ACCEPT }, chain);
+    write_verdict(value, if chain.is_some() { GOTO } else { RETURN }, chain);
 }
 
 fn write_verdict(value: &mut Attributes, code: u32, chain: Option<&str>) {
@@ -291,18 +401,50 @@ fn write_verdict(value: &mut Attributes, code: u32, chain: Option<&str>) {
     });
 }
 
-const fn index_of(direction: Direction) -> Meta {
-    match direction {
-        Direction::Ingress => Meta::InputIndex,
-        Direction::Egress => Meta::OutputIndex,
+const fn index_of(side: Side) -> Meta {
+    match side {
+        Side::In => Meta::InputIndex,
+        Side::Out => Meta::OutputIndex,
     }
 }
 
-const fn name_of(direction: Direction) -> Meta {
-    match direction {
-        Direction::Ingress => Meta::InputName,
-        Direction::Egress => Meta::OutputName,
+const fn name_of(side: Side) -> Meta {
+    match side {
+        Side::In => Meta::InputName,
+        Side::Out => Meta::OutputName,
     }
+}
+
+/// Where the remote end of a connection of this direction is.
+const fn remote_end(family: Family, direction: Direction) -> Connection {
+    match (family, direction) {
+        (Family::V4, Direction::Ingress) => Connection::SourceV4,
+        (Family::V4, Direction::Egress) => Connection::DestinationV4,
+        (Family::V6, Direction::Ingress) => Connection::SourceV6,
+        (Family::V6, Direction::Egress) => Connection::DestinationV6,
+    }
+}
+
+/// And where the Pod's own is.
+const fn own_end(family: Family, direction: Direction) -> Connection {
+    match direction {
+        Direction::Ingress => remote_end(family, Direction::Egress),
+        Direction::Egress => remote_end(family, Direction::Ingress),
+    }
+}
+
+/// The bits of a connection, with one of them set. They are in words of the host's order.
+fn label_bits(label: u8) -> Vec<u8> {
+    let place = u32::from(label) % 128;
+    let word = |word: u32| if place / 32 == word { 1_u32 << (place % 32) } else { 0 };
+    (0..4).flat_map(|number| word(number).to_ne_bytes()).collect()
+}
+
+/// An interface's name, as long as a kernel keeps it.
+pub fn name_key(name: &InterfaceName) -> Vec<u8> {
+    let mut key = name.as_str().as_bytes().to_vec();
+    key.resize(NAME_BYTES, 0);
+    key
 }
 
 /// How many registers of four bytes an address takes.
@@ -324,7 +466,7 @@ const fn family_number(family: Family) -> u8 {
 pub const fn protocol_number(protocol: Protocol) -> u8 {
     match protocol {
         Protocol::Tcp => TCP,
-        Protocol::Udp => 17,
+        Protocol::Udp => UDP,
         Protocol::Sctp => 132,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use danm_api::Protocol;
@@ -15,7 +15,7 @@ use policy_engine::{
 use crate::{
     attributes::Attributes,
     batch::TABLE,
-    expression::{octets, protocol_number, write_target},
+    expression::{name_key, octets, protocol_number, write_target},
 };
 
 const ANONYMOUS: u32 = 1;
@@ -36,9 +36,6 @@ const INTERFACE_NAME: u32 = 41;
 /// The type of values that are verdicts.
 const VERDICT: u32 = 0xffff_ff00;
 
-/// An interface's name takes so many bytes in a key.
-const NAME_BYTES: usize = 16;
-
 /// The most elements of one message: of the longest they take some 60 KiB.
 const PIECE: usize = 800;
 
@@ -58,7 +55,7 @@ pub struct Element {
     target: Option<Target>,
 }
 
-/// The chain to which a map sends packets; they are accepted if there is none.
+/// The chain to which a map sends packets; they go back if there is none.
 struct Target(Option<String>);
 
 // === impl AnonymousSet ===
@@ -84,12 +81,15 @@ impl AnonymousSet {
     }
 
     pub fn interfaces(targets: &[(InterfaceName, Option<String>)]) -> Self {
-        let elements = targets.iter().map(|(name, target)| {
-            let mut key = name.as_str().as_bytes().to_vec();
-            key.resize(NAME_BYTES, 0);
-            Element { key, ends_range: false, target: Some(Target(target.clone())) }
-        });
+        let elements = targets.iter().map(|(name, target)| Element::leading(name_key(name), target.as_ref()));
         Self::new(MAP, INTERFACE_NAME, 16, elements.collect())
+    }
+
+    pub fn addresses(family: Family, targets: &[(IpAddr, Option<String>)]) -> Self {
+        let (key_type, length) = address_type(family);
+        let elements =
+            targets.iter().map(|(address, target)| Element::leading(octets(*address), target.as_ref()));
+        Self::new(MAP, key_type, length, elements.collect())
     }
 
     fn new(flags: u32, key_type: u32, key_length: u32, elements: Vec<Element>) -> Self {
@@ -121,10 +121,7 @@ impl AnonymousSet {
 
 /// What makes a named set.
 pub fn declaration(set: &FamilySet) -> Attributes {
-    let (address, length) = match set.family {
-        Family::V4 => (IPV4, 4),
-        Family::V6 => (IPV6, 16),
-    };
+    let (address, length) = address_type(set.family);
     let (flags, key_type, key_length) = match &*set.members {
         Members::Addresses(..) => (0, address, length),
         Members::Ranges(..) => (INTERVAL, address, length),
@@ -134,6 +131,14 @@ pub fn declaration(set: &FamilySet) -> Attributes {
     declare(&mut attributes, &set.name, flags, (key_type, key_length));
     attributes.u32(10, 0);
     attributes
+}
+
+/// The type of an address, and how long it is.
+const fn address_type(family: Family) -> (u32, u32) {
+    match family {
+        Family::V4 => (IPV4, 4),
+        Family::V6 => (IPV6, 16),
+    }
 }
 
 /// What fills it.
@@ -211,6 +216,10 @@ fn of_port(mut key: Vec<u8>, protocol: Protocol, port: u16) -> Element {
 impl Element {
     const fn of(key: Vec<u8>) -> Self {
         Self { key, ends_range: false, target: None }
+    }
+
+    fn leading(key: Vec<u8>, target: Option<&String>) -> Self {
+        Self { key, ends_range: false, target: Some(Target(target.cloned())) }
     }
 
     /// A range is its first, and what comes after its last, unless nothing does.

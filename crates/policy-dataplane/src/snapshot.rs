@@ -69,7 +69,7 @@ fn registers(expression: &str) -> &'static [u16] {
 impl Snapshot {
     /// What a kernel has that was given this program.
     pub fn of(program: &Program) -> Self {
-        if program.chains.is_empty() {
+        if program.is_empty() {
             return Self::default();
         }
         Self::read(&[Batch::replace(program).bytes()])

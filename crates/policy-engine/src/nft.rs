@@ -10,8 +10,8 @@ use danm_api::Protocol;
 use ipnet::IpNet;
 
 use crate::{
-    Direction, InterfaceName, PolicyKey,
-    program::{Action, Counted, Entry, Family, FamilySet, Match, Program, ProgramChain, ProgramRule},
+    Direction, InterfaceName,
+    program::{Action, Entry, Family, FamilySet, Match, Program, ProgramChain, ProgramRule, Purpose, Side},
     ranges::Range,
     ruleset::Ruleset,
     set::Members,
@@ -23,25 +23,28 @@ pub const TABLE: &str = "danm_policer";
 /// The longest comment that nft takes.
 const LONGEST_COMMENT: usize = 128;
 
+/// Before the number of a generation, in the comment of the rule that knows it.
+pub const GENERATION: &str = "generation";
+
 /// Lists are broken into lines of this width.
 const WIDTH: usize = 112;
 
-/// What defines a set is told in so many characters; who is in it follows anyway.
-const LONGEST_DEFINITION: usize = 240;
+/// Whom a set is meant to have is told in so many characters; who is in it follows anyway.
+const LONGEST_MEANING: usize = 240;
 
 /// The text of a Pod's ruleset. Loaded, it takes the place of the rules that are there, at once; where nothing is denied, it
 /// takes them away.
 pub fn text(ruleset: &Ruleset) -> String {
     let program = Program::of(ruleset);
     let mut text = Text { written: String::new(), depth: 0 };
-    if program.chains.is_empty() {
+    if program.is_empty() {
         text.line("# No policy isolates an interface of this Pod: there are no rules.");
     }
     text.line("# Takes the place of the table that is there, if one is.");
     // It has to be there to be deleted; to add rules to those that are there would be to have all of them twice.
     text.line(format_args!("table inet {TABLE}"));
     text.line(format_args!("delete table inet {TABLE}"));
-    if !program.chains.is_empty() {
+    if !program.is_empty() {
         text.table(&program);
     }
     text.written
@@ -103,19 +106,19 @@ impl Text {
     fn table(&mut self, program: &Program) {
         self.block(format_args!("table inet {TABLE}"), |text| {
             let mut told = None;
-            for set in &program.sets {
-                // What defines it is told once for both families.
-                if told != Some(&set.definition) {
+            for set in program.sets() {
+                // What it is meant to have is told once for both families.
+                if told != Some(&set.meaning) {
                     if told.is_some() {
                         text.gap();
                     }
-                    let definition = printable(&set.definition.to_string());
-                    text.line(format_args!("# {}", shortened(&definition, LONGEST_DEFINITION)));
-                    told = Some(&set.definition);
+                    let meaning = printable(&set.meaning.to_string());
+                    text.line(format_args!("# {}", shortened(&meaning, LONGEST_MEANING)));
+                    told = Some(&set.meaning);
                 }
                 text.set(set);
             }
-            for (index, chain) in program.chains.iter().enumerate() {
+            for (index, chain) in program.chains().enumerate() {
                 if index > 0 || told.is_some() {
                     text.gap();
                 }
@@ -148,15 +151,16 @@ impl Text {
     fn chain(&mut self, chain: &ProgramChain) {
         let direction = chain.direction;
         match &chain.entry {
-            Entry::Hook => {}
+            Entry::Hook(_) => {}
+            Entry::Chain(what_for) => self.line(format_args!("# {what_for}")),
             Entry::Interface(name) => self.line(format_args!("# interface {name}, {direction}")),
             Entry::OtherInterfaces => {
                 self.line(format_args!("# interfaces that no endpoint names, {direction}"));
             }
         }
         self.block(format_args!("chain {}", chain.name), |text| {
-            if chain.entry == Entry::Hook {
-                let hook = &chain.name;
+            if let Entry::Hook(hook) = chain.entry {
+                let hook = hook.name();
                 text.line(format_args!("type filter hook {hook} priority filter; policy accept;"));
             }
             for policy in &chain.silent {
@@ -168,29 +172,30 @@ impl Text {
 
     fn rule(&mut self, rule: &ProgramRule, direction: Direction) {
         let mut words: Vec<String> = Vec::new();
-        let mut ports: Vec<String> = Vec::new();
+        let mut list: Vec<String> = Vec::new();
         for matched in &rule.matches {
             words.push(spelt(matched, direction));
             if let Match::Ports(_, ranges) = matched {
-                ports = texts(ranges, range);
+                list = texts(ranges, range);
             }
         }
-        let counter = match &rule.counted {
-            None => String::new(),
-            Some(Counted::Denied) => "counter comment \"denied\"".to_owned(),
-            Some(Counted::Policy(..)) => "counter ".to_owned(),
-        };
-        let comment = match &rule.counted {
-            Some(Counted::Policy(policy, index)) => {
-                format!(" comment \"{}\"", comment_of(policy, *index, direction))
+        match &rule.action {
+            Action::ByInterface(side, targets) => {
+                let head = format!("{} vmap", interface(*side));
+                return self.list(&head, &by_interface(targets), "");
             }
-            Some(Counted::Denied) | None => String::new(),
-        };
-        if let Action::ByInterface(targets) = &rule.action {
-            return self.list(&format!("{} vmap", names(direction).interface), &by_interface(targets), "");
+            Action::ByOwnAddress(family, targets) => {
+                let head = format!("ct original {} {} vmap", header(*family), own_end(direction));
+                return self.list(
+                    &head,
+                    &texts(targets, |(address, chain)| target(address, chain.as_ref())),
+                    "",
+                );
+            }
+            _ => {}
         }
-        let tail = format!("{counter}{}{comment}", action(&rule.action));
-        match ports.as_slice() {
+        let tail = tail(rule, direction);
+        match list.as_slice() {
             [] => words.push(tail),
             [one] => words.extend([one.clone(), tail]),
             several => return self.list(&words.join(" "), several, &format!(" {tail}")),
@@ -199,60 +204,109 @@ impl Text {
     }
 }
 
-/// What a direction is called in rules.
-struct Names {
-    loopback: &'static str,
-    interface: &'static str,
-    remote: &'static str,
+/// What follows the matches of a rule: whether it counts, what it does, and what it is for.
+fn tail(rule: &ProgramRule, direction: Direction) -> String {
+    let is_counted = rule.purpose.as_ref().is_some_and(Purpose::is_counted);
+    let counter = is_counted.then(|| "counter".to_owned());
+    let comment =
+        rule.purpose.as_ref().map(|purpose| format!("comment \"{}\"", comment_of(purpose, direction)));
+    let words = [counter, action(&rule.action), comment].into_iter().flatten();
+    words.collect::<Vec<_>>().join(" ")
 }
 
-const fn names(direction: Direction) -> Names {
+/// Where the remote end of a connection of this direction is in the packet that opened it.
+const fn remote_end(direction: Direction) -> &'static str {
     match direction {
-        Direction::Ingress => Names { loopback: "iif", interface: "iifname", remote: "saddr" },
-        Direction::Egress => Names { loopback: "oif", interface: "oifname", remote: "daddr" },
+        Direction::Ingress => "saddr",
+        Direction::Egress => "daddr",
+    }
+}
+
+/// And where the Pod's own is.
+const fn own_end(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Ingress => "daddr",
+        Direction::Egress => "saddr",
+    }
+}
+
+const fn header(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "ip",
+        Family::V6 => "ip6",
+    }
+}
+
+const fn interface(side: Side) -> &'static str {
+    match side {
+        Side::In => "iifname",
+        Side::Out => "oifname",
     }
 }
 
 /// A match in words; the ports of one that has some follow it.
 fn spelt(matched: &Match, direction: Direction) -> String {
-    let header = |family: &Family| match family {
-        Family::V4 => "ip",
-        Family::V6 => "ip6",
-    };
-    let Names { loopback, remote, .. } = names(direction);
+    let remote = remote_end(direction);
     match matched {
-        Match::Loopback => format!("{loopback} \"lo\""),
+        Match::Loopback(Side::In) => "iif \"lo\"".to_owned(),
+        Match::Loopback(Side::Out) => "oif \"lo\"".to_owned(),
         // What has passed a router has a smaller hop limit.
         Match::NeighbourDiscovery => "icmpv6 type { nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect } ip6 hoplimit 255".to_owned(),
         Match::MulticastListeners => "icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } ip6 hoplimit 1".to_owned(),
+        Match::Labelled(label) => format!("ct label {label}"),
         Match::Established => "ct state established".to_owned(),
-        Match::Resets => "ct state related tcp flags & rst == rst".to_owned(),
         Match::Errors => "ct state related meta l4proto { icmp, ipv6-icmp }".to_owned(),
-        Match::Remote(family, set) => format!("{} {remote} @{set}", header(family)),
+        Match::Resets => "ct state related tcp flags & rst == rst".to_owned(),
+        Match::Invalid => "ct state invalid".to_owned(),
+        Match::Unopened => "ct state new tcp flags != syn / fin,syn,rst,ack".to_owned(),
+        Match::Reply => "ct direction reply".to_owned(),
+        Match::At(side, name) => format!("{} \"{name}\"", interface(*side)),
+        Match::Remote(family, set) => format!("ct original {} {remote} @{set}", header(*family)),
         Match::RemotePort(family, set) => {
-            format!("{} {remote} . meta l4proto . th dport @{set}", header(family))
+            format!("ct direction original {} {remote} . meta l4proto . th dport @{set}", header(*family))
+        }
+        Match::ReplyPort(family, set) => {
+            let remote = own_end(direction);
+            format!("ct direction reply {} {remote} . meta l4proto . th sport @{set}", header(*family))
         }
         Match::Protocol(protocol) => format!("meta l4proto {}", protocol_word(*protocol)),
-        Match::Ports(protocol, _) => format!("{} dport", protocol_word(*protocol)),
+        Match::Ports(protocol, _) => format!("meta l4proto {} ct original proto-dst", protocol_word(*protocol)),
+        Match::Dhcp(family) => {
+            let (client, server) = family.dhcp_ports();
+            let (from, to) = match direction {
+                Direction::Ingress => (server, client),
+                Direction::Egress => (client, server),
+            };
+            format!("meta l4proto udp ct original proto-src {from} ct original proto-dst {to}")
+        }
     }
 }
 
-fn action(action: &Action) -> String {
-    match action {
+/// What is done; nothing is said of what goes on by itself, nor of what `rule` writes as a list.
+fn action(action: &Action) -> Option<String> {
+    let words = match action {
         Action::Accept => "accept".to_owned(),
+        Action::Drop => "drop".to_owned(),
+        Action::Return => "return".to_owned(),
+        Action::Jump(chain) => format!("jump {chain}"),
         Action::Goto(chain) => format!("goto {chain}"),
+        Action::Label(label) => format!("ct label set {label} accept"),
         Action::ResetTcp => "reject with tcp reset".to_owned(),
         Action::Prohibit => "reject with icmpx admin-prohibited".to_owned(),
-        Action::Continue | Action::ByInterface(_) => String::new(),
-    }
+        Action::Continue | Action::ByInterface(..) | Action::ByOwnAddress(..) => return None,
+    };
+    Some(words)
 }
 
 fn by_interface(targets: &[(InterfaceName, Option<String>)]) -> Vec<String> {
-    let target = |(name, chain): &(InterfaceName, Option<String>)| match chain {
-        Some(chain) => format!("\"{name}\" : goto {chain}"),
-        None => format!("\"{name}\" : accept"),
-    };
-    texts(targets, target)
+    texts(targets, |(name, chain)| target(format_args!("\"{name}\""), chain.as_ref()))
+}
+
+fn target(key: impl Display, chain: Option<&String>) -> String {
+    match chain {
+        Some(chain) => format!("{key} : goto {chain}"),
+        None => format!("{key} : return"),
+    }
 }
 
 fn members(set: &FamilySet) -> Vec<String> {
@@ -297,8 +351,18 @@ const fn protocol_word(protocol: Protocol) -> &'static str {
     }
 }
 
-/// The comment of a rule: which policy and which of its rules it is, as long as a comment may be.
-pub fn comment_of(policy: &PolicyKey, index: Option<u32>, direction: Direction) -> String {
+/// The comment of a rule, as long as a comment may be: of one of a policy, which policy and which of its rules it is.
+pub fn comment_of(purpose: &Purpose, direction: Direction) -> String {
+    let (policy, index) = match purpose {
+        Purpose::Policy(policy, index) => (policy, index),
+        Purpose::Denied => return "denied".to_owned(),
+        Purpose::Invalid => return "of no connection".to_owned(),
+        Purpose::Unopened => return "opened by nobody".to_owned(),
+        Purpose::Nodes => return "nodes".to_owned(),
+        Purpose::Dns => return "names".to_owned(),
+        Purpose::Dhcp => return "addresses".to_owned(),
+        Purpose::Generation(number) => return format!("{GENERATION} {number}"),
+    };
     let place = match index {
         Some(index) => format!("{direction}[{index}]"),
         None => format!("{direction} to Services"),

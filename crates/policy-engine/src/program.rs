@@ -2,31 +2,51 @@
 //! who writes text (`nft.rs`) and who speaks netlink write exactly this, so that what people read is what is loaded.
 //!
 //! ```text
-//!   input  ── loopback, ND, MLD, replies ──> accept
-//!          └─ by the interface's name ──> ingress_eth0, ... ──> a rule accepts, or it is counted and rejected
-//!                                    └──> others_ingress (the name is not listed)
-//!   output likewise, with egress
+//!   input ── loopback, connections that were judged, ND, MLD, errors ──> accept
+//!         ├─ a reply: judge_egress_replies ──┐
+//!         └─ else: judge_ingress ────────────┤ by the interface: ingress_eth0, ... which comes back if a rule allows it,
+//!                                            │ and rejects it otherwise
+//!                                            └──> allowed: remembered, and accepted
+//!   output likewise, with egress; what is forwarded has to be allowed both ways
 //! ```
 //!
-//! What a Pod forwards between its interfaces passes neither hook: nothing here is about it, and there is no chain for it.
+//! A *gate* is the chain of an interface and a direction: what policies say. Gates are the same in many Pods. The *frame* is what
+//! leads to them, and what passes whatever policies say; it is each Pod's own. A gate judges a connection by how it was opened, so
+//! that it can be asked about packets of both ways: connections are judged again after rules have become stricter.
 
-use std::{fmt::Write, sync::Arc};
+mod frame;
+mod gates;
+mod surroundings;
+
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use danm_api::Protocol;
 
 use crate::{
     Direction, InterfaceName, PolicyKey,
     ranges::Range,
-    ruleset::{Chain, PolicyRules, Ports, Remote, Rule, Ruleset, Set},
-    set::{Members, SetDefinition, SetName},
+    ruleset::Ruleset,
+    set::{Members, SetDefinition},
 };
+
+pub use gates::gates;
+pub use surroundings::{Dns, Flows, Forward, NodeAccess, Surroundings};
 
 /// Everything in the one table that is ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Program {
+    /// What leads to the gates.
+    pub frame: Part,
+    /// What policies say; shared by Pods for which they say the same.
+    pub gates: Arc<Part>,
+}
+
+/// Some of the contents of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
     /// In the order of what they mean, then of their families.
     pub sets: Vec<FamilySet>,
-    /// Each base chain before those that it leads to.
+    /// Each chain before those that it leads to.
     pub chains: Vec<ProgramChain>,
 }
 
@@ -46,10 +66,19 @@ pub struct FamilySet {
     pub name: String,
     /// Its family.
     pub family: Family,
-    /// What defines it.
-    pub definition: Arc<SetDefinition>,
+    /// Whom it is meant to have.
+    pub meaning: Meaning,
     /// Who is in it, and in the other family.
     pub members: Arc<Members>,
+}
+
+/// Whom a set is meant to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Whom a policy says.
+    Defined(Arc<SetDefinition>),
+    /// What this says.
+    Words(&'static str),
 }
 
 /// A chain.
@@ -57,9 +86,9 @@ pub struct FamilySet {
 pub struct ProgramChain {
     /// Its name.
     pub name: String,
-    /// Which packets it is about.
+    /// Which connections it is about: those that come in, or those that go out.
     pub direction: Direction,
-    /// Where they come to it.
+    /// How packets come to it.
     pub entry: Entry,
     /// Policies that isolate there and allow nothing: no rule speaks of them.
     pub silent: Vec<PolicyKey>,
@@ -67,24 +96,46 @@ pub struct ProgramChain {
     pub rules: Vec<ProgramRule>,
 }
 
-/// Where packets come to a chain.
+/// How packets come to a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// At the kernel's hook: all of the direction. What no rule decides is accepted.
-    Hook,
-    /// At this interface.
+    /// From the kernel. What no rule decides is accepted.
+    Hook(Hook),
+    /// From another chain; what for.
+    Chain(&'static str),
+    /// By this interface.
     Interface(InterfaceName),
-    /// At all that no endpoint names.
+    /// By all that no endpoint names.
     OtherInterfaces,
 }
 
-/// A rule: what all of its matches match, it counts and decides.
+/// Where the kernel asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// About what is for the Pod.
+    Input,
+    /// About what the Pod sends.
+    Output,
+    /// About what the Pod passes on.
+    Forward,
+}
+
+/// On which side of a packet an interface is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// It came by it.
+    In,
+    /// It leaves by it.
+    Out,
+}
+
+/// A rule: of what all of its matches match, it decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramRule {
     /// What packets are like.
     pub matches: Vec<Match>,
-    /// What is counted.
-    pub counted: Option<Counted>,
+    /// What it is there for; told beside it, and counted.
+    pub purpose: Option<Purpose>,
     /// What becomes of them.
     pub action: Action,
 }
@@ -93,34 +144,60 @@ pub struct ProgramRule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Match {
     /// They stay in the Pod.
-    Loopback,
+    Loopback(Side),
     /// They are of IPv6's neighbour discovery, and come from the link.
     NeighbourDiscovery,
     /// They tell routers of multicast listeners, or ask for them, and come from the link.
     MulticastListeners,
-    /// They belong to a connection that was allowed.
+    /// They are of a connection that has this label.
+    Labelled(u8),
+    /// They are of a connection that both ends speak on.
     Established,
-    /// They are errors about one. What else is called related belongs to helpers, which nobody asked for.
+    /// They are errors about a connection. What else is called related belongs to helpers, which nobody asked for.
     Errors,
     /// They reset a connection that the Pod's own rules reject: these pass the hook for what goes out like everything else.
     Resets,
-    /// The other end is in this set.
+    /// They are of no connection, and begin none.
+    Invalid,
+    /// They are the first of a TCP connection that is seen, and do not begin it.
+    Unopened,
+    /// They go the other way than the first of their connection.
+    Reply,
+    /// They are at this interface.
+    At(Side, InterfaceName),
+    /// The other end of the connection is in this set.
     Remote(Family, String),
-    /// The other end is in this set, together with protocol and port.
+    /// The other end of the connection is in this set, together with protocol and port.
     RemotePort(Family, String),
+    /// The same, of replies.
+    ReplyPort(Family, String),
     /// They are of this protocol.
     Protocol(Protocol),
-    /// They are of this protocol, and go to one of these ports.
+    /// They are of this protocol, and the connection is to one of these ports.
     Ports(Protocol, Vec<Range<u16>>),
+    /// They ask for an address of this family, or give one.
+    Dhcp(Family),
 }
 
-/// For whom packets are counted.
+/// What a rule is there for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// For this rule of a policy; for its way to Services if it is no single rule.
+pub enum Purpose {
+    /// This rule of a policy; its way to Services if it is no single rule.
     Policy(PolicyKey, Option<u32>),
-    /// For nobody: they are denied.
+    /// Nothing allows the packet.
     Denied,
+    /// The packet is of no connection.
+    Invalid,
+    /// The connection was not opened before our eyes.
+    Unopened,
+    /// The Pod's node, or any, may speak to it.
+    Nodes,
+    /// The Pod may ask for names.
+    Dns,
+    /// The Pod may ask for an address.
+    Dhcp,
+    /// So many times connections had to be judged again. Nothing is counted.
+    Generation(u64),
 }
 
 /// What becomes of packets.
@@ -128,10 +205,21 @@ pub enum Counted {
 pub enum Action {
     /// They pass.
     Accept,
-    /// They go on to a chain by the name of their interface, or pass if there is none for it; others go on to the next rule.
-    ByInterface(Vec<(InterfaceName, Option<String>)>),
+    /// They are gone, and nobody is told.
+    Drop,
+    /// They go back to the chain that asked.
+    Return,
+    /// This chain is asked, and may send them back.
+    Jump(String),
     /// They go on to this chain.
     Goto(String),
+    /// They go on to a chain by the name of their interface; back to who asked if there is none for it. Others go on to the next
+    /// rule.
+    ByInterface(Side, Vec<(InterfaceName, Option<String>)>),
+    /// The same, by the Pod's own address in the connection, all of one family.
+    ByOwnAddress(Family, Vec<(IpAddr, Option<String>)>),
+    /// Their connection gets this label, and they pass.
+    Label(u8),
     /// They go on to the next rule.
     Continue,
     /// A TCP connection is reset. Over IPv6, a client would not listen to ICMP before it tries again.
@@ -140,135 +228,36 @@ pub enum Action {
     Prohibit,
 }
 
-/// What passes whatever policies say: loopback, what keeps IPv6 alive, and replies. Neighbours and multicast listeners are
-/// not tracked, so they come before replies.
-const ALWAYS: [Match; 6] = [
-    Match::Loopback,
-    Match::NeighbourDiscovery,
-    Match::MulticastListeners,
-    Match::Established,
-    Match::Errors,
-    Match::Resets,
-];
-
 // === impl Program ===
 
 impl Program {
-    /// What a ruleset is, spelt out. Nothing, if nothing is denied.
+    /// What a ruleset is, spelt out, where nothing but policies counts. Nothing, if nothing is denied.
     pub fn of(ruleset: &Ruleset) -> Self {
+        Self::around(Arc::new(gates(ruleset)), ruleset, &Surroundings::default(), Flows::default())
+    }
+
+    /// The gates of a ruleset, and the frame for them in these surroundings.
+    pub fn around(gates: Arc<Part>, ruleset: &Ruleset, surroundings: &Surroundings, flows: Flows) -> Self {
         if ruleset.is_open() {
             return Self::default();
         }
-        // In the order of what they mean: names are in none that says anything.
-        let mut sets: Vec<(&SetName, &Set)> = ruleset.sets.iter().collect();
-        sets.sort_by_cached_key(|(name, set)| (set.definition.to_string(), *name));
-        let sets = sets.into_iter().flat_map(|(name, set)| {
-            Family::ALL.map(|family| FamilySet {
-                name: family.set(name),
-                family,
-                definition: Arc::clone(&set.definition),
-                members: Arc::clone(&set.members),
-            })
-        });
-        let chains = Direction::ALL.into_iter().flat_map(|direction| chains(ruleset, direction));
-        Self { sets: sets.collect(), chains: chains.collect() }
+        Self { frame: frame::frame(ruleset, surroundings, flows), gates }
     }
-}
 
-/// The base chain of a direction, and those that it leads to; none if nothing is denied in it.
-fn chains(ruleset: &Ruleset, direction: Direction) -> Vec<ProgramChain> {
-    let named = ruleset.interfaces.iter().filter_map(|(name, gates)| {
-        let chain = gates.chain(direction)?;
-        let entry = Entry::Interface(name.clone());
-        Some(gate(ruleset, direction, chain, chain_name(direction, name), entry))
-    });
-    let mut gates: Vec<ProgramChain> = named.collect();
-    let others = ruleset
-        .others
-        .chain(direction)
-        .map(|chain| gate(ruleset, direction, chain, format!("others_{direction}"), Entry::OtherInterfaces));
-    gates.extend(others);
-    if gates.is_empty() { Vec::new() } else { [vec![base(ruleset, direction)], gates].concat() }
-}
-
-fn base(ruleset: &Ruleset, direction: Direction) -> ProgramChain {
-    let name = match direction {
-        Direction::Ingress => "input",
-        Direction::Egress => "output",
-    };
-    let mut rules = ALWAYS.map(|always| ProgramRule::new(vec![always], None, Action::Accept)).to_vec();
-    let targets = ruleset
-        .interfaces
-        .iter()
-        .map(|(name, gates)| (name.clone(), gates.chain(direction).map(|_| chain_name(direction, name))));
-    let targets: Vec<_> = targets.collect();
-    // Endpoints may name no interface that there can be.
-    if !targets.is_empty() {
-        rules.push(ProgramRule::new(Vec::new(), None, Action::ByInterface(targets)));
+    /// Whether there is nothing, so that everything passes.
+    pub fn is_empty(&self) -> bool {
+        self.frame.chains.is_empty()
     }
-    if ruleset.others.chain(direction).is_some() {
-        rules.push(ProgramRule::new(Vec::new(), None, Action::Goto(format!("others_{direction}"))));
+
+    /// All sets.
+    pub fn sets(&self) -> impl Iterator<Item = &FamilySet> {
+        self.frame.sets.iter().chain(&self.gates.sets)
     }
-    ProgramChain { name: name.to_owned(), direction, entry: Entry::Hook, silent: Vec::new(), rules }
-}
 
-/// What is allowed, and then what is not.
-fn gate(ruleset: &Ruleset, direction: Direction, chain: &Chain, name: String, entry: Entry) -> ProgramChain {
-    let mut rules: Vec<ProgramRule> =
-        chain.policies.iter().flat_map(|policy| rules_of(ruleset, policy)).collect();
-    rules.push(ProgramRule::new(Vec::new(), Some(Counted::Denied), Action::Continue));
-    rules.push(ProgramRule::new(vec![Match::Protocol(Protocol::Tcp)], None, Action::ResetTcp));
-    rules.push(ProgramRule::new(Vec::new(), None, Action::Prohibit));
-    let silent = chain.policies.iter().filter(|policy| policy.rules.is_empty());
-    let silent = silent.map(|policy| policy.policy.clone()).collect();
-    ProgramChain { name, direction, entry, silent, rules }
-}
-
-fn rules_of(ruleset: &Ruleset, policy: &PolicyRules) -> Vec<ProgramRule> {
-    let rules = policy.rules.iter().flat_map(|rule| {
-        let counted = Counted::Policy(policy.policy.clone(), rule.index);
-        let matches = matches(ruleset, rule).into_iter();
-        matches.map(move |matches| ProgramRule::new(matches, Some(counted.clone()), Action::Accept))
-    });
-    rules.collect()
-}
-
-/// What a rule matches, once for each family and protocol. A set that is not there has nobody.
-fn matches(ruleset: &Ruleset, rule: &Rule) -> Vec<Vec<Match>> {
-    let ports = ports(&rule.ports);
-    let Remote::In(name) = &rule.remote else { return ports };
-    let Some(set) = ruleset.sets.get(name) else { return Vec::new() };
-    let remote = |family: Family| match &*set.members {
-        Members::Ports(..) => Match::RemotePort(family, family.set(name)),
-        Members::Addresses(..) | Members::Ranges(..) => Match::Remote(family, family.set(name)),
-    };
-    let of_family = |family| ports.iter().map(move |ports| [vec![remote(family)], ports.clone()].concat());
-    Family::ALL.into_iter().flat_map(of_family).collect()
-}
-
-fn ports(ports: &Ports) -> Vec<Vec<Match>> {
-    let Ports::Numbers(numbers) = ports else { return vec![Vec::new()] };
-    let of_protocol = |(protocol, ranges): (&Protocol, &Vec<Range<u16>>)| match ranges.as_slice() {
-        [(0, u16::MAX)] => vec![Match::Protocol(*protocol)],
-        ranges => vec![Match::Ports(*protocol, ranges.to_vec())],
-    };
-    numbers.iter().map(of_protocol).collect()
-}
-
-/// Interfaces may be called what chains may not: such a character is written as `/` and its number. No interface has a `/`
-/// in its name, so no two chains get one.
-fn chain_name(direction: Direction, interface: &InterfaceName) -> String {
-    let mut name = format!("{direction}_");
-    for character in interface.as_str().chars() {
-        let is_plain = character.is_ascii_alphanumeric() || "_-.".contains(character);
-        // A text takes everything.
-        let _ = if is_plain {
-            write!(name, "{character}")
-        } else {
-            write!(name, "/{:02x}", u32::from(character))
-        };
+    /// All chains.
+    pub fn chains(&self) -> impl Iterator<Item = &ProgramChain> {
+        self.frame.chains.iter().chain(&self.gates.chains)
     }
-    name
 }
 
 // === impl Family ===
@@ -277,8 +266,24 @@ impl Family {
     /// Both.
     pub const ALL: [Self; 2] = [Self::V4, Self::V6];
 
+    /// The family of an address.
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
+    /// The ports of those who ask for an address, and of those who give one.
+    pub const fn dhcp_ports(self) -> (u16, u16) {
+        match self {
+            Self::V4 => (68, 67),
+            Self::V6 => (546, 547),
+        }
+    }
+
     /// What the part of a set is called that is of this family.
-    fn set(self, name: &SetName) -> String {
+    fn set(self, name: impl fmt::Display) -> String {
         match self {
             Self::V4 => format!("{name}_v4"),
             Self::V6 => format!("{name}_v6"),
@@ -286,10 +291,65 @@ impl Family {
     }
 }
 
+// === impl FamilySet ===
+
+impl FamilySet {
+    fn both(name: impl fmt::Display, meaning: &Meaning, members: &Arc<Members>) -> [Self; 2] {
+        Family::ALL.map(|family| Self {
+            name: family.set(&name),
+            family,
+            meaning: meaning.clone(),
+            members: Arc::clone(members),
+        })
+    }
+}
+
+// === impl Meaning ===
+
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Defined(definition) => definition.fmt(f),
+            Self::Words(words) => f.write_str(words),
+        }
+    }
+}
+
+// === impl Hook ===
+
+impl Hook {
+    /// What the kernel calls it; its chain is called the same.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Forward => "forward",
+        }
+    }
+}
+
 // === impl ProgramRule ===
 
 impl ProgramRule {
-    const fn new(matches: Vec<Match>, counted: Option<Counted>, action: Action) -> Self {
-        Self { matches, counted, action }
+    const fn new(matches: Vec<Match>, purpose: Option<Purpose>, action: Action) -> Self {
+        Self { matches, purpose, action }
     }
+}
+
+// === impl Purpose ===
+
+impl Purpose {
+    /// Whether packets are counted.
+    pub const fn is_counted(&self) -> bool {
+        !matches!(self, Self::Generation(_))
+    }
+}
+
+/// What is said to whoever is denied.
+fn rejection(purpose: Purpose) -> [ProgramRule; 3] {
+    [
+        ProgramRule::new(Vec::new(), Some(purpose), Action::Continue),
+        ProgramRule::new(vec![Match::Protocol(Protocol::Tcp)], None, Action::ResetTcp),
+        ProgramRule::new(Vec::new(), None, Action::Prohibit),
+    ]
 }

@@ -4,18 +4,19 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use policy_dataplane::{Batch, CommitError, Snapshot, Socket};
 use policy_engine::{
     Object, Ruleset, World, compile, nft,
-    program::{Action, Program},
+    program::{Action, Program, ProgramRule},
 };
 
-use crate::{namespace::Namespace, objects};
+use crate::{namespace::Namespace, objects, plain_numbers::with_plain_numbers};
 
 fn listed(namespace: &Namespace) -> String {
-    namespace.run("nft", &["list", "ruleset"], "")
+    with_plain_numbers(&namespace.run("nft", &["list", "ruleset"], ""))
 }
 
 fn golden() -> PathBuf {
@@ -104,10 +105,10 @@ fn of_a_batch_that_is_refused_nothing_is_there_and_the_error_names_what_it_was()
     let mut program = Program::of(&ruleset);
     socket.commit(&Batch::replace(&program)).expect("it is sound");
     let before = listed(&namespace);
-    let last = program.chains.last_mut().expect("a chain");
-    last.rules.push(policy_engine::program::ProgramRule {
+    let last = Arc::make_mut(&mut program.gates).chains.last_mut().expect("a chain");
+    last.rules.push(ProgramRule {
         matches: Vec::new(),
-        counted: None,
+        purpose: None,
         action: Action::Goto("nowhere".to_owned()),
     });
     let error = socket.commit(&Batch::replace(&program)).expect_err("there is no such chain");
@@ -124,8 +125,7 @@ fn whatever_somebody_changes_in_a_table_is_seen() {
         .find(|(name, _)| name.starts_with("peer-through-a-network"))
         .expect("a scenario");
     let program = Program::of(&ruleset);
-    let peers =
-        program.sets.iter().find(|set| set.members.has_address([10, 1, 0, 2].into())).expect("a peer");
+    let peers = program.sets().find(|set| set.members.has_address([10, 1, 0, 2].into())).expect("a peer");
     let changes = [
         format!("add element inet danm_policer {} {{ 192.0.2.1 }}", peers.name),
         format!("delete element inet danm_policer {} {{ 10.1.0.2 }}", peers.name),
@@ -149,23 +149,41 @@ fn programs_that_differ_in_one_place_are_told_apart() {
         rulesets().into_iter().find(|(_, ruleset)| !ruleset.is_open()).expect("an isolated Pod");
     let program = Program::of(&ruleset);
     let of = Snapshot::of(&program);
-    for chain in 0..program.chains.len() {
-        for rule in 0..program.chains[chain].rules.len() {
-            let mut without = program.clone();
-            without.chains[chain].rules.remove(rule);
-            assert_ne!(Snapshot::of(&without), of, "without rule {rule} of chain {chain}");
-            let mut elsewhere = program.clone();
-            let action = &mut elsewhere.chains[chain].rules[rule].action;
-            let before = action.clone();
-            *action = match &before {
-                Action::Goto(_) => Action::Goto("input".to_owned()),
-                Action::ByInterface(targets) => {
-                    Action::ByInterface(targets.iter().map(|(name, _)| (name.clone(), None)).collect())
-                }
-                Action::Accept => Action::Prohibit,
-                Action::Continue | Action::ResetTcp | Action::Prohibit => Action::Accept,
-            };
-            assert_ne!(Snapshot::of(&elsewhere), of, "another action of rule {rule} of chain {chain}");
+    for place in places(&program) {
+        let mut without = program.clone();
+        rules(&mut without, place).remove(place.2);
+        assert_ne!(Snapshot::of(&without), of, "without the rule {place:?}");
+        let mut elsewhere = program.clone();
+        let action = &mut rules(&mut elsewhere, place)[place.2].action;
+        *action = other(action);
+        assert_ne!(Snapshot::of(&elsewhere), of, "another action of the rule {place:?}");
+    }
+}
+
+/// Where each rule is: whether it is one of a gate, in which chain, and as which of its rules.
+fn places(program: &Program) -> Vec<(bool, usize, usize)> {
+    let parts = [(false, &program.frame), (true, &program.gates)];
+    let chains = parts.into_iter().flat_map(|(is_gate, part)| {
+        part.chains.iter().enumerate().map(move |(number, chain)| (is_gate, number, chain))
+    });
+    let rules = chains
+        .flat_map(|(is_gate, number, chain)| (0..chain.rules.len()).map(move |rule| (is_gate, number, rule)));
+    rules.collect()
+}
+
+fn rules(program: &mut Program, (is_gate, chain, _): (bool, usize, usize)) -> &mut Vec<ProgramRule> {
+    let part = if is_gate { Arc::make_mut(&mut program.gates) } else { &mut program.frame };
+    &mut part.chains[chain].rules
+}
+
+fn other(action: &Action) -> Action {
+    match action {
+        Action::Goto(_) | Action::Jump(_) => Action::Goto("input".to_owned()),
+        Action::ByInterface(side, targets) => {
+            Action::ByInterface(*side, targets.iter().map(|(name, _)| (name.clone(), None)).collect())
         }
+        Action::Label(label) => Action::Label(label + 1),
+        Action::Accept | Action::Return => Action::Prohibit,
+        _ => Action::Accept,
     }
 }

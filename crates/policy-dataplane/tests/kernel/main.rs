@@ -7,4 +7,6 @@ mod listing;
 mod namespace;
 mod objects;
 mod packets;
+#[path = "../../../policy-engine/tests/fixtures/plain_numbers.rs"]
+mod plain_numbers;
 mod updates;
