@@ -8,16 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use policy_engine::program::{FamilySet, Program, ProgramChain};
 
 use crate::{
+    Protection,
     attributes::Attributes,
     batch::{Batch, Kind, TABLE},
     set,
 };
 
 impl Batch {
-    /// Makes the second program of the first, which the kernel has.
-    pub fn difference(before: &Program, now: &Program) -> Self {
+    /// Makes the second program of the first, which the kernel has. The table stays, unless one of them has none.
+    pub fn difference(before: &Program, now: &Program, protection: Protection) -> Self {
         if before.chains.is_empty() || now.chains.is_empty() {
-            return if before == now { Self::default() } else { Self::replace(now) };
+            return if before == now { Self::default() } else { Self::replace(now, protection) };
         }
         let (known, wanted) = (by_name(&before.sets), by_name(&now.sets));
         let chains = chains_by_name(before);
