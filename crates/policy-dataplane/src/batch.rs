@@ -7,20 +7,21 @@ pub use policy_engine::nft::TABLE;
 use policy_engine::nft::comment_of;
 
 use crate::{
+    Protection,
     attributes::Attributes,
     expression::Expressions,
+    message::{self, Subsystem},
     set::{self, AnonymousSet},
 };
 
-/// `NFNL_SUBSYS_NFTABLES`.
-pub const SUBSYSTEM: u16 = 10;
+/// What the kinds of `nf_tables` begin with.
+pub const SUBSYSTEM: u16 = Subsystem::NfTables as u16;
 const BEGIN: u16 = 0x10;
 const END: u16 = 0x11;
 
 /// The family of a table that sees IPv4 and IPv6.
-const INET: u8 = 1;
+pub const INET: u8 = 1;
 
-const REQUEST: u16 = 1;
 const CREATE: u16 = 0x400;
 const APPEND: u16 = 0x800;
 
@@ -52,15 +53,11 @@ pub struct Batch {
 
 impl Batch {
     /// Puts a program in the place of whatever is in our table. An empty one takes the table away.
-    pub fn replace(program: &Program) -> Self {
+    pub fn replace(program: &Program, protection: Protection) -> Self {
         let mut batch = Self::begun();
-        let mut table = Attributes::default();
-        table.text(1, TABLE);
-        // It has to be there to be deleted.
-        batch.message(Kind::NewTable, &table, "table");
-        batch.message(Kind::DeleteTable, &table, "table");
+        batch.no_table(TABLE);
         if !program.is_empty() {
-            batch.message(Kind::NewTable, &table, "table");
+            batch.table(TABLE, protection);
             batch.contents(program);
         }
         batch.ended()
@@ -84,13 +81,6 @@ impl Batch {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
-    }
-
-    /// A question, which is no batch.
-    pub(crate) fn question(kind: u16, flags: u16, attributes: &Attributes) -> Vec<u8> {
-        let mut question = Self::default();
-        question.put((SUBSYSTEM << 8) | kind, flags, [INET, 0, 0, 0], attributes.bytes());
-        question.bytes
     }
 
     /// The bytes, for one `sendmsg`.
@@ -187,18 +177,10 @@ impl Batch {
         self.about.push("batch".to_owned());
     }
 
-    /// A message: its length, kind, flags, number and port, then `nf_tables`' own header, then attributes.
     fn put(&mut self, kind: u16, flags: u16, header: [u8; 4], attributes: &[u8]) {
-        // A batch is never as large as that, nor has it so many messages.
-        let length = u32::try_from(20 + attributes.len()).unwrap_or(u32::MAX);
+        // A batch has never so many messages.
         let number = u32::try_from(self.about.len()).unwrap_or(u32::MAX);
-        self.bytes.extend(length.to_ne_bytes());
-        self.bytes.extend(kind.to_ne_bytes());
-        self.bytes.extend((flags | REQUEST).to_ne_bytes());
-        self.bytes.extend(number.to_ne_bytes());
-        self.bytes.extend([0; 4]);
-        self.bytes.extend(header);
-        self.bytes.extend(attributes);
+        message::put(&mut self.bytes, kind, flags, number, [&header, attributes]);
     }
 }
 

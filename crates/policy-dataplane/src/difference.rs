@@ -8,16 +8,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use policy_engine::program::{FamilySet, Program, ProgramChain};
 
 use crate::{
+    Protection,
     attributes::Attributes,
     batch::{Batch, Kind, TABLE},
     set,
 };
 
 impl Batch {
-    /// Makes the second program of the first, which the kernel has.
-    pub fn difference(before: &Program, now: &Program) -> Self {
+    /// Makes the second program of the first, which the kernel has. The table stays, unless one of them has none.
+    pub fn difference(before: &Program, now: &Program, protection: Protection) -> Self {
         if before.is_empty() || now.is_empty() {
-            return if before == now { Self::default() } else { Self::replace(now) };
+            return if before == now { Self::default() } else { Self::replace(now, protection) };
         }
         let mut batch = Self::begun();
         let is_shared = Arc::ptr_eq(&before.gates, &now.gates);

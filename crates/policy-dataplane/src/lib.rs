@@ -9,13 +9,19 @@
 
 mod attributes;
 mod batch;
+mod channel;
 mod difference;
+mod dump;
 mod expression;
+mod message;
+mod namespace;
+mod ownership;
 mod set;
 mod snapshot;
 mod socket;
 mod walk;
 
 pub use batch::Batch;
+pub use ownership::Protection;
 pub use snapshot::Snapshot;
 pub use socket::{CommitError, Socket};

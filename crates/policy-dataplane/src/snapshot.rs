@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use policy_engine::program::Program;
 
 use crate::{
+    Protection,
     batch::{Batch, Kind, SUBSYSTEM, TABLE},
     walk::{Attribute, Message, attributes, messages},
 };
@@ -16,6 +17,8 @@ use crate::{
 /// The sets and chains of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
+    /// Whether somebody has put the table to sleep: its hooks see no packets then.
+    is_dormant: bool,
     /// By name: what it is like, and its members. Those without a name of ours are within the rules that look into them.
     sets: BTreeMap<String, Set>,
     /// By name: where packets come to it, if that is a hook, and its rules, in order.
@@ -40,6 +43,8 @@ struct Member {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Chain {
     hook: Option<Vec<u8>>,
+    /// What becomes of packets that no rule speaks of.
+    policy: Option<u32>,
     rules: Vec<Vec<Expression>>,
 }
 
@@ -50,6 +55,9 @@ struct Expression {
     told: BTreeMap<u16, Vec<u8>>,
     set: Option<Set>,
 }
+
+/// The flag of a table that sleeps.
+const DORMANT: u32 = 1;
 
 /// Flags of sets that say how they are kept, not what they are.
 const KEPT: u32 = 1 | 2;
@@ -72,7 +80,7 @@ impl Snapshot {
         if program.is_empty() {
             return Self::default();
         }
-        Self::read(&[Batch::replace(program).bytes()])
+        Self::read(&[Batch::replace(program, Protection::Shared).bytes()])
     }
 
     /// What messages tell, in any number of pieces.
@@ -85,6 +93,9 @@ impl Snapshot {
                 continue;
             }
             match message.kind & 0xff {
+                kind if kind == Kind::NewTable as u16 => {
+                    snapshot.is_dormant = message.number(2).is_some_and(|flags| flags & DORMANT != 0);
+                }
                 kind if kind == Kind::NewSet as u16 => snapshot.set(&message, &mut anonymous),
                 kind if kind == Kind::NewElements as u16 => snapshot.members(&message, &mut anonymous),
                 kind if kind == Kind::NewChain as u16 => snapshot.chain(&message),
@@ -121,7 +132,7 @@ impl Snapshot {
     fn chain(&mut self, message: &Message<'_>) {
         let hook =
             message.attribute(4).map(|hook| attributes(hook).flat_map(|it| it.value.to_vec()).collect());
-        self.chains.insert(message.text(3), Chain { hook, rules: Vec::new() });
+        self.chains.insert(message.text(3), Chain { hook, policy: message.number(5), rules: Vec::new() });
     }
 
     fn rule(&mut self, message: &Message<'_>, anonymous: &BTreeMap<String, Set>) {

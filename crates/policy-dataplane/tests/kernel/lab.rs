@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use policy_dataplane::{Batch, Socket};
+use policy_dataplane::{Batch, Protection, Socket};
 use policy_engine::{Engine, InterfaceName, Key, NamespacedName, Object, program::Program};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
@@ -187,7 +187,9 @@ impl Lab {
         for (name, pod) in &mut self.pods {
             let ruleset = self.engine.ruleset(name).unwrap_or_default();
             let now = Program::of(&ruleset);
-            pod.socket.commit(&Batch::difference(&pod.program, &now)).expect("the kernel takes it");
+            pod.socket
+                .commit(&Batch::difference(&pod.program, &now, Protection::Owned))
+                .expect("the kernel takes it");
             pod.program = now;
         }
     }

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use policy_dataplane::{Batch, CommitError, Snapshot, Socket};
+use policy_dataplane::{Batch, CommitError, Protection, Snapshot, Socket};
 use policy_engine::{
     Object, Ruleset, World, compile, nft,
     program::{Action, Program, ProgramRule},
@@ -55,7 +55,7 @@ fn the_kernel_has_what_nft_makes_of_the_same_rules_as_text() {
     let socket = Socket::open_in(&ours.path()).expect("a socket");
     let (mut last, mut before) = (None, String::new());
     for (name, ruleset) in rulesets() {
-        let batch = Batch::replace(&Program::of(&ruleset));
+        let batch = Batch::replace(&Program::of(&ruleset), Protection::Shared);
         socket.commit(&batch).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         theirs.run("nft", &["--file", "-"], &nft::text(&ruleset));
         assert_eq!(listed(&ours), listed(&theirs), "{name}");
@@ -79,7 +79,7 @@ fn a_difference_makes_of_any_program_any_other() {
     let mut before = Program::default();
     for (name, ruleset) in rulesets {
         let now = Program::of(&ruleset);
-        let batch = Batch::difference(&before, &now);
+        let batch = Batch::difference(&before, &now, Protection::Shared);
         assert_eq!(batch.is_empty(), before == now, "{name}");
         socket.commit(&batch).unwrap_or_else(|error| panic!("{name}: {error:?}"));
         theirs.run("nft", &["--file", "-"], &nft::text(&ruleset));
@@ -103,7 +103,7 @@ fn of_a_batch_that_is_refused_nothing_is_there_and_the_error_names_what_it_was()
     let (_, ruleset) =
         rulesets().into_iter().find(|(_, ruleset)| !ruleset.is_open()).expect("an isolated Pod");
     let mut program = Program::of(&ruleset);
-    socket.commit(&Batch::replace(&program)).expect("it is sound");
+    socket.commit(&Batch::replace(&program, Protection::Shared)).expect("it is sound");
     let before = listed(&namespace);
     let last = Arc::make_mut(&mut program.gates).chains.last_mut().expect("a chain");
     last.rules.push(ProgramRule {
@@ -111,7 +111,8 @@ fn of_a_batch_that_is_refused_nothing_is_there_and_the_error_names_what_it_was()
         purpose: None,
         action: Action::Goto("nowhere".to_owned()),
     });
-    let error = socket.commit(&Batch::replace(&program)).expect_err("there is no such chain");
+    let error =
+        socket.commit(&Batch::replace(&program, Protection::Shared)).expect_err("there is no such chain");
     assert!(matches!(&error, CommitError::Refused { about, .. } if about.starts_with("rule ")), "{error:?}");
     assert_eq!(listed(&namespace), before);
 }
@@ -133,10 +134,12 @@ fn whatever_somebody_changes_in_a_table_is_seen() {
         "flush chain inet danm_policer others_ingress".to_owned(),
         "add chain inet danm_policer more".to_owned(),
         "add set inet danm_policer more { type ipv4_addr; }".to_owned(),
+        "add table inet danm_policer { flags dormant; }".to_owned(),
+        "add chain inet danm_policer input { policy drop; }".to_owned(),
         "delete table inet danm_policer".to_owned(),
     ];
     for change in changes {
-        socket.commit(&Batch::replace(&program)).expect("it is sound");
+        socket.commit(&Batch::replace(&program, Protection::Shared)).expect("it is sound");
         assert_eq!(socket.snapshot().expect("it is read"), Snapshot::of(&program));
         namespace.run("nft", &["--file", "-"], &change);
         assert_ne!(socket.snapshot().expect("it is read"), Snapshot::of(&program), "{change}");

@@ -1,0 +1,114 @@
+//! Reading a kernel: what is in our table now, and whether anybody changed any since it was looked at last.
+//!
+//! Three things make a listing wrong without an error, and each is looked for: somebody commits between its parts (the generation
+//! is another then), or within one (the kernel says so), or the kernel moves a set that has just grown into a larger table, and lists
+//! some members twice and others not at all.
+
+use std::{collections::BTreeSet, io};
+
+use crate::{
+    Snapshot, Socket,
+    attributes::Attributes,
+    batch::{INET, TABLE},
+    channel::until_whole,
+    message::{DUMP, Subsystem, question},
+    walk::{attributes, messages},
+};
+
+/// What is asked, of all kinds of things in our table.
+const GET_TABLE: u16 = 1;
+const GET_CHAINS: u16 = 4;
+const GET_RULES: u16 = 7;
+const GET_SETS: u16 = 10;
+const GET_ELEMENTS: u16 = 13;
+const GET_GENERATION: u16 = 16;
+
+// === impl Socket ===
+
+impl Socket {
+    /// The number of commits in this namespace, anybody's: each makes it one more.
+    ///
+    /// Remember it *before* a snapshot is taken. As long as it is the same plus our own commits, nobody else has changed anything.
+    pub fn generation(&self) -> io::Result<u32> {
+        let answer = self.channel().ask(&ask(GET_GENERATION, 0, &Attributes::default()))?;
+        let number = messages(&answer).find_map(|message| message.number(1));
+        number.ok_or_else(|| io::Error::other("the kernel does not tell the generation of its rules"))
+    }
+
+    /// What is in our table now. Whoever changes rules all the time makes it an error: then they are better replaced than compared.
+    pub fn snapshot(&self) -> io::Result<Snapshot> {
+        until_whole("the table of rules", || {
+            let generation = self.generation()?;
+            let pieces = self.listing()?;
+            if generation != self.generation()? {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            Ok(Snapshot::read(&pieces.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+        })
+    }
+
+    fn listing(&self) -> io::Result<Vec<Vec<u8>>> {
+        let mut table = Attributes::default();
+        table.text(1, TABLE);
+        let mut pieces = vec![found(self.channel().ask(&ask(GET_TABLE, 0, &table)))?];
+        for kind in [GET_CHAINS, GET_RULES, GET_SETS] {
+            pieces.push(self.all(kind, &table)?);
+        }
+        let sets: Vec<String> =
+            pieces.last().into_iter().flat_map(|piece| messages(piece)).map(|set| set.text(2)).collect();
+        for set in sets {
+            let mut of_set = Attributes::default();
+            of_set.text(1, TABLE);
+            of_set.text(2, &set);
+            let members = self.all(GET_ELEMENTS, &of_set)?;
+            if repeats(&members) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            pieces.push(members);
+        }
+        Ok(pieces)
+    }
+
+    /// All messages of an answer.
+    fn all(&self, kind: u16, attributes: &Attributes) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let dumped = self.channel().dump(&ask(kind, DUMP, attributes), |piece| bytes.extend(piece));
+        found(dumped.map(|()| bytes))
+    }
+}
+
+fn ask(kind: u16, flags: u16, attributes: &Attributes) -> Vec<u8> {
+    question(Subsystem::NfTables, kind, flags, INET, attributes)
+}
+
+/// What is not there has no messages.
+fn found(answer: io::Result<Vec<u8>>) -> io::Result<Vec<u8>> {
+    match answer {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// Whether a member is listed more than once.
+fn repeats(members: &[u8]) -> bool {
+    let mut known = BTreeSet::new();
+    let lists = messages(members).filter_map(|message| message.attribute(3));
+    !lists.flat_map(attributes).all(|member| known.insert(member.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_is_listed_twice_is_seen() {
+        let listing = |keys: &[u8]| {
+            let mut list = Attributes::default();
+            list.nest(3, |list| keys.iter().for_each(|key| list.nest(1, |member| member.u8(1, *key))));
+            ask(12, 0, &list)
+        };
+        assert!(!repeats(&listing(&[1, 2, 3])));
+        assert!(repeats(&listing(&[1, 2, 1])));
+        assert!(repeats(&[listing(&[1]), listing(&[1])].concat()));
+    }
+}
