@@ -36,17 +36,17 @@ impl Batch {
         };
         let others: Vec<&ProgramChain> = chains_now.values().copied().filter(|it| is_other(it)).collect();
         new.iter().for_each(|chain| batch.chain(chain));
-        others.iter().for_each(|chain| batch.clear(chain));
+        others.iter().for_each(|chain| batch.clear(&chain.name));
         for chain in new.iter().chain(&others) {
             chain.rules.iter().for_each(|rule| batch.rule(chain, rule));
         }
         let gone: Vec<&ProgramChain> = without(&chains_before, &chains_now).collect();
         // A chain goes once nothing leads to it, and those that are gone may lead to each other.
-        gone.iter().for_each(|chain| batch.clear(chain));
-        gone.iter().for_each(|chain| batch.delete_chain(chain));
+        gone.iter().for_each(|chain| batch.clear(&chain.name));
+        gone.iter().for_each(|chain| batch.delete_chain(&chain.name));
         for (name, set) in &sets_before {
             match sets_now.get(name) {
-                None => batch.delete_set(set),
+                None => batch.delete_set(name),
                 Some(now) => batch.members(Kind::DeleteElements, set, now),
             }
         }
@@ -61,25 +61,24 @@ impl Batch {
     }
 
     /// Takes all rules out of a chain.
-    fn clear(&mut self, chain: &ProgramChain) {
-        let mut attributes = Attributes::default();
-        attributes.text(1, TABLE);
-        attributes.text(2, &chain.name);
-        self.message(Kind::DeleteRule, &attributes, &format!("rules of chain {}", chain.name));
+    pub(crate) fn clear(&mut self, chain: &str) {
+        self.name(Kind::DeleteRule, 2, chain, "rules of chain");
     }
 
-    fn delete_chain(&mut self, chain: &ProgramChain) {
-        let mut attributes = Attributes::default();
-        attributes.text(1, TABLE);
-        attributes.text(3, &chain.name);
-        self.message(Kind::DeleteChain, &attributes, &format!("chain {}", chain.name));
+    pub(crate) fn delete_chain(&mut self, chain: &str) {
+        self.name(Kind::DeleteChain, 3, chain, "chain");
     }
 
-    fn delete_set(&mut self, set: &FamilySet) {
+    pub(crate) fn delete_set(&mut self, set: &str) {
+        self.name(Kind::DeleteSet, 2, set, "set");
+    }
+
+    /// A message that says nothing but the name of something.
+    fn name(&mut self, kind: Kind, attribute: u16, name: &str, what: &str) {
         let mut attributes = Attributes::default();
         attributes.text(1, TABLE);
-        attributes.text(2, &set.name);
-        self.message(Kind::DeleteSet, &attributes, &format!("set {}", set.name));
+        attributes.text(attribute, name);
+        self.message(kind, &attributes, &format!("{what} {name}"));
     }
 }
 

@@ -16,6 +16,7 @@ mod expression;
 mod message;
 mod namespace;
 mod ownership;
+mod repair;
 mod set;
 mod snapshot;
 mod socket;

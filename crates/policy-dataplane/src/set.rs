@@ -159,6 +159,13 @@ pub fn contents_without(set: &FamilySet, other: &FamilySet) -> Vec<Attributes> {
     new.chunks(PIECE).map(|piece| elements(&set.name, None, piece)).collect()
 }
 
+/// Elements of a set by their keys, each with whether it ends a range.
+pub fn raw_contents(set: &str, keys: impl Iterator<Item = (Vec<u8>, bool)>) -> Vec<Attributes> {
+    let members: Vec<Element> =
+        keys.map(|(key, ends_range)| Element { key, ends_range, target: None }).collect();
+    members.chunks(PIECE).map(|piece| elements(set, None, piece)).collect()
+}
+
 fn declare(attributes: &mut Attributes, name: &str, flags: u32, (key_type, key_length): (u32, u32)) {
     attributes.text(1, TABLE);
     attributes.text(2, name);

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use policy_engine::program::Program;
+use policy_engine::{nft::GENERATION, program::Program};
 
 use crate::{
     Protection,
@@ -23,25 +23,30 @@ pub struct Snapshot {
     sets: BTreeMap<String, Set>,
     /// By name: where packets come to it, if that is a hook, and its rules, in order.
     chains: BTreeMap<String, Chain>,
+    /// How often connections had to be judged again, if a rule tells it.
+    generation: Option<u64>,
 }
 
+/// A set, as far as it makes a difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Set {
+pub(crate) struct Set {
     flags: u32,
     key_type: u32,
     /// Keys, with what they lead to.
-    members: BTreeSet<Member>,
+    pub members: BTreeSet<Member>,
 }
 
+/// A member of a set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Member {
-    key: Vec<u8>,
-    ends_range: bool,
+pub(crate) struct Member {
+    pub key: Vec<u8>,
+    pub ends_range: bool,
     target: Vec<u8>,
 }
 
+/// A chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Chain {
+pub(crate) struct Chain {
     hook: Option<Vec<u8>>,
     /// What becomes of packets that no rule speaks of.
     policy: Option<u32>,
@@ -81,6 +86,33 @@ impl Snapshot {
             return Self::default();
         }
         Self::read(&[Batch::replace(program, Protection::Shared).bytes()])
+    }
+
+    /// Whether there is no table.
+    pub fn is_empty(&self) -> bool {
+        self.chains.is_empty() && self.sets.is_empty()
+    }
+
+    /// How often connections had to be judged again, if a rule tells it.
+    pub const fn generation(&self) -> Option<u64> {
+        self.generation
+    }
+
+    pub(crate) const fn sets(&self) -> &BTreeMap<String, Set> {
+        &self.sets
+    }
+
+    pub(crate) const fn chains(&self) -> &BTreeMap<String, Chain> {
+        &self.chains
+    }
+
+    /// Whether members and rules may be changed so that this becomes the other: what a set or a base chain is like cannot.
+    pub(crate) fn can_become(&self, other: &Self) -> bool {
+        let sets = self.sets.iter().all(|(name, set)| other.sets.get(name).is_none_or(|it| it.is_like(set)));
+        let is_like = |name: &str, chain: &Chain| {
+            other.chains.get(name).is_none_or(|it| it.hook == chain.hook && it.policy == chain.policy)
+        };
+        sets && !self.is_dormant && self.chains.iter().all(|(name, chain)| is_like(name, chain))
     }
 
     /// What messages tell, in any number of pieces.
@@ -137,9 +169,16 @@ impl Snapshot {
 
     fn rule(&mut self, message: &Message<'_>, anonymous: &BTreeMap<String, Set>) {
         let Some(chain) = self.chains.get_mut(&message.text(2)) else { return };
+        self.generation = self.generation.or_else(|| generation(message.attribute(7)?));
         let list = message.attribute(4).map(attributes).into_iter().flatten();
         chain.rules.push(list.map(|element| Expression::read(element.value, anonymous)).collect());
     }
+}
+
+/// The number of a generation in what is kept beside a rule.
+fn generation(user_data: &[u8]) -> Option<u64> {
+    let comment = std::str::from_utf8(user_data.get(2..)?).ok()?.trim_end_matches('\0');
+    comment.strip_prefix(GENERATION)?.trim().parse().ok()
 }
 
 fn is_ours(message: &Message<'_>) -> bool {
@@ -151,6 +190,14 @@ fn name_of(message: &Message<'_>, name: u16, number: u16) -> String {
     match message.text(name) {
         unnamed if unnamed.contains('%') => format!("{unnamed}{:?}", message.number(number)),
         named => named,
+    }
+}
+
+// === impl Set ===
+
+impl Set {
+    fn is_like(&self, other: &Self) -> bool {
+        (self.flags, self.key_type) == (other.flags, other.key_type)
     }
 }
 

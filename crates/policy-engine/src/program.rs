@@ -16,6 +16,7 @@
 
 mod frame;
 mod gates;
+mod strictness;
 mod surroundings;
 
 use std::{fmt, net::IpAddr, sync::Arc};

@@ -24,7 +24,7 @@ fn golden() -> PathBuf {
 }
 
 /// The rulesets of all Pods of all scenarios, each with where it is from.
-fn rulesets() -> Vec<(String, Ruleset)> {
+pub fn rulesets() -> Vec<(String, Ruleset)> {
     let mut found = Vec::new();
     let topology = objects::read(&golden().join("topology.yaml"));
     for folder in fs::read_dir(golden()).expect("golden files") {

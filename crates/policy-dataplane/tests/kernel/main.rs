@@ -9,4 +9,5 @@ mod objects;
 mod packets;
 #[path = "../../../policy-engine/tests/fixtures/plain_numbers.rs"]
 mod plain_numbers;
+mod repair;
 mod updates;

@@ -15,9 +15,9 @@ use crate::{Direction, InterfaceName, ruleset::Ruleset};
 /// Refuses what begins no connection.
 pub(super) const OPENING: &str = "opening";
 /// Knows the connections that were allowed.
-const JUDGED: &str = "judged";
+pub(super) const JUDGED: &str = "judged";
 /// Remembers what was allowed, and accepts it.
-const ALLOWED: &str = "allowed";
+pub(super) const ALLOWED: &str = "allowed";
 
 const NODES: &str = "nodes";
 const DNS: &str = "dns";

@@ -1,0 +1,83 @@
+//! Whether a program denies what another allowed: then connections that the other allowed have to be judged again. It may say so of
+//! one that does not; never the other way round.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Entry, FamilySet, Program, ProgramChain, frame};
+use crate::set::Members;
+
+impl Program {
+    /// Whether this program may deny a packet that the other allows.
+    pub fn is_stricter_than(&self, before: &Self) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        if before.is_empty() {
+            return true;
+        }
+        loses_members(&self.frame.sets, &before.frame.sets)
+            || is_led_elsewhere(self, before)
+            || (!Arc::ptr_eq(&self.gates, &before.gates) && closes_gates(self, before))
+    }
+}
+
+/// Whether packets take another way than before. What is known of connections makes no difference to that.
+fn is_led_elsewhere(now: &Program, before: &Program) -> bool {
+    let ways = |program: &'_ Program| -> Vec<ProgramChain> {
+        let chains = program.frame.chains.iter();
+        chains
+            .filter(|chain| ![frame::JUDGED, frame::ALLOWED].contains(&chain.name.as_str()))
+            .cloned()
+            .collect()
+    };
+    now.frame.chains != before.frame.chains && ways(now) != ways(before)
+}
+
+fn closes_gates(now: &Program, before: &Program) -> bool {
+    let by_name: BTreeMap<&str, &ProgramChain> =
+        now.gates.chains.iter().map(|chain| (chain.name.as_str(), chain)).collect();
+    let is_narrower = |before: &ProgramChain| match by_name.get(before.name.as_str()) {
+        Some(now) => !is_subsequence(&before.rules, &now.rules),
+        // Nothing is denied there any more, or the interface is one of those now that nobody names.
+        None => before.entry != Entry::OtherInterfaces,
+    };
+    // A gate where there was none denies something that passed.
+    now.gates.chains.len() > before.gates.chains.len()
+        || before.gates.chains.iter().any(is_narrower)
+        || loses_members(&now.gates.sets, &before.gates.sets)
+}
+
+/// All rules before the last ones allow something, so that more of them in any place allow more.
+fn is_subsequence<T: PartialEq>(part: &[T], whole: &[T]) -> bool {
+    let mut rest = whole.iter();
+    part.iter().all(|wanted| rest.any(|it| it == wanted))
+}
+
+/// Whether somebody is not in a set any more. One that is gone has nobody.
+fn loses_members(now: &[FamilySet], before: &[FamilySet]) -> bool {
+    let by_name: BTreeMap<&str, &FamilySet> = now.iter().map(|set| (set.name.as_str(), set)).collect();
+    before.iter().any(|before| match by_name.get(before.name.as_str()) {
+        Some(now) => !now.members.contains(&before.members),
+        None => true,
+    })
+}
+
+// === impl Members ===
+
+impl Members {
+    /// Whether all of these are members.
+    fn contains(self: &Arc<Self>, others: &Arc<Self>) -> bool {
+        if Arc::ptr_eq(self, others) {
+            return true;
+        }
+        match (&**self, &**others) {
+            (Self::Addresses(v4, v6), Self::Addresses(other_v4, other_v6)) => {
+                is_subsequence(other_v4, v4) && is_subsequence(other_v6, v6)
+            }
+            (Self::Ports(v4, v6), Self::Ports(other_v4, other_v6)) => {
+                is_subsequence(other_v4, v4) && is_subsequence(other_v6, v6)
+            }
+            (now, before) => now == before,
+        }
+    }
+}
