@@ -1,11 +1,17 @@
 //! A netlink socket inside the network namespace of a Pod. It was opened there and stays there, whichever thread uses it.
 
-use std::{fs::File, io, os::fd::AsFd, path::Path, thread};
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    thread,
+};
 
 use netlink_sys::{SocketAddr, protocols::NETLINK_NETFILTER};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::{Batch, Snapshot, attributes::Attributes, batch::TABLE, walk::messages};
+use crate::{Batch, Netns, Snapshot, attributes::Attributes, batch::TABLE, walk::messages};
 
 /// Flags of receiving: to get nothing rather than to wait; to be told how long an answer is that does not fit.
 const MSG_DONTWAIT: i32 = 0x40;
@@ -56,7 +62,15 @@ impl Socket {
     /// Opens a socket in the namespace of this path. A thread of its own goes there, and ends there: none of ours is ever in
     /// another namespace.
     pub fn open_in(namespace: &Path) -> io::Result<Self> {
-        let namespace = File::open(namespace)?;
+        Self::open_there(File::open(namespace)?.into())
+    }
+
+    /// Opens a socket in a namespace that is held, in the same way. It holds the namespace, too.
+    pub fn open_within(netns: &Netns) -> io::Result<Self> {
+        Self::open_there(netns.as_fd().try_clone_to_owned()?)
+    }
+
+    fn open_there(namespace: OwnedFd) -> io::Result<Self> {
         let opener = thread::Builder::new().name("netns".to_owned()).spawn(move || {
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
             Self::open()
