@@ -30,7 +30,7 @@ pub enum NodeError {
     /// The host's namespace is not known, so nobody knows where nothing may be put.
     #[error(
         "failed to find the node's own network namespace at {path}: without it no rules are put anywhere; the agent \
-         needs hostPID, hostNetwork and CAP_SYS_PTRACE"
+         needs hostPID and CAP_SYS_PTRACE"
     )]
     Host {
         /// Where it was looked for.

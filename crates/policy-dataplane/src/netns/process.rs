@@ -38,6 +38,7 @@ impl Process {
     pub(super) fn read(proc: &Path, pid: u32, host: &BTreeSet<NamespaceId>) -> io::Result<Vec<Self>> {
         let folder = proc.join(pid.to_string());
         let first = present(NamespaceId::at(&namespace_in(&folder)))?;
+        // What is the node's own enters the namespaces of others with threads, as we do.
         if first.is_some_and(|first| host.contains(&first)) {
             return Ok(Vec::new());
         }
