@@ -4,8 +4,9 @@
 //!   Ruleset ──> Program ──> Batch (bytes, and what each message is about) ──> Socket in the Pod's namespace ──> nf_tables
 //! ```
 //!
-//! Responsible for how rules are spelt for a kernel, and for putting all of them there at once or none. Not responsible for what
-//! they mean (`policy-engine`), nor for which Pods have which: no program uses this crate yet.
+//! Responsible for how rules are spelt for a kernel, for putting all of them there at once or none, and for which network
+//! namespaces are a Pod's. Not responsible for what rules mean (`policy-engine`), nor for which Pods have which: no program
+//! uses this crate yet.
 
 mod attributes;
 mod batch;
@@ -15,6 +16,7 @@ mod dump;
 mod expression;
 mod message;
 mod namespace;
+mod netns;
 mod ownership;
 mod repair;
 mod set;
@@ -23,6 +25,10 @@ mod socket;
 mod walk;
 
 pub use batch::Batch;
+pub use netns::{
+    Claim, ContainerId, Decision, Home, MOST_HOMES, NamespaceId, Netns, Node, NodeError, PodUid, Process,
+    Refusal, Residents, Root, RootError,
+};
 pub use ownership::Protection;
 pub use snapshot::Snapshot;
 pub use socket::{CommitError, Socket};

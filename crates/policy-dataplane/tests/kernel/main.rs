@@ -5,6 +5,7 @@
 mod lab;
 mod listing;
 mod namespace;
+mod node;
 mod objects;
 mod packets;
 #[path = "../../../policy-engine/tests/fixtures/plain_numbers.rs"]
