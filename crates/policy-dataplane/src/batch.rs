@@ -69,6 +69,23 @@ impl Batch {
         batch
     }
 
+    /// Puts messages behind these, in their order.
+    pub(crate) fn append(&mut self, others: &Self) {
+        let mut rest = others.bytes.as_slice();
+        for about in &others.about {
+            let Some((message, others)) = message::split(rest) else { return };
+            let number = u32::try_from(self.about.len()).unwrap_or(u32::MAX);
+            message::put_numbered(&mut self.bytes, message, number);
+            self.about.push(about.clone());
+            rest = others;
+        }
+    }
+
+    /// With anonymous sets that are numbered from here on: a batch may be put together of parts that were made apart.
+    pub(crate) fn numbered_from(sets: u32) -> Self {
+        Self { sets, ..Self::default() }
+    }
+
     /// One in which nothing has begun is empty: there is nothing to send.
     pub(crate) fn ended(mut self) -> Self {
         if self.about.len() == 1 {

@@ -3,9 +3,12 @@
 //!
 //! All of it is one batch, so the order is only the kernel's: what something refers to is there before it, and goes after it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
-use policy_engine::program::{FamilySet, Program, ProgramChain};
+use policy_engine::program::{FamilySet, Part, Program, ProgramChain};
 
 use crate::{
     Protection,
@@ -14,43 +17,118 @@ use crate::{
     set,
 };
 
-impl Batch {
+/// What changes in the gates of programs: many Pods have the same, and it is found out once for all of them.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// By where the gates are in memory.
+    known: HashMap<[usize; 2], Known>,
+}
+
+/// A change, and what it is between, so that no other gets their places in memory.
+#[derive(Debug)]
+struct Known {
+    _between: [Arc<Part>; 2],
+    change: Arc<GateChange>,
+}
+
+/// What changes in gates: messages to be told before anything leads to them, and after nothing does.
+#[derive(Debug, Default)]
+struct GateChange {
+    is_stricter: bool,
+    first: Batch,
+    last: Batch,
+}
+
+/// Anonymous sets of gates are numbered from here on, and those of frames from one.
+const SETS_OF_GATES: u32 = 1 << 24;
+
+// === impl Changes ===
+
+impl Changes {
+    /// Whether the second program may deny what the first allows.
+    pub fn is_stricter(&mut self, before: &Program, now: &Program) -> bool {
+        now.leads_elsewhere_than(before) || self.of_gates(&before.gates, &now.gates).is_stricter
+    }
+
     /// Makes the second program of the first, which the kernel has. The table stays, unless one of them has none.
-    pub fn difference(before: &Program, now: &Program, protection: Protection) -> Self {
+    pub fn batch(&mut self, before: &Program, now: &Program, protection: Protection) -> Batch {
         if before.is_empty() || now.is_empty() {
-            return if before == now { Self::default() } else { Self::replace(now, protection) };
+            return if before == now { Batch::default() } else { Batch::replace(now, protection) };
         }
-        let mut batch = Self::begun();
-        let is_shared = Arc::ptr_eq(&before.gates, &now.gates);
-        let (sets_before, chains_before) = contents(before, is_shared);
-        let (sets_now, chains_now) = contents(now, is_shared);
-        for (name, set) in &sets_now {
-            match sets_before.get(name) {
-                None => batch.set(set),
-                Some(before) => batch.members(Kind::NewElements, set, before),
-            }
-        }
-        let new: Vec<&ProgramChain> = without(&chains_now, &chains_before).collect();
-        let is_other = |chain: &ProgramChain| {
-            chains_before.get(chain.name.as_str()).is_some_and(|before| before.rules != chain.rules)
-        };
-        let others: Vec<&ProgramChain> = chains_now.values().copied().filter(|it| is_other(it)).collect();
-        new.iter().for_each(|chain| batch.chain(chain));
-        others.iter().for_each(|chain| batch.clear(&chain.name));
-        for chain in new.iter().chain(&others) {
-            chain.rules.iter().for_each(|rule| batch.rule(chain, rule));
-        }
-        let gone: Vec<&ProgramChain> = without(&chains_before, &chains_now).collect();
-        // A chain goes once nothing leads to it, and those that are gone may lead to each other.
-        gone.iter().for_each(|chain| batch.clear(&chain.name));
-        gone.iter().for_each(|chain| batch.delete_chain(&chain.name));
-        for (name, set) in &sets_before {
-            match sets_now.get(name) {
-                None => batch.delete_set(name),
-                Some(now) => batch.members(Kind::DeleteElements, set, now),
-            }
-        }
+        let gates = self.of_gates(&before.gates, &now.gates);
+        let mut batch = Batch::begun();
+        batch.append(&gates.first);
+        batch.come(&before.frame, &now.frame);
+        batch.go(&before.frame, &now.frame);
+        batch.append(&gates.last);
         batch.ended()
+    }
+
+    fn of_gates(&mut self, before: &Arc<Part>, now: &Arc<Part>) -> Arc<GateChange> {
+        let between = [before, now].map(Arc::clone);
+        let known = self.known.entry([before, now].map(|gates| Arc::as_ptr(gates).addr()));
+        let new = || Known { change: Arc::new(GateChange::of(before, now)), _between: between };
+        Arc::clone(&known.or_insert_with(new).change)
+    }
+}
+
+// === impl GateChange ===
+
+impl GateChange {
+    fn of(before: &Arc<Part>, now: &Arc<Part>) -> Self {
+        if Arc::ptr_eq(before, now) {
+            return Self::default();
+        }
+        let (mut first, mut last) = (Batch::numbered_from(SETS_OF_GATES), Batch::default());
+        first.come(before, now);
+        last.go(before, now);
+        Self { is_stricter: now.are_stricter_than(before), first, last }
+    }
+}
+
+// === impl Batch ===
+
+impl Batch {
+    /// Makes the second program of the first, once.
+    pub fn difference(before: &Program, now: &Program, protection: Protection) -> Self {
+        Changes::default().batch(before, now, protection)
+    }
+
+    /// What is there now: members, sets and chains that come, and chains whose rules are others.
+    fn come(&mut self, before: &Part, now: &Part) {
+        let sets = sets(before);
+        for set in &now.sets {
+            match sets.get(set.name.as_str()) {
+                None => self.set(set),
+                Some(before) => self.members(Kind::NewElements, set, before),
+            }
+        }
+        let chains = chains(before);
+        let is_new = |chain: &&ProgramChain| !chains.contains_key(chain.name.as_str());
+        let is_other = |chain: &&ProgramChain| {
+            chains.get(chain.name.as_str()).is_some_and(|before| before.rules != chain.rules)
+        };
+        now.chains.iter().filter(is_new).for_each(|chain| self.chain(chain));
+        now.chains.iter().filter(is_other).for_each(|chain| self.clear(&chain.name));
+        for chain in now.chains.iter().filter(|chain| is_new(chain) || is_other(chain)) {
+            chain.rules.iter().for_each(|rule| self.rule(chain, rule));
+        }
+    }
+
+    /// What is not there any more.
+    fn go(&mut self, before: &Part, now: &Part) {
+        let left = chains(now);
+        let is_gone = |chain: &&ProgramChain| !left.contains_key(chain.name.as_str());
+        // A chain goes once nothing leads to it, and those that are gone may lead to each other.
+        before.chains.iter().filter(is_gone).for_each(|chain| self.clear(&chain.name));
+        before.chains.iter().filter(is_gone).for_each(|chain| self.delete_chain(&chain.name));
+        let left = sets(now);
+        for set in &before.sets {
+            match left.get(set.name.as_str()) {
+                None => self.delete_set(&set.name),
+                Some(now) => self.members(Kind::DeleteElements, set, now),
+            }
+        }
     }
 
     /// Members of a set that the other has not come, or go.
@@ -82,22 +160,10 @@ impl Batch {
     }
 }
 
-type Sets<'a> = BTreeMap<&'a str, &'a FamilySet>;
-type Chains<'a> = BTreeMap<&'a str, &'a ProgramChain>;
-
-/// What is in a program, by name; without its gates if they are known to be the same.
-fn contents(program: &Program, without_gates: bool) -> (Sets<'_>, Chains<'_>) {
-    let gates = (!without_gates).then_some(&*program.gates);
-    let parts = [Some(&program.frame), gates];
-    let sets = parts.into_iter().flatten().flat_map(|part| &part.sets);
-    let chains = parts.into_iter().flatten().flat_map(|part| &part.chains);
-    (
-        sets.map(|set| (set.name.as_str(), set)).collect(),
-        chains.map(|chain| (chain.name.as_str(), chain)).collect(),
-    )
+fn sets(part: &Part) -> BTreeMap<&str, &FamilySet> {
+    part.sets.iter().map(|set| (set.name.as_str(), set)).collect()
 }
 
-/// The chains that are not among the others.
-fn without<'a>(chains: &Chains<'a>, others: &Chains<'_>) -> impl Iterator<Item = &'a ProgramChain> {
-    chains.iter().filter(|(name, _)| !others.contains_key(**name)).map(|(_, chain)| *chain)
+fn chains(part: &Part) -> BTreeMap<&str, &ProgramChain> {
+    part.chains.iter().map(|chain| (chain.name.as_str(), chain)).collect()
 }

@@ -25,6 +25,7 @@ mod socket;
 mod walk;
 
 pub use batch::Batch;
+pub use difference::Changes;
 pub use netns::{
     Claim, ContainerId, Decision, Home, MOST_HOMES, NamespaceId, Netns, Node, NodeError, PodUid, Process,
     Refusal, Residents, Root, RootError,

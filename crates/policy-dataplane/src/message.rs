@@ -8,6 +8,9 @@ const REQUEST: u16 = 1;
 /// That all there are of a kind are asked for.
 pub const DUMP: u16 = 0x300;
 
+/// Where the number of a message is.
+const NUMBER: usize = 8;
+
 /// The subsystems of netfilter.
 #[derive(Clone, Copy)]
 pub enum Subsystem {
@@ -26,6 +29,20 @@ pub fn put(bytes: &mut Vec<u8>, kind: u16, flags: u16, number: u32, body: [&[u8]
     bytes.extend(number.to_ne_bytes());
     bytes.extend([0; 4]);
     body.iter().for_each(|part| bytes.extend(*part));
+}
+
+/// The first message of some bytes, and what follows it.
+pub fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?);
+    bytes.split_at_checked(usize::try_from(length).ok()?)
+}
+
+/// Writes a message behind others that was written before, with another number.
+pub fn put_numbered(bytes: &mut Vec<u8>, message: &[u8], number: u32) {
+    let (before, rest) = message.split_at(message.len().min(NUMBER));
+    bytes.extend(before);
+    bytes.extend(number.to_ne_bytes());
+    bytes.extend(rest.get(4..).unwrap_or_default());
 }
 
 /// A message to netfilter that is alone.

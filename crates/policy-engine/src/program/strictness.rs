@@ -3,48 +3,45 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Entry, FamilySet, Program, ProgramChain, frame};
+use super::{Entry, FamilySet, Part, Program, ProgramChain, frame};
 use crate::set::Members;
 
 impl Program {
     /// Whether this program may deny a packet that the other allows.
     pub fn is_stricter_than(&self, before: &Self) -> bool {
-        if self.is_empty() {
+        self.leads_elsewhere_than(before) || self.gates.are_stricter_than(&before.gates)
+    }
+
+    /// Whether packets may take another way than before, whatever the gates say. What is known of connections makes no difference.
+    pub fn leads_elsewhere_than(&self, before: &Self) -> bool {
+        let ways = |part: &Part| -> Vec<ProgramChain> {
+            let is_way = |chain: &&ProgramChain| ![frame::JUDGED, frame::ALLOWED].contains(&&*chain.name);
+            part.chains.iter().filter(is_way).cloned().collect()
+        };
+        if self.is_empty() || self.frame == before.frame {
             return false;
         }
-        if before.is_empty() {
-            return true;
-        }
-        loses_members(&self.frame.sets, &before.frame.sets)
-            || is_led_elsewhere(self, before)
-            || (!Arc::ptr_eq(&self.gates, &before.gates) && closes_gates(self, before))
+        loses_members(&self.frame.sets, &before.frame.sets) || ways(&self.frame) != ways(&before.frame)
     }
 }
 
-/// Whether packets take another way than before. What is known of connections makes no difference to that.
-fn is_led_elsewhere(now: &Program, before: &Program) -> bool {
-    let ways = |program: &'_ Program| -> Vec<ProgramChain> {
-        let chains = program.frame.chains.iter();
-        chains
-            .filter(|chain| ![frame::JUDGED, frame::ALLOWED].contains(&chain.name.as_str()))
-            .cloned()
-            .collect()
-    };
-    now.frame.chains != before.frame.chains && ways(now) != ways(before)
-}
+// === impl Part ===
 
-fn closes_gates(now: &Program, before: &Program) -> bool {
-    let by_name: BTreeMap<&str, &ProgramChain> =
-        now.gates.chains.iter().map(|chain| (chain.name.as_str(), chain)).collect();
-    let is_narrower = |before: &ProgramChain| match by_name.get(before.name.as_str()) {
-        Some(now) => !is_subsequence(&before.rules, &now.rules),
-        // Nothing is denied there any more, or the interface is one of those now that nobody names.
-        None => before.entry != Entry::OtherInterfaces,
-    };
-    // A gate where there was none denies something that passed.
-    now.gates.chains.len() > before.gates.chains.len()
-        || before.gates.chains.iter().any(is_narrower)
-        || loses_members(&now.gates.sets, &before.gates.sets)
+impl Part {
+    /// Whether these gates may deny a packet that the others allow.
+    pub fn are_stricter_than(&self, before: &Self) -> bool {
+        let by_name: BTreeMap<&str, &ProgramChain> =
+            self.chains.iter().map(|chain| (chain.name.as_str(), chain)).collect();
+        let is_narrower = |before: &ProgramChain| match by_name.get(before.name.as_str()) {
+            Some(now) => !is_subsequence(&before.rules, &now.rules),
+            // Nothing is denied there any more, or the interface is one of those now that nobody names.
+            None => before.entry != Entry::OtherInterfaces,
+        };
+        // A gate where there was none denies something that passed.
+        self.chains.len() > before.chains.len()
+            || before.chains.iter().any(is_narrower)
+            || loses_members(&self.sets, &before.sets)
+    }
 }
 
 /// All rules before the last ones allow something, so that more of them in any place allow more.
