@@ -2,9 +2,11 @@
 
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
+mod batches;
 mod lab;
 mod listing;
 mod namespace;
 mod objects;
+mod ownership;
 mod packets;
 mod updates;

@@ -4,7 +4,7 @@ use std::{
     env,
     io::{Read, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 /// A network namespace of a process that waits, until it is dropped.
@@ -43,18 +43,23 @@ impl Namespace {
 
     /// Runs a program in it. Gives what it says.
     pub fn run(&self, program: &str, arguments: &[&str], input: &str) -> String {
-        let mut entered = Command::new("nsenter");
-        entered.arg(format!("--net={}", self.path().display())).arg(program).args(arguments);
-        entered.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = entered.spawn().expect("nsenter");
-        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
-        let output = child.wait_with_output().expect("it ends");
+        let output = self.attempt(program, arguments, input);
         assert!(
             output.status.success(),
             "{program} {arguments:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Runs a program in it that may fail.
+    pub fn attempt(&self, program: &str, arguments: &[&str], input: &str) -> Output {
+        let mut entered = Command::new("nsenter");
+        entered.arg(format!("--net={}", self.path().display())).arg(program).args(arguments);
+        entered.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = entered.spawn().expect("nsenter");
+        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+        child.wait_with_output().expect("it ends")
     }
 }
 
