@@ -10,6 +10,7 @@
 mod attributes;
 mod batch;
 mod channel;
+mod conntrack;
 mod difference;
 mod dump;
 mod expression;
@@ -19,9 +20,11 @@ mod ownership;
 mod set;
 mod snapshot;
 mod socket;
+mod tcp_connection;
 mod walk;
 
 pub use batch::Batch;
 pub use ownership::Protection;
 pub use snapshot::Snapshot;
 pub use socket::{CommitError, Socket};
+pub use tcp_connection::{End, TcpConnection};

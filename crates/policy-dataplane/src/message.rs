@@ -8,6 +8,13 @@ const REQUEST: u16 = 1;
 /// That all there are of a kind are asked for.
 pub const DUMP: u16 = 0x300;
 
+/// Families of addresses.
+pub const INET: u8 = 2;
+pub const INET6: u8 = 10;
+
+/// The number of a protocol.
+pub const TCP: u8 = 6;
+
 /// The subsystems of netfilter.
 #[derive(Clone, Copy)]
 pub enum Subsystem {

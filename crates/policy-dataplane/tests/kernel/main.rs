@@ -3,10 +3,13 @@
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
 mod batches;
+mod conntrack;
 mod lab;
 mod listing;
 mod namespace;
 mod objects;
 mod ownership;
 mod packets;
+mod pair;
+mod tcp_connections;
 mod updates;

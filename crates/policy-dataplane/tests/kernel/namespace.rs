@@ -2,10 +2,15 @@
 
 use std::{
     env,
+    fs::File,
     io::{Read, Write},
+    os::fd::AsFd,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    thread,
 };
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// A network namespace of a process that waits, until it is dropped.
 pub struct Namespace(Child);
@@ -39,6 +44,18 @@ impl Namespace {
     /// The process that waits in it.
     pub fn process(&self) -> u32 {
         self.0.id()
+    }
+
+    /// Does something in it. Sockets that are opened there stay there.
+    pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            let visitor = scope.spawn(|| {
+                let place = File::open(self.path()).expect("a namespace");
+                move_into_link_name_space(place.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may");
+                work()
+            });
+            visitor.join().expect("it ends")
+        })
     }
 
     /// Runs a program in it. Gives what it says.
