@@ -4,7 +4,7 @@
 //! the length is filled in afterwards.
 
 /// That the value consists of attributes (`NLA_F_NESTED`).
-const NESTED: u16 = 1 << 15;
+pub const NESTED: u16 = 1 << 15;
 
 /// Attributes, one after the other.
 #[derive(Debug, Default)]

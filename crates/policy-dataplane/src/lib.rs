@@ -11,9 +11,11 @@
 mod attributes;
 mod batch;
 mod channel;
+mod conntrack;
 mod difference;
 mod dump;
 mod expression;
+mod memory;
 mod message;
 mod namespace;
 mod netns;
@@ -22,10 +24,13 @@ mod repair;
 mod set;
 mod snapshot;
 mod socket;
+mod table;
+mod tcp_connection;
 mod walk;
 
 pub use batch::Batch;
 pub use difference::Changes;
+pub use memory::Memory;
 pub use netns::{
     Claim, ContainerId, Decision, Home, MOST_HOMES, NamespaceId, Netns, Node, NodeError, PodUid, Process,
     Refusal, Residents, Root, RootError,
@@ -33,3 +38,5 @@ pub use netns::{
 pub use ownership::Protection;
 pub use snapshot::Snapshot;
 pub use socket::{CommitError, Socket};
+pub use table::{Found, MakeProgram, Outcome, Table, TableError, TableOptions};
+pub use tcp_connection::{End, TcpConnection};

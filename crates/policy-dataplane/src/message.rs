@@ -11,6 +11,13 @@ pub const DUMP: u16 = 0x300;
 /// Where the number of a message is.
 const NUMBER: usize = 8;
 
+/// Families of addresses.
+pub const INET: u8 = 2;
+pub const INET6: u8 = 10;
+
+/// The number of a protocol.
+pub const TCP: u8 = 6;
+
 /// The subsystems of netfilter.
 #[derive(Clone, Copy)]
 pub enum Subsystem {

@@ -16,7 +16,7 @@ use crate::{
 const OWNED: u32 = 2 | 4;
 
 /// A table that is never there after a batch.
-const SCRATCH: &str = "danm_policer_probe";
+pub const SCRATCH: &str = "danm_policer_probe";
 
 /// Who may change our table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

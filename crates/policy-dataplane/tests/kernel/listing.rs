@@ -15,7 +15,7 @@ use policy_engine::{
 
 use crate::{namespace::Namespace, objects, plain_numbers::with_plain_numbers};
 
-fn listed(namespace: &Namespace) -> String {
+pub fn listed(namespace: &Namespace) -> String {
     with_plain_numbers(&namespace.run("nft", &["list", "ruleset"], ""))
 }
 
@@ -47,6 +47,13 @@ pub fn rulesets() -> Vec<(String, Ruleset)> {
     }
     assert!(found.len() > 20, "{} rulesets", found.len());
     found
+}
+
+/// Rules that deny something, and look into sets.
+pub fn isolating_program() -> Program {
+    let of_name = |(name, _): &(String, Ruleset)| name.starts_with("peer-through-a-network");
+    let (_, ruleset) = rulesets().into_iter().find(of_name).expect("a scenario");
+    Program::of(&ruleset)
 }
 
 #[test]
@@ -121,11 +128,7 @@ fn of_a_batch_that_is_refused_nothing_is_there_and_the_error_names_what_it_was()
 fn whatever_somebody_changes_in_a_table_is_seen() {
     let Some(namespace) = Namespace::new() else { return };
     let socket = Socket::open_in(&namespace.path()).expect("a socket");
-    let (_, ruleset) = rulesets()
-        .into_iter()
-        .find(|(name, _)| name.starts_with("peer-through-a-network"))
-        .expect("a scenario");
-    let program = Program::of(&ruleset);
+    let program = isolating_program();
     let peers = program.sets().find(|set| set.members.has_address([10, 1, 0, 2].into())).expect("a peer");
     let changes = [
         format!("add element inet danm_policer {} {{ 192.0.2.1 }}", peers.name),

@@ -2,13 +2,18 @@
 
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
+mod batches;
+mod conntrack;
 mod lab;
 mod listing;
 mod namespace;
 mod node;
 mod objects;
+mod ownership;
 mod packets;
+mod pair;
 #[path = "../../../policy-engine/tests/fixtures/plain_numbers.rs"]
 mod plain_numbers;
 mod repair;
+mod tcp_connections;
 mod updates;

@@ -2,10 +2,15 @@
 
 use std::{
     env,
+    fs::File,
     io::{Read, Write},
+    os::fd::AsFd,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
+    thread,
 };
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// A network namespace of a process that waits, until it is dropped.
 pub struct Namespace(Child);
@@ -41,20 +46,37 @@ impl Namespace {
         self.0.id()
     }
 
+    /// Does something in it. Sockets that are opened there stay there.
+    pub fn within<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        thread::scope(|scope| {
+            let visitor = scope.spawn(|| {
+                let place = File::open(self.path()).expect("a namespace");
+                move_into_link_name_space(place.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may");
+                work()
+            });
+            visitor.join().expect("it ends")
+        })
+    }
+
     /// Runs a program in it. Gives what it says.
     pub fn run(&self, program: &str, arguments: &[&str], input: &str) -> String {
-        let mut entered = Command::new("nsenter");
-        entered.arg(format!("--net={}", self.path().display())).arg(program).args(arguments);
-        entered.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = entered.spawn().expect("nsenter");
-        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
-        let output = child.wait_with_output().expect("it ends");
+        let output = self.attempt(program, arguments, input);
         assert!(
             output.status.success(),
             "{program} {arguments:?}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Runs a program in it that may fail.
+    pub fn attempt(&self, program: &str, arguments: &[&str], input: &str) -> Output {
+        let mut entered = Command::new("nsenter");
+        entered.arg(format!("--net={}", self.path().display())).arg(program).args(arguments);
+        entered.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = entered.spawn().expect("nsenter");
+        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+        child.wait_with_output().expect("it ends")
     }
 }
 

@@ -1,0 +1,278 @@
+//! The table of one network namespace: what its kernel has, and the way from there to what it is to have. Every step is one batch,
+//! so that there is no moment at which a packet finds less than the rules before or the rules after.
+//!
+//! Which rules a Pod has is not known here, nor whether a namespace is the Pod's.
+
+use std::{io, os::fd::BorrowedFd};
+
+use policy_engine::program::{Entry, Flows, Program};
+
+use crate::{Batch, Changes, CommitError, Memory, Protection, Snapshot, Socket, TcpConnection};
+
+/// Makes a program that knows connections in this way.
+pub type MakeProgram<'a> = &'a dyn Fn(Flows) -> Program;
+
+/// What a kernel can do, and what it is asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableOptions {
+    /// Who may change our table.
+    pub protection: Protection,
+    /// How connections are known that were allowed.
+    pub memory: Memory,
+}
+
+/// The table of a namespace.
+#[derive(Debug)]
+pub struct Table {
+    socket: Socket,
+    options: TableOptions,
+    /// What the kernel has; none while it is left as an agent before us has made it.
+    program: Option<Program>,
+    /// How often connections had to be judged again.
+    generation: u64,
+    /// The kernel's count of changes after which the table was as it should be.
+    intact_at: Option<u32>,
+    /// Whether somebody made the table who could not protect it, and we can.
+    is_makeshift: bool,
+}
+
+/// What was done about a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was as it should be.
+    Unchanged,
+    /// It was changed by what differs.
+    Changed,
+    /// It was made anew.
+    Replaced,
+    /// It is what an agent before us left, and not what is wanted.
+    LeftAlone,
+}
+
+/// What is to become of rules that an agent before us left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// They become what is wanted.
+    Corrected,
+    /// They stay as they are: what is wanted is not sure yet.
+    LeftAlone,
+}
+
+/// Why a table is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// Rules could not be put there.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The namespace could not be entered, or its rules not be read.
+    #[error("failed to read the rules of the network namespace")]
+    Read(#[source] io::Error),
+    /// Connections could not be prepared for being judged.
+    #[error("failed to prepare the connections of the network namespace")]
+    Connections(#[source] io::Error),
+}
+
+/// Half of the labels is used while the other half is made ready.
+const HALF: u64 = 64;
+
+// === impl Table ===
+
+impl Table {
+    /// Takes charge of the table of a namespace, and makes of whatever is there what should be: what an agent before us left is
+    /// taken over as it is, if it is right.
+    pub fn open(
+        namespace: BorrowedFd<'_>,
+        options: TableOptions,
+        make: MakeProgram<'_>,
+        found: Found,
+    ) -> Result<(Self, Outcome), TableError> {
+        let socket = Socket::open_at(namespace).map_err(TableError::Read)?;
+        let there = socket.snapshot().map_err(TableError::Read)?;
+        let program = Some(Program::default());
+        let mut table =
+            Self { socket, options, program, generation: 0, intact_at: None, is_makeshift: false };
+        let outcome = if there.is_empty() {
+            table.begin(namespace, make)?;
+            Outcome::Replaced
+        } else {
+            table.take_over(&there, make, found)?
+        };
+        table.intact_at = table.socket.generation().ok();
+        Ok((table, outcome))
+    }
+
+    /// What the kernel has; none while it is left as an agent before us has made it.
+    pub const fn program(&self) -> Option<&Program> {
+        self.program.as_ref()
+    }
+
+    /// Makes of the rules that are there what should be. On an error, those that were there are there.
+    pub fn put(&mut self, make: MakeProgram<'_>, changes: &mut Changes) -> Result<Outcome, TableError> {
+        let Some(before) = &self.program else {
+            let there = self.socket.snapshot().map_err(TableError::Read)?;
+            return self.correct(&there, make);
+        };
+        let mut program = make(self.flows());
+        if changes.is_stricter(before, &program) {
+            self.advance().map_err(TableError::Connections)?;
+            program = make(self.flows());
+        }
+        let before = self.program.as_ref().unwrap_or(&program);
+        let batch = changes.batch(before, &program, self.options.protection);
+        if batch.is_empty() {
+            return Ok(Outcome::Unchanged);
+        }
+        let outcome = match self.commit(&batch) {
+            Ok(()) => Outcome::Changed,
+            // Whatever is in its way, nothing is in the way of a table made anew.
+            Err(CommitError::Refused { .. }) => {
+                self.commit(&Batch::replace(&program, self.options.protection))?;
+                Outcome::Replaced
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.program = Some(program);
+        Ok(outcome)
+    }
+
+    /// Looks whether somebody else has changed the table, and mends it. Tells whether that was so. Where the table is ours alone
+    /// nobody can, and nothing is asked.
+    pub fn mend(&mut self) -> Result<bool, TableError> {
+        let (Protection::Shared, Some(program)) = (self.options.protection, &self.program) else {
+            return Ok(false);
+        };
+        let now = self.socket.generation().map_err(TableError::Read)?;
+        if self.intact_at == Some(now) {
+            return Ok(false);
+        }
+        let found = self.socket.snapshot().map_err(TableError::Read)?;
+        let repair = Batch::repair(&found, program, self.options.protection);
+        let is_changed = !repair.is_empty();
+        match self.socket.commit(&repair) {
+            Err(CommitError::Refused { .. }) => {
+                self.socket.commit(&Batch::replace(program, self.options.protection))?;
+            }
+            result => result?,
+        }
+        // What somebody changes in this moment is seen at the next look.
+        self.intact_at = Some(now.wrapping_add(u32::from(is_changed)));
+        Ok(is_changed)
+    }
+
+    /// Takes the table away. Everything passes then.
+    pub fn remove(self) -> Result<(), TableError> {
+        Ok(self.socket.commit(&Batch::remove())?)
+    }
+
+    /// The first rules of a namespace. Connections that are older are judged as if they were opened now, so the kernel has to know
+    /// which way that was.
+    fn begin(&mut self, namespace: BorrowedFd<'_>, make: MakeProgram<'_>) -> Result<(), TableError> {
+        let older = TcpConnection::all_in(namespace).map_err(TableError::Connections)?;
+        if self.options.memory == Memory::Labels {
+            // Earlier rules than these may have left some.
+            self.socket.clear_labels(u128::MAX).map_err(TableError::Connections)?;
+        }
+        let program = make(self.flows());
+        let rules = Batch::replace(&program, self.options.protection);
+        if !older.is_empty() {
+            // An entry has room for labels if a rule sets one when it is made, be it one that no packet comes to.
+            self.socket.commit(&Batch::replace(&without_hooks(&program), self.options.protection))?;
+            self.socket.remember(&older).map_err(TableError::Connections)?;
+        }
+        self.socket.commit(&rules)?;
+        self.program = Some(program);
+        Ok(())
+    }
+
+    fn take_over(
+        &mut self,
+        there: &Snapshot,
+        make: MakeProgram<'_>,
+        found: Found,
+    ) -> Result<Outcome, TableError> {
+        self.is_makeshift = !self.adopt()?;
+        match there.generation() {
+            Some(generation) => self.generation = generation,
+            None if self.options.memory == Memory::Labels => {
+                self.socket.clear_labels(u128::MAX).map_err(TableError::Connections)?;
+            }
+            None => {}
+        }
+        let same = make(self.flows());
+        if *there == Snapshot::of(&same) && !self.is_makeshift {
+            self.program = Some(same);
+            return Ok(Outcome::Unchanged);
+        }
+        match found {
+            Found::Corrected => self.correct(there, make),
+            Found::LeftAlone => {
+                self.program = None;
+                Ok(Outcome::LeftAlone)
+            }
+        }
+    }
+
+    /// Makes of what is there what is wanted. It may have allowed anything.
+    fn correct(&mut self, there: &Snapshot, make: MakeProgram<'_>) -> Result<Outcome, TableError> {
+        self.advance().map_err(TableError::Connections)?;
+        let program = make(self.flows());
+        let protection = self.options.protection;
+        let anew = Batch::replace(&program, protection);
+        let batch = if self.is_makeshift { &anew } else { &Batch::repair(there, &program, protection) };
+        let outcome = match self.socket.commit(batch) {
+            Ok(()) if self.is_makeshift => Outcome::Replaced,
+            Ok(()) => Outcome::Changed,
+            Err(CommitError::Refused { .. }) => {
+                self.socket.commit(&anew)?;
+                Outcome::Replaced
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.is_makeshift = false;
+        self.program = Some(program);
+        self.intact_at = self.socket.generation().ok();
+        Ok(outcome)
+    }
+
+    /// Makes the table ours with all that is in it. Tells whether that is so: one that never had an owner has to be made anew.
+    fn adopt(&self) -> Result<bool, TableError> {
+        if self.options.protection == Protection::Shared {
+            return Ok(true);
+        }
+        match self.socket.commit(&Batch::adopt(Protection::Owned)) {
+            Ok(()) => Ok(true),
+            Err(CommitError::Refused { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    const fn flows(&self) -> Flows {
+        self.options.memory.flows(self.generation)
+    }
+
+    /// From the next batch on, connections are judged again. The label that says that they were is not to be on any.
+    fn advance(&mut self) -> io::Result<()> {
+        let next = self.generation + 1;
+        if self.options.memory == Memory::Labels && next.is_multiple_of(HALF) {
+            let half = u128::from(u64::MAX) << (u32::from(Flows::label(next)));
+            self.socket.clear_labels(half)?;
+        }
+        self.generation = next;
+        Ok(())
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
+        self.socket.commit(batch)?;
+        // Anything else than one more is somebody else's doing.
+        let expected = self.intact_at.map(|before| before.wrapping_add(1));
+        self.intact_at = expected;
+        Ok(())
+    }
+}
+
+/// The same rules, which nothing leads to.
+fn without_hooks(program: &Program) -> Program {
+    let mut program = program.clone();
+    program.frame.chains.retain(|chain| !matches!(chain.entry, Entry::Hook(_)));
+    program
+}

@@ -1,0 +1,174 @@
+//! TCP connections that are older than the first rule: they are found, with who opened them, and go on in both directions once the
+//! kernel was told of them, whoever speaks first. Of those that it was not told of it knows nothing.
+
+use std::{
+    io::{self, Read, Write},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    thread,
+};
+
+use policy_dataplane::{End, TcpConnection};
+
+use crate::{
+    lab::PATIENCE,
+    namespace::Namespace,
+    pair::{Pair, V4, V6},
+};
+
+/// What tells how the kernel sees the Pod's connections: packets of one that is new begin with SYN, and none is out of place.
+const RULES: &str = "table inet test {
+    counter in_original { }
+    counter in_reply { }
+    chain strangers {
+        ct state invalid meta l4proto tcp reject with tcp reset
+        ct state new tcp flags & (fin | syn | rst | ack) != syn reject with tcp reset
+    }
+    chain input {
+        type filter hook input priority 0;
+        jump strangers
+        meta l4proto tcp ct direction original counter name in_original
+        meta l4proto tcp ct direction reply counter name in_reply
+    }
+    chain output { type filter hook output priority 0; jump strangers; ct label set 5; }
+}";
+
+/// Two ends of a connection: the Pod's, and its peer's.
+struct Ends {
+    pod: TcpStream,
+    peer: TcpStream,
+    /// It goes on listening, as servers do.
+    _listener: TcpListener,
+}
+
+/// More than windows have without their scale.
+const MUCH: usize = 8 << 20;
+
+fn connect(from: &Namespace, to: &Namespace, address: SocketAddr) -> (TcpStream, TcpStream, TcpListener) {
+    let listener = to.within(|| TcpListener::bind(address)).expect("a listener");
+    let address = listener.local_addr().expect("it has one");
+    let client = from.within(|| TcpStream::connect_timeout(&address, PATIENCE)).expect("it is connected");
+    let (server, _) = listener.accept().expect("it is called");
+    for stream in [&client, &server] {
+        stream.set_read_timeout(Some(PATIENCE)).expect("it may be told");
+        stream.set_write_timeout(Some(PATIENCE)).expect("it may be told");
+    }
+    (client, server, listener)
+}
+
+fn opened(pair: &Pair, addresses: [IpAddr; 2], opened_by: End) -> Ends {
+    match opened_by {
+        End::Local => {
+            let to = SocketAddr::new(addresses[1], 0);
+            let (pod, peer, listener) = connect(&pair.pod, &pair.peer, to);
+            Ends { pod, peer, _listener: listener }
+        }
+        End::Remote => {
+            let to = SocketAddr::new(addresses[0], 0);
+            let (peer, pod, listener) = connect(&pair.peer, &pair.pod, to);
+            Ends { pod, peer, _listener: listener }
+        }
+    }
+}
+
+/// Sends from one end to the other.
+fn pass(mut from: &TcpStream, mut to: &TcpStream, length: usize) -> Result<(), String> {
+    thread::scope(|scope| {
+        let sender = scope.spawn(move || from.write_all(&vec![7; length]));
+        let received = to.read_exact(&mut vec![0; length]);
+        let sent = sender.join().expect("it ends");
+        sent.and(received).map_err(|error| error.to_string())
+    })
+}
+
+/// How many packets a counter of the Pod's rules has seen.
+fn counted(pair: &Pair, counter: &str) -> u64 {
+    let text = pair.pod.run("nft", &["list", "counter", "inet", "test", counter], "");
+    let mut words = text.split_whitespace().skip_while(|word| *word != "packets");
+    words.nth(1).expect("a number").parse().expect("a number")
+}
+
+/// All ways in which a connection can be.
+fn ways() -> impl Iterator<Item = ([IpAddr; 2], End, End)> {
+    let openers = [V4, V6].into_iter().flat_map(|family| [End::Local, End::Remote].map(|it| (family, it)));
+    openers.flat_map(|(family, opener)| [End::Local, End::Remote].map(|first| (family, opener, first)))
+}
+
+#[test]
+fn a_connection_older_than_the_rules_goes_on_whoever_speaks_first_and_has_its_true_direction() {
+    for (addresses, opened_by, speaks_first) in ways() {
+        let way = format!("{addresses:?}, opened by {opened_by:?}, {speaks_first:?} speaks first");
+        let Some(pair) = Pair::new() else { return };
+        let ends = opened(&pair, addresses, opened_by);
+        let connections = pair.connections();
+        let local = ends.pod.local_addr().expect("it has one");
+        let remote = ends.peer.local_addr().expect("it has one");
+        assert_eq!(connections, [TcpConnection { local, remote, opened_by }], "{way}");
+        let socket = pair.socket();
+        assert_eq!(socket.remember(&connections).expect("it may"), 1, "{way}");
+        assert_eq!(socket.remember(&connections).expect("it knows it"), 0, "{way}");
+        assert_eq!(socket.tracked().expect("it is told"), 1, "{way}");
+        pair.rules(RULES);
+
+        let (first, second) = match speaks_first {
+            End::Local => (&ends.pod, &ends.peer),
+            End::Remote => (&ends.peer, &ends.pod),
+        };
+        for length in [1, MUCH] {
+            assert_eq!(pass(first, second, length), Ok(()), "{way}: {length} bytes there");
+            assert_eq!(pass(second, first, length), Ok(()), "{way}: {length} bytes back");
+        }
+        let seen = [counted(&pair, "in_original") > 0, counted(&pair, "in_reply") > 0];
+        assert_eq!(seen, [opened_by == End::Remote, opened_by == End::Local], "{way}");
+        assert_eq!(socket.tracked().expect("it is told"), 1, "{way}: no other entry is made");
+    }
+}
+
+#[test]
+fn a_connection_that_the_kernel_was_not_told_of_is_a_stranger() {
+    for (addresses, opened_by, speaks_first) in ways() {
+        let Some(pair) = Pair::new() else { return };
+        let ends = opened(&pair, addresses, opened_by);
+        pair.rules(RULES);
+        let mut speaker = if speaks_first == End::Local { &ends.pod } else { &ends.peer };
+        speaker.write_all(b"x").expect("it is taken");
+        let error = speaker.read(&mut [0]).expect_err("it is refused");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+}
+
+#[test]
+fn an_entry_has_room_for_labels_only_if_a_rule_sets_one_when_it_is_made() {
+    for (before, labelled) in [("", 0), ("table inet room { chain nowhere { ct label set 0; }; }", 1)] {
+        let Some(pair) = Pair::new() else { return };
+        let (socket, ends) = (pair.socket(), opened(&pair, V4, End::Remote));
+        pair.rules(before);
+        assert_eq!(socket.remember(&pair.connections()).expect("it may"), 1);
+        pair.rules(RULES);
+        assert_eq!(pass(&ends.peer, &ends.pod, 1), Ok(()));
+        assert_eq!(pass(&ends.pod, &ends.peer, 1), Ok(()));
+        assert_eq!(socket.clear_labels(1 << 5).expect("it may"), labelled, "after {before:?}");
+    }
+}
+
+#[test]
+fn where_nobody_uses_tcp_there_are_no_connections_and_loopback_has_none() {
+    let Some(pair) = Pair::new() else { return };
+    assert_eq!(pair.connections(), []);
+    let to_itself = connect(&pair.pod, &pair.pod, SocketAddr::new(V4[0], 0));
+    let over_loopback = connect(&pair.pod, &pair.pod, "[::1]:0".parse().expect("an address"));
+    assert_eq!(pair.connections(), []);
+    let ends = opened(&pair, V6, End::Remote);
+    assert_eq!(pair.connections().len(), 1);
+    drop((to_itself, over_loopback, ends));
+}
+
+#[test]
+fn a_call_of_ipv4_to_somebody_who_listens_on_all_addresses_of_ipv6_is_one_of_ipv4() {
+    let Some(pair) = Pair::new() else { return };
+    let listener = pair.pod.within(|| TcpListener::bind("[::]:8080")).expect("a listener");
+    let client = pair.peer.within(|| TcpStream::connect((V4[0], 8080))).expect("it is connected");
+    let _server = listener.accept().expect("it is called");
+    let local = SocketAddr::new(V4[0], 8080);
+    let remote = client.local_addr().expect("it has one");
+    assert_eq!(pair.connections(), [TcpConnection { local, remote, opened_by: End::Remote }]);
+}
