@@ -15,6 +15,7 @@ mod conntrack;
 mod difference;
 mod dump;
 mod expression;
+mod host_address;
 mod memory;
 mod message;
 mod namespace;
@@ -30,6 +31,7 @@ mod walk;
 
 pub use batch::Batch;
 pub use difference::Changes;
+pub use host_address::host_addresses;
 pub use memory::Memory;
 pub use netns::{
     Claim, ContainerId, Decision, Home, MOST_HOMES, NamespaceId, Netns, Node, NodeError, PodUid, Process,

@@ -87,6 +87,9 @@ struct Rules {
     profile: Option<Held>,
 }
 
+/// The chains of a Pod: those of interfaces, by their names, and those of others.
+type ChainsOf<'a> = (&'a BTreeMap<InterfaceName, [Option<ChainId>; 2]>, &'a [Option<ChainId>; 2]);
+
 /// Keeps a profile from being forgotten; equal if it is the same.
 #[derive(Debug)]
 struct Held(Arc<Profile>);
@@ -162,6 +165,28 @@ impl Engine {
                 .collect(),
             others: gates(rules.others),
         })
+    }
+
+    /// The rulesets of Pods that are kept, each once with those that have it, as far as that is known without looking into them. A
+    /// Pod that is no target has none.
+    pub fn rulesets<'a>(
+        &self,
+        pods: impl IntoIterator<Item = &'a NamespacedName>,
+    ) -> Vec<(Option<Ruleset>, Vec<&'a NamespacedName>)> {
+        let mut groups: Vec<(Option<Ruleset>, Vec<&'a NamespacedName>)> = Vec::new();
+        let mut places: HashMap<Option<ChainsOf<'_>>, usize> = HashMap::new();
+        for pod in pods {
+            let target = self.target_ids.get(pod).and_then(|id| self.targets.get(*id));
+            let rules = target.and_then(|target| target.rules.as_ref());
+            let place = *places.entry(rules.map(Rules::by_place)).or_insert_with(|| {
+                groups.push((self.ruleset(pod), Vec::new()));
+                groups.len() - 1
+            });
+            if let Some((_, pods)) = groups.get_mut(place) {
+                pods.push(pod);
+            }
+        }
+        groups
     }
 
     /// The Pods whose rulesets may differ from when this was asked last.
@@ -367,6 +392,10 @@ impl Engine {
 // === impl Rules ===
 
 impl Rules {
+    const fn by_place(&self) -> ChainsOf<'_> {
+        (&self.interfaces, &self.others)
+    }
+
     fn chains(&self) -> impl Iterator<Item = ChainId> {
         self.interfaces.values().chain([&self.others]).flatten().flatten().copied()
     }

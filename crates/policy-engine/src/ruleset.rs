@@ -99,6 +99,32 @@ impl Ruleset {
         self.interfaces.get(interface).unwrap_or(&self.others)
     }
 
+    /// Denies everything at every interface.
+    pub fn closed() -> Self {
+        let chain = Some(Arc::new(Chain::default()));
+        Self { others: Gates { ingress: chain.clone(), egress: chain }, ..Self::default() }
+    }
+
+    /// The same policies where they isolate, and nothing that they allow.
+    pub fn without_allowances(&self) -> Self {
+        let closed = |chain: &Arc<Chain>| {
+            let policies = chain.policies.iter();
+            let policies = policies
+                .map(|policy| PolicyRules { policy: policy.policy.clone(), rules: Vec::new() })
+                .collect();
+            Arc::new(Chain { policies })
+        };
+        let gates = |gates: &Gates| Gates {
+            ingress: gates.ingress.as_ref().map(closed),
+            egress: gates.egress.as_ref().map(closed),
+        };
+        Self {
+            interfaces: self.interfaces.iter().map(|(name, it)| (name.clone(), gates(it))).collect(),
+            others: gates(&self.others),
+            sets: BTreeMap::new(),
+        }
+    }
+
     /// Whether nothing is denied anywhere.
     pub fn is_open(&self) -> bool {
         self.chains().next().is_none()
