@@ -49,6 +49,9 @@ pub struct EndpointViewSpec {
     /// Id of the Pod's sandbox container.
     #[serde(rename = "CID", default)]
     pub cid: Option<String>,
+    /// Path of the Pod's network namespace on its host.
+    #[serde(default)]
+    pub netns: Option<String>,
     /// Kind of the network; empty means `DanmNet`.
     #[serde(rename = "apiType", default)]
     pub api_type: Option<String>,

@@ -159,9 +159,25 @@ impl Table {
         Ok(is_changed)
     }
 
-    /// Takes the table away. Everything passes then.
-    pub fn remove(self) -> Result<(), TableError> {
+    /// Whether these rules may deny what those allow that are there.
+    pub fn would_be_stricter(&self, make: MakeProgram<'_>, changes: &mut Changes) -> bool {
+        let Some(before) = &self.program else { return true };
+        changes.is_stricter(before, &make(self.flows()))
+    }
+
+    /// Takes the table away. Everything passes then, and the table is of no more use.
+    pub fn remove(&self) -> Result<(), TableError> {
         Ok(self.socket.commit(&Batch::remove())?)
+    }
+
+    /// Takes the table away that an agent before us left in a namespace. Tells whether there was one.
+    pub fn clean(namespace: BorrowedFd<'_>) -> Result<bool, TableError> {
+        let socket = Socket::open_at(namespace).map_err(TableError::Read)?;
+        let is_there = !socket.snapshot().map_err(TableError::Read)?.is_empty();
+        if is_there {
+            socket.commit(&Batch::remove())?;
+        }
+        Ok(is_there)
     }
 
     /// The first rules of a namespace. Connections that are older are judged as if they were opened now, so the kernel has to know

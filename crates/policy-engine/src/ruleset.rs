@@ -106,6 +106,7 @@ impl Ruleset {
     }
 
     /// The same policies where they isolate, and nothing that they allow.
+    #[must_use]
     pub fn without_allowances(&self) -> Self {
         let closed = |chain: &Arc<Chain>| {
             let policies = chain.policies.iter();

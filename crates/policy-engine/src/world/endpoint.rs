@@ -22,6 +22,8 @@ pub struct Endpoint {
     pub interface: Option<InterfaceName>,
     /// Its addresses.
     pub addresses: Box<[IpAddr]>,
+    /// Where it says that the Pod's network namespace is. Nothing is done because of that: it is only checked.
+    pub netns: Option<Arc<str>>,
 }
 
 // === impl Endpoint ===
@@ -44,6 +46,7 @@ impl Endpoint {
                 .map(|kind| NetworkRef::new(kind, namespace, &Arc::from(spec.network_name.as_str()))),
             interface: interface.and_then(|it| it.name.as_deref()).and_then(InterfaceName::new),
             addresses: addresses.into(),
+            netns: spec.netns.as_deref().filter(|path| !path.is_empty()).map(Arc::from),
         }
     }
 }
@@ -58,6 +61,7 @@ impl Endpoint {
             network: None,
             interface: None,
             addresses: Box::default(),
+            netns: None,
         }
     }
 }

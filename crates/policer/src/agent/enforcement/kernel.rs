@@ -1,0 +1,148 @@
+//! The node as the worker sees it: whose network namespaces there are, and tables in them. The real one is `policy-dataplane`'s; tests
+//! have one without a kernel.
+
+use std::{path::PathBuf, sync::OnceLock};
+
+use policy_dataplane::{
+    Changes, Claim, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection, Residents, Root,
+    Socket, Table, TableOptions,
+};
+use std::os::fd::AsFd;
+
+/// What the worker needs of a node. Errors are told in words.
+pub(in crate::agent) trait Kernel {
+    /// A table in a namespace.
+    type Table: PodTable;
+
+    /// Looks at a path that an endpoint names.
+    fn claim(&self, path: &str) -> Claim;
+
+    /// Looks at all processes.
+    fn residents(&self) -> Result<Residents, String>;
+
+    /// Whether a process is where it was, and whose it was.
+    fn is_still(&self, process: &Process) -> bool;
+
+    /// Takes charge of the table in a process's namespace, and makes it what it should be.
+    fn open(
+        &self,
+        process: &Process,
+        make: MakeProgram<'_>,
+        found: Found,
+    ) -> Result<(Self::Table, Outcome), String>;
+
+    /// Takes away a table that an agent before us left in a process's namespace. Tells whether there was one.
+    fn clean(&self, process: &Process) -> Result<bool, String>;
+}
+
+/// A table in a namespace.
+pub(in crate::agent) trait PodTable: Send + 'static {
+    /// Whether these rules may deny what is allowed now.
+    fn is_stricter(&self, make: MakeProgram<'_>, changes: &mut Changes) -> bool;
+
+    /// Makes the rules that are there what they should be.
+    fn put(&mut self, make: MakeProgram<'_>, changes: &mut Changes) -> Result<Outcome, String>;
+
+    /// Undoes what somebody else has changed. Tells whether that was so.
+    fn mend(&mut self) -> Result<bool, String>;
+
+    /// Takes the table away.
+    fn remove(&self) -> Result<(), String>;
+}
+
+/// The kernel of this machine.
+#[derive(Debug)]
+pub(in crate::agent) struct Linux {
+    node: Node,
+    /// Whether connections are judged again when rules become stricter.
+    rechecks: bool,
+    /// What the kernel can do: asked once, in the first namespace that is entered.
+    options: OnceLock<TableOptions>,
+}
+
+// === impl Linux ===
+
+impl Linux {
+    pub(in crate::agent) fn new(proc: PathBuf, roots: Vec<Root>, rechecks: bool) -> anyhow::Result<Self> {
+        Ok(Self { node: Node::open(proc, roots)?, rechecks, options: OnceLock::new() })
+    }
+
+    fn enter(&self, process: &Process) -> Result<Netns, String> {
+        self.node.enter(process).map_err(|error| words(&error))
+    }
+
+    fn options(&self, netns: &Netns) -> Result<TableOptions, String> {
+        if let Some(options) = self.options.get() {
+            return Ok(*options);
+        }
+        let socket = Socket::open_at(netns.as_fd()).map_err(|error| words(&error))?;
+        let protection = Protection::probe(&socket).map_err(|error| words(&error))?;
+        let memory = match self.rechecks {
+            true => Memory::probe(&socket).map_err(|error| words(&error))?,
+            false => Memory::Kept,
+        };
+        tracing::info!(?protection, ?memory, "the kernel was asked what it can do");
+        Ok(*self.options.get_or_init(|| TableOptions { protection, memory }))
+    }
+}
+
+impl Kernel for Linux {
+    type Table = Table;
+
+    fn claim(&self, path: &str) -> Claim {
+        self.node.claim(path)
+    }
+
+    fn residents(&self) -> Result<Residents, String> {
+        self.node.residents().map_err(|error| words(&error))
+    }
+
+    fn is_still(&self, process: &Process) -> bool {
+        self.node.is_still(process)
+    }
+
+    fn open(
+        &self,
+        process: &Process,
+        make: MakeProgram<'_>,
+        found: Found,
+    ) -> Result<(Table, Outcome), String> {
+        let netns = self.enter(process)?;
+        let options = self.options(&netns)?;
+        Table::open(netns.as_fd(), options, make, found).map_err(|error| words(&error))
+    }
+
+    fn clean(&self, process: &Process) -> Result<bool, String> {
+        let netns = self.enter(process)?;
+        Table::clean(netns.as_fd()).map_err(|error| words(&error))
+    }
+}
+
+impl PodTable for Table {
+    fn is_stricter(&self, make: MakeProgram<'_>, changes: &mut Changes) -> bool {
+        self.would_be_stricter(make, changes)
+    }
+
+    fn put(&mut self, make: MakeProgram<'_>, changes: &mut Changes) -> Result<Outcome, String> {
+        self.put(make, changes).map_err(|error| words(&error))
+    }
+
+    fn mend(&mut self) -> Result<bool, String> {
+        self.mend().map_err(|error| words(&error))
+    }
+
+    fn remove(&self) -> Result<(), String> {
+        self.remove().map_err(|error| words(&error))
+    }
+}
+
+/// An error with all that led to it.
+fn words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    words
+}

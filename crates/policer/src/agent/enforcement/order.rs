@@ -1,0 +1,65 @@
+//! What is asked of the worker about a Pod: plain values, so that what is decided can be looked at before it is done.
+
+use std::{sync::Arc, time::Instant};
+
+use policy_dataplane::Found;
+use policy_engine::{
+    NamespacedName, Ruleset,
+    program::{Flows, Part, Program, Surroundings, gates},
+};
+
+/// Some Pods, and what is to become of each.
+#[derive(Debug)]
+pub(in crate::agent) struct Round {
+    pub(in crate::agent) orders: Vec<Order>,
+    /// What is to become of rules that an agent before us left.
+    pub(in crate::agent) found: Found,
+    /// When what made it necessary was taken in.
+    pub(in crate::agent) at: Instant,
+}
+
+/// What is to become of a Pod.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::agent) struct Order {
+    pub(in crate::agent) pod: NamespacedName,
+    /// Another uid is another Pod.
+    pub(in crate::agent) uid: Arc<str>,
+    /// Paths of network namespaces that its endpoints name.
+    pub(in crate::agent) paths: Vec<String>,
+    pub(in crate::agent) aim: Aim,
+}
+
+/// What rules a Pod is to have.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::agent) enum Aim {
+    /// These.
+    Rules(Rules),
+    /// None: no policy is about it.
+    Open,
+    /// Whatever it has: it is not there any more.
+    Gone,
+}
+
+/// Rules for a Pod.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::agent) struct Rules {
+    /// Shared by Pods that have the same.
+    pub(in crate::agent) ruleset: Arc<Ruleset>,
+    pub(in crate::agent) gates: Arc<Part>,
+    pub(in crate::agent) surroundings: Surroundings,
+}
+
+// === impl Rules ===
+
+impl Rules {
+    /// The program for a kernel.
+    pub(in crate::agent) fn program(&self, flows: Flows) -> Program {
+        Program::around(Arc::clone(&self.gates), &self.ruleset, &self.surroundings, flows)
+    }
+
+    /// What is left of them where they cannot be had: nothing is allowed that policies are about.
+    pub(in crate::agent) fn without_allowances(&self) -> Self {
+        let ruleset = Arc::new(self.ruleset.without_allowances());
+        Self { gates: Arc::new(gates(&ruleset)), ruleset, surroundings: self.surroundings.clone() }
+    }
+}

@@ -1,0 +1,82 @@
+//! How it went with a Pod: what people and metrics are told of.
+
+use std::sync::Arc;
+
+use policy_engine::NamespacedName;
+
+use super::order::Order;
+
+/// How it went with a Pod.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::agent) struct Status {
+    pub(in crate::agent) pod: NamespacedName,
+    pub(in crate::agent) uid: Arc<str>,
+    pub(in crate::agent) state: State,
+    /// The network namespaces that have its rules, as `ip netns` and `ls` of `/proc/PID/ns` call them.
+    pub(in crate::agent) namespaces: Vec<String>,
+    /// So many more it has, beyond those that rules are put into.
+    pub(in crate::agent) more: usize,
+    /// Paths of its endpoints that are not believed, and why.
+    pub(in crate::agent) refused: Vec<(String, String)>,
+    /// Somebody changed its rules, which was undone.
+    pub(in crate::agent) is_tampered: bool,
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::agent) enum State {
+    /// It has the rules that it is to have.
+    Enforced,
+    /// It has none, and is to have none.
+    Open,
+    /// It has no process yet that a namespace could be told by.
+    Waiting,
+    /// It has what an agent before us left, until everything is known.
+    LeftAlone,
+    /// Its rules could not be had, and it is closed instead; why.
+    Closed(String),
+    /// It has the rules that it had; why.
+    Failed(String),
+}
+
+// === impl Status ===
+
+impl Status {
+    pub(super) fn new(order: &Order) -> Self {
+        Self {
+            pod: order.pod.clone(),
+            uid: Arc::clone(&order.uid),
+            state: State::Waiting,
+            namespaces: Vec::new(),
+            more: 0,
+            refused: Vec::new(),
+            is_tampered: false,
+        }
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// As metrics call it.
+    pub(in crate::agent) const fn code(&self) -> &'static str {
+        match self {
+            Self::Enforced => "enforced",
+            Self::Open => "open",
+            Self::Waiting => "waiting",
+            Self::LeftAlone => "left-alone",
+            Self::Closed(_) => "closed",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Why it is not as it should be.
+    pub(in crate::agent) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Enforced | Self::Open => None,
+            Self::Waiting => Some("no process of this Pod is found on the node"),
+            Self::LeftAlone => Some("not everything was listed yet since the agent started; the rules found are kept"),
+            Self::Closed(reason) | Self::Failed(reason) => Some(reason),
+        }
+    }
+}

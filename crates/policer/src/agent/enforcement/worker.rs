@@ -1,0 +1,327 @@
+//! Has the rules put into the namespaces of Pods: holds a table for each, and does what is ordered, one Pod after the other. What fails
+//! with one is tried again later, and holds up nobody. What is to become of Pods is decided in `intent.rs`; this is the loop.
+
+use std::{
+    collections::BTreeMap,
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use policy_dataplane::{
+    Changes, Claim, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process, Residents,
+};
+use policy_engine::NamespacedName;
+
+use super::{
+    kernel::{Kernel, PodTable},
+    order::{Aim, Order, Round, Rules},
+    status::{State, Status},
+};
+
+/// How soon what somebody else did to a table, or that a namespace has gone, is noticed.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// How long something that failed is left alone, at first and at most.
+const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// How often a Pod is looked for that has no process yet. Looking means to read what all processes of the node are.
+const SEARCH: Duration = Duration::from_millis(250);
+
+/// The worker.
+pub(in crate::agent) struct Worker<K: Kernel> {
+    kernel: K,
+    pods: BTreeMap<NamespacedName, Enforced<K::Table>>,
+    found: Found,
+    tell: Box<dyn Fn(Status) + Send>,
+    /// Takes what is to be closed: that may take a while.
+    closer: mpsc::Sender<K::Table>,
+}
+
+/// A Pod for which there are orders.
+struct Enforced<T> {
+    order: Order,
+    homes: BTreeMap<NamespaceId, (Process, T)>,
+    /// What its endpoints said when its namespaces were found.
+    paths_known: Vec<String>,
+    /// How long what failed is left alone, and until when.
+    pause: Option<(Duration, Instant)>,
+    status: Option<Status>,
+}
+
+/// What is known of a node while some Pods are looked at.
+#[derive(Default)]
+struct Sight {
+    residents: Option<Residents>,
+    changes: Changes,
+}
+
+// === impl Worker ===
+
+impl<K: Kernel> Worker<K> {
+    pub(in crate::agent) fn new(kernel: K, tell: impl Fn(Status) + Send + 'static) -> Self {
+        let (closer, closed) = mpsc::channel::<K::Table>();
+        // To close a socket after a deletion waits for the kernel to have forgotten what was deleted.
+        std::thread::spawn(move || closed.into_iter().for_each(drop));
+        let tell = Box::new(tell);
+        Self { kernel, pods: BTreeMap::new(), found: Found::LeftAlone, tell, closer }
+    }
+
+    /// Does what is ordered until nobody orders any more. Rules stay then.
+    pub(in crate::agent) fn run(mut self, rounds: &mpsc::Receiver<Round>) {
+        let mut looked = Instant::now();
+        loop {
+            match rounds.recv_timeout(LOOK) {
+                Ok(round) => {
+                    // What came meanwhile is done in one go: of several orders about a Pod the last one counts.
+                    let more = rounds.try_iter();
+                    let dirty = self.take([round].into_iter().chain(more));
+                    self.work(&dirty);
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            }
+            if looked.elapsed() >= LOOK {
+                self.look();
+                looked = Instant::now();
+            }
+        }
+    }
+
+    fn take(&mut self, rounds: impl Iterator<Item = Round>) -> Vec<NamespacedName> {
+        let mut dirty = BTreeMap::new();
+        for round in rounds {
+            self.found = round.found;
+            for order in round.orders {
+                dirty.insert(order.pod.clone(), ());
+                self.accept(order);
+            }
+        }
+        dirty.into_keys().collect()
+    }
+
+    fn accept(&mut self, order: Order) {
+        if order.aim == Aim::Gone {
+            if let Some(gone) = self.pods.remove(&order.pod) {
+                self.close(gone);
+            }
+            return;
+        }
+        let is_another = self.pods.get(&order.pod).is_some_and(|pod| pod.order.uid != order.uid);
+        if is_another && let Some(gone) = self.pods.remove(&order.pod) {
+            self.close(gone);
+        }
+        match self.pods.get_mut(&order.pod) {
+            Some(pod) => {
+                pod.order = order;
+                pod.pause = None;
+            }
+            None => {
+                let paths_known = Vec::new();
+                let pod = Enforced { order, homes: BTreeMap::new(), paths_known, pause: None, status: None };
+                self.pods.insert(pod.order.pod.clone(), pod);
+            }
+        }
+    }
+
+    /// Lets go of the namespaces of a Pod. Its rules stay: it may be there still.
+    fn close(&self, pod: Enforced<K::Table>) {
+        for (_, table) in pod.homes.into_values() {
+            // Nobody takes it if this is the end, and then it is closed here.
+            let _ = self.closer.send(table);
+        }
+    }
+
+    /// Looks at these Pods; those first whose rules become stricter.
+    fn work(&mut self, names: &[NamespacedName]) {
+        let mut sight = Sight::default();
+        let mut ordered: Vec<(bool, &NamespacedName)> = Vec::new();
+        for name in names {
+            let Some(pod) = self.pods.get(name) else { continue };
+            ordered.push((!pod.is_stricter(&mut sight.changes), name));
+        }
+        ordered.sort();
+        for (_, name) in ordered {
+            // Taken out, so that the others can be reached meanwhile.
+            let Some(mut pod) = self.pods.remove(name) else { continue };
+            let status = self.enforce(&mut pod, &mut sight);
+            self.conclude(&mut pod, status);
+            self.pods.insert(name.clone(), pod);
+        }
+    }
+
+    /// Looks at all Pods that may not be as they should be, though nobody ordered anything.
+    fn look(&mut self) {
+        let now = Instant::now();
+        let names: Vec<NamespacedName> = self.pods.keys().cloned().collect();
+        let mut again = Vec::new();
+        for name in names {
+            let Some(pod) = self.pods.get_mut(&name) else { continue };
+            let is_moved = pod.homes.values().any(|(process, _)| !self.kernel.is_still(process));
+            let is_due = pod.pause.is_some_and(|(_, until)| until <= now);
+            if is_moved || is_due {
+                again.push(name);
+                continue;
+            }
+            let mended: Vec<Result<bool, String>> =
+                pod.homes.values_mut().map(|(_, table)| table.mend()).collect();
+            if mended.iter().any(|mended| *mended == Ok(true)) {
+                let status = pod.status.clone().map(|status| Status { is_tampered: true, ..status });
+                status.into_iter().for_each(&self.tell);
+            }
+            if mended.iter().any(Result::is_err) {
+                again.push(name);
+            }
+        }
+        self.work(&again);
+    }
+
+    /// Takes note of how it went, and tells if that is news.
+    fn conclude(&self, pod: &mut Enforced<K::Table>, status: Status) {
+        let pause = pod.pause.map_or(PAUSE, |(pause, _)| (2 * pause).min(LONGEST_PAUSE));
+        pod.pause = match &status.state {
+            State::Enforced | State::Open => None,
+            State::Waiting => Some((SEARCH, Instant::now() + SEARCH)),
+            State::Closed(_) | State::Failed(_) | State::LeftAlone => Some((pause, Instant::now() + pause)),
+        };
+        if pod.status.as_ref() != Some(&status) {
+            (self.tell)(status.clone());
+            pod.status = Some(status);
+        }
+    }
+
+    fn enforce(&self, pod: &mut Enforced<K::Table>, sight: &mut Sight) -> Status {
+        let mut status = Status::new(&pod.order);
+        let newcomers = match self.find(pod, sight, &mut status) {
+            Ok(newcomers) => newcomers,
+            Err(reason) => {
+                status.state = State::Failed(reason);
+                return status;
+            }
+        };
+        status.state = match pod.order.aim.clone() {
+            Aim::Rules(rules) => self.put(pod, newcomers, &rules, sight),
+            Aim::Open | Aim::Gone => self.clear(pod, &newcomers),
+        };
+        status.namespaces = pod.homes.keys().map(ToString::to_string).collect();
+        status
+    }
+
+    /// Finds the namespaces of a Pod. Lets go of those that are none any more, and gives those that are new.
+    fn find(
+        &self,
+        pod: &mut Enforced<K::Table>,
+        sight: &mut Sight,
+        status: &mut Status,
+    ) -> Result<Vec<Process>, String> {
+        let is_known = !pod.homes.is_empty() && pod.homes.values().all(|(process, _)| self.kernel.is_still(process));
+        if is_known && pod.status.as_ref().is_some_and(|before| before.uid == pod.order.uid) {
+            // Nothing of what was found out has ceased to be true.
+            if let Some(before) = &pod.status {
+                (status.more, status.refused) = (before.more, before.refused.clone());
+            }
+            if pod.paths_known == pod.order.paths {
+                return Ok(Vec::new());
+            }
+        }
+        let residents = match &sight.residents {
+            Some(residents) => residents,
+            None => sight.residents.insert(self.kernel.residents()?),
+        };
+        let uid = PodUid::new(&pod.order.uid)
+            .ok_or_else(|| format!("the Pod's uid {:?} is none that kubelet makes cgroups for", pod.order.uid))?;
+        let claims: Vec<Claim> = pod.order.paths.iter().map(|path| self.kernel.claim(path)).collect();
+        let decision = residents.decide(&uid, &claims);
+        status.more = decision.more;
+        status.refused = decision.refused.into_iter().map(|(path, why)| (path, why.to_string())).collect();
+        pod.paths_known.clone_from(&pod.order.paths);
+        let homes: Vec<Process> = decision.homes.into_iter().map(|home| home.process).collect();
+        let gone: Vec<NamespaceId> =
+            pod.homes.keys().filter(|id| homes.iter().all(|home| home.namespace != **id)).copied().collect();
+        for id in gone {
+            if let Some((_, table)) = pod.homes.remove(&id) {
+                let _ = self.closer.send(table);
+            }
+        }
+        let mut newcomers = Vec::new();
+        for home in homes {
+            match pod.homes.get_mut(&home.namespace) {
+                Some((process, _)) => *process = home,
+                None => newcomers.push(home),
+            }
+        }
+        Ok(newcomers)
+    }
+
+    fn put(&self, pod: &mut Enforced<K::Table>, newcomers: Vec<Process>, rules: &Rules, sight: &mut Sight) -> State {
+        let make: MakeProgram<'_> = &|flows| rules.program(flows);
+        let mut state = if pod.homes.is_empty() && newcomers.is_empty() { State::Waiting } else { State::Enforced };
+        for (_, table) in pod.homes.values_mut() {
+            if let Err(reason) = table.put(make, &mut sight.changes) {
+                state = State::Failed(reason);
+            }
+        }
+        for process in newcomers {
+            let opened = self.kernel.open(&process, make, self.found);
+            match opened.or_else(|reason| self.open_closed(&process, rules, reason, &mut state)) {
+                Ok((table, outcome)) => {
+                    if outcome == Outcome::LeftAlone {
+                        state = State::LeftAlone;
+                    }
+                    pod.homes.insert(process.namespace, (process, table));
+                }
+                Err(reason) => state = State::Failed(reason),
+            }
+        }
+        state
+    }
+
+    /// A Pod whose first rules cannot be had is not to be open for that.
+    fn open_closed(
+        &self,
+        process: &Process,
+        rules: &Rules,
+        reason: String,
+        state: &mut State,
+    ) -> Result<(K::Table, Outcome), String> {
+        let closed = rules.without_allowances();
+        let opened = self.kernel.open(process, &|flows| closed.program(flows), self.found);
+        if opened.is_ok() {
+            *state = State::Closed(reason.clone());
+        }
+        // Why the first attempt failed says more.
+        opened.map_err(|_| reason)
+    }
+
+    fn clear(&self, pod: &mut Enforced<K::Table>, left: &[Process]) -> State {
+        let mut failure = None;
+        for (id, (process, table)) in std::mem::take(&mut pod.homes) {
+            match table.remove() {
+                Ok(()) => drop(self.closer.send(table)),
+                Err(reason) => {
+                    failure = Some(reason);
+                    pod.homes.insert(id, (process, table));
+                }
+            }
+        }
+        for process in left {
+            match self.kernel.clean(process) {
+                Ok(true) => tracing::info!("{}: rules of an agent before were taken away", pod.order.pod),
+                Ok(false) => {}
+                Err(reason) => failure = Some(reason),
+            }
+        }
+        failure.map_or(State::Open, State::Failed)
+    }
+}
+
+// === impl Enforced ===
+
+impl<T: PodTable> Enforced<T> {
+    /// Whether its rules become stricter than those that it has.
+    fn is_stricter(&self, changes: &mut Changes) -> bool {
+        let Aim::Rules(rules) = &self.order.aim else { return false };
+        let make: MakeProgram<'_> = &|flows| rules.program(flows);
+        self.homes.is_empty() || self.homes.values().any(|(_, table)| table.is_stricter(make, changes))
+    }
+}
