@@ -245,7 +245,7 @@ async fn definitions_that_come_later_are_watched_and_nothing_is_written_before_t
     cluster.uninstall().await;
     let agent = agent(&cluster).await;
     agent.ready().await;
-    assert_eq!(agent.state().await["sources"].as_object().map(serde_json::Map::len), Some(4));
+    assert_eq!(agent.state().await["sources"].as_object().map(serde_json::Map::len), Some(5));
 
     cluster.install_without_schemas().await;
     cluster.create([network("lan1"), policy("p", &on_network("lan1"))]).await;
