@@ -179,6 +179,7 @@ mod tests {
     use danm_api::{ApiGroup, ApiType, DanmKind};
 
     use super::*;
+    use crate::agent::pod_scope::PodScope;
 
     #[test]
     fn a_kind_is_watched_once_and_gone_only_if_it_stays_away() {
@@ -197,5 +198,20 @@ mod tests {
         let (begin, told) = served.found(&with);
         assert!(begin.is_empty(), "it is watched still");
         assert!(matches!(&told[..], [Seen::Served(source)] if *source == policies));
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_is_ended_tells_nothing_more() {
+        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let client = Client::try_from(nowhere).unwrap();
+        let node = "node-a".to_owned();
+        let mut watches = Watches { client, node, streams: SelectAll::new(), ordered: BTreeMap::new() };
+        let source = Source::Pods(PodScope::Everywhere);
+        let begun = watches.obey(Order::Begin(source.clone()));
+        assert!(matches!(begun, Seen::Served(it) if it == source));
+        assert!(watches.streams.next().await.is_some(), "a list begins");
+        let ended = watches.obey(Order::End(source.clone()));
+        assert!(matches!(ended, Seen::Ended(it) if it == source));
+        assert!(watches.streams.next().await.is_none());
     }
 }

@@ -288,15 +288,34 @@ fn a_namespace_with_a_pod_that_no_endpoint_names_is_watched_in_full() {
 
 #[test]
 fn nobody_is_without_an_endpoint_before_all_are_listed() {
-    let mut knowledge = informed(&["a"], &[]);
-    let other_group = Source::Danm(ApiType { group: ApiGroup::DanmK8sIo, kind: DanmKind::DanmEp });
-    knowledge.take(Seen::Served(other_group.clone()));
+    let of_group = |group| Source::Danm(ApiType { group, kind: DanmKind::DanmEp });
+    for (first, then) in [(0, 1), (1, 0)] {
+        let mut knowledge = Knowledge::default();
+        CORE.into_iter().for_each(|source| knowledge.lists(source, []));
+        knowledge.sees(OTHERS, other("a", "1", None));
+        ApiGroup::ALL.into_iter().for_each(|group| knowledge.take(Seen::Served(of_group(group))));
+        knowledge.take(Seen::Discovered(Ok(())));
+        knowledge.lists(of_group(ApiGroup::ALL[first]), []);
+        let start = Instant::now();
+        assert_eq!(knowledge.orders(start, 0), []);
+        assert!(!knowledge.coverage().is_complete());
+        knowledge.lists(of_group(ApiGroup::ALL[then]), [endpoint("e", "a")]);
+        assert_eq!(knowledge.orders(start, 1), []);
+        assert!(knowledge.coverage().is_complete());
+    }
+}
+
+#[test]
+fn nobody_can_tell_who_is_without_an_endpoint_before_all_pods_are_listed() {
+    let mut knowledge = Knowledge::default();
+    CORE.into_iter().filter(|source| *source != OTHERS).for_each(|source| knowledge.lists(source, []));
+    knowledge.take(Seen::Served(ENDPOINTS));
+    knowledge.take(Seen::Discovered(Ok(())));
+    knowledge.lists(ENDPOINTS, []);
     let start = Instant::now();
     assert_eq!(knowledge.orders(start, 0), []);
-    assert!(!knowledge.coverage().is_complete());
-    knowledge.lists(other_group, [endpoint("e", "a")]);
-    assert_eq!(knowledge.orders(start, 1), []);
-    assert!(knowledge.coverage().is_complete());
+    knowledge.lists(OTHERS, [other("a", "1", None)]);
+    assert_eq!(knowledge.orders(start, 1), [Order::Begin(namespace("x"))]);
 }
 
 #[test]
@@ -351,5 +370,6 @@ fn rulesets_are_kept_of_this_nodes_pods_alone() {
     knowledge.sees(OTHERS, other("here", "7", None));
     knowledge.take(Seen::Changed(PODS, Change::Delete(Box::new(other("here", "6", None)))));
     assert_eq!((knowledge.local_pods().len(), knowledge.pods()), (0, vec!["away".into(), "here".into()]));
-    assert!(knowledge.take_changed().is_empty());
+    knowledge.sees(POLICIES, policy("p", "u", &json!({})));
+    assert!(knowledge.take_changed().is_empty(), "its rules are another node's business");
 }
