@@ -47,4 +47,4 @@ pub use printable::printable;
 pub use shutdown::{ShutdownSignal, shutdown_signal};
 pub use terminal::{LookArgs, Screen, When, note, print};
 pub use throttle::Throttle;
-pub use watch::{WatchFailure, watch};
+pub use watch::{Selection, WatchFailure, watch};

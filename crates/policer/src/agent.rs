@@ -1,7 +1,9 @@
 //! The agent of a node, put together: it watches policies and what they are about, and tells what becomes of them.
 //!
 //! ```text
-//!   served kinds ──> Source (what, how much) ──> Seen ──> Knowledge: Engine, coverage, records of policies
+//!   served kinds ──> Source (what, how much) ──> Seen ──> Knowledge: Engine, roster of Pods, coverage, records of policies
+//!                      ^                                     │
+//!                      └── Order (more of these Pods) ───────┤
 //!                                                            │
 //!        Lease (who of all agents writes) ──> review ────────┤ Statement: conditions, Events
 //!                                               │            │
@@ -11,12 +13,16 @@
 //! This version puts no rules into Pods, and says so. One agent writes the status of policies, those of all nodes see it.
 
 mod coverage;
+mod depth;
 mod feed;
 mod inspect;
 mod knowledge;
 mod metrics;
+mod needs;
+mod pod_scope;
 mod report;
 mod review;
+mod roster;
 mod scribe;
 mod source;
 mod status_writer;
@@ -39,11 +45,12 @@ use operator_runtime::{
 use policy_engine::World;
 use prometheus_client::registry::Registry;
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     time::{MissedTickBehavior, interval},
 };
 
 use self::{
+    feed::Order,
     inspect::Inspection,
     knowledge::Knowledge,
     metrics::Metrics,
@@ -98,7 +105,7 @@ pub(crate) async fn run(cli: &Cli, args: &AgentArgs) -> anyhow::Result<()> {
     };
     let inspection = Arc::clone(&agent.inspection);
     let _admin = serve(args.admin_listen, inspection, Arc::new(registry)).await?;
-    agent.watch(client, stop).await;
+    agent.watch(client, args.node_name.clone(), stop).await;
     leadership.release().await;
     agent.events.flush(LAST_EVENTS).await;
     tracing::info!("stopped");
@@ -129,8 +136,9 @@ struct Agent {
 }
 
 impl Agent {
-    async fn watch(&mut self, client: Client, stop: impl Future<Output = ShutdownSignal>) {
-        let mut seen = feed::feed(client).ready_chunks(BATCH);
+    async fn watch(&mut self, client: Client, node: String, stop: impl Future<Output = ShutdownSignal>) {
+        let (orders, ordered) = mpsc::unbounded_channel();
+        let mut seen = feed::feed(client, node, ordered).ready_chunks(BATCH);
         let mut stop = pin!(stop);
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -138,10 +146,14 @@ impl Agent {
         loop {
             tokio::select! {
                 _ = &mut stop => return,
-                Some(batch) = seen.next() => batch.into_iter().for_each(|seen| self.knowledge.take(seen)),
+                Some(batch) = seen.next() => {
+                    batch.into_iter().for_each(|seen| self.knowledge.take(seen));
+                    self.order(&orders);
+                }
                 (statement, written) = self.scribe.next() => self.settle(statement, written),
                 Ok(()) = lease.changed() => {}
                 _ = ticks.tick() => {
+                    self.order(&orders);
                     self.show();
                     // Nothing is new; but what failed may be tried again by now.
                     self.write();
@@ -150,6 +162,15 @@ impl Agent {
             }
             self.is_shown = false;
             self.write();
+        }
+    }
+
+    /// Has more or less of Pods watched, as it is needed by now.
+    fn order(&mut self, orders: &mpsc::UnboundedSender<Order>) {
+        for order in self.knowledge.deepen(Instant::now()) {
+            self.is_shown = false;
+            // Whoever takes them in has gone only if the agent ends.
+            let _ = orders.send(order);
         }
     }
 
@@ -190,6 +211,9 @@ impl Agent {
             return;
         }
         self.is_shown = true;
+        for pod in self.knowledge.take_changed() {
+            tracing::debug!(%pod, "its rules may be others");
+        }
         let knowledge = &self.knowledge;
         if self.findings.0 != knowledge.revision() {
             self.findings = (knowledge.revision(), Arc::new(Findings::of(knowledge.world())));

@@ -38,7 +38,6 @@ use crate::{
     Direction, InterfaceName, InterfaceView, Key, NamespacedName, Object, World,
     ruleset::{Gates, Ruleset},
     shared::Shared,
-    world::pod_of,
 };
 
 /// The ruleset of a Pod; none if it is no target: it is not there, it shares its node's network, or it has no endpoints.
@@ -219,10 +218,7 @@ impl Engine {
         let mut concerned = Concerned::default();
         match key {
             Key::Pod(name) => drop(concerned.pods.insert(name.clone())),
-            Key::Endpoint(key) => {
-                let endpoint = self.world.endpoints.get(key);
-                concerned.pods.extend(endpoint.map(|endpoint| pod_of(key, endpoint)));
-            }
+            Key::Endpoint(key) => concerned.pods.extend(self.world.named_by(key)),
             Key::Service(name) => drop(concerned.services.insert(name.clone())),
             Key::Slice(name) => {
                 let slice = self.world.slices.get(name);

@@ -112,6 +112,11 @@ impl World {
         self.pods.iter()
     }
 
+    /// The name of the Pod that an endpoint says is its own, be it there or not.
+    pub fn named_by(&self, endpoint: &EndpointKey) -> Option<NamespacedName> {
+        Some(pod_of(endpoint, self.endpoints.get(endpoint)?))
+    }
+
     /// All policies, in the order of their namespaces.
     pub fn policies(&self) -> impl Iterator<Item = (&PolicyKey, &Policy)> {
         self.policies.iter()
@@ -198,7 +203,7 @@ impl World {
         match claim {
             Claim::Pod(name) => Some(name),
             Claim::Endpoint(key) => {
-                let pod = pod_of(key, self.endpoints.get(key)?);
+                let pod = self.named_by(key)?;
                 Some(self.pods.get_key_value(&pod)?.0)
             }
         }

@@ -136,6 +136,9 @@ fn labels(labels: &Value) -> Box<[(Box<str>, Box<str>)]> {
     labels.map(|(key, value)| (key.as_str().into(), value.as_str().unwrap_or_default().into())).collect()
 }
 
+/// Fields that are true or false, and false where there is none.
+const FLAGS: [&str; 2] = ["spec.hostNetwork", "spec.unschedulable"];
+
 /// The text of a field such as `spec.nodeName`; empty where there is none.
 fn field_text(fields: &Fields, path: &str) -> String {
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
@@ -143,6 +146,7 @@ fn field_text(fields: &Fields, path: &str) -> String {
     let value = parts.fold(fields.get(first), |value, part| value?.get(part));
     match value {
         Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None if FLAGS.contains(&path) => false.to_string(),
         Some(Value::Object(_) | Value::Array(_) | Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
     }

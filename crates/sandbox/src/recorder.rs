@@ -14,6 +14,8 @@ pub struct Recorded {
     pub method: Method,
     /// Its path and query.
     pub uri: Uri,
+    /// In which forms it wants its answer; empty where it does not say.
+    pub accept: String,
     /// Its body; empty where there was none.
     pub body: Bytes,
 }
@@ -40,6 +42,11 @@ impl Recorded {
     /// Whether it asks for the next chunk of a list.
     pub fn is_continuation(&self) -> bool {
         self.is_list() && self.query().get("continue").is_some()
+    }
+
+    /// Whether it wants the metadata of objects and nothing else of them.
+    pub fn wants_metadata_alone(&self) -> bool {
+        self.accept.contains("as=PartialObjectMetadata")
     }
 
     fn reads_many(&self) -> bool {

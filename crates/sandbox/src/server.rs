@@ -69,7 +69,13 @@ async fn answer(request: Request<Incoming>, state: &Arc<State>) -> io::Result<Re
         Ok(body) => body,
         Err(failure) => return Ok(refusal(&failure)),
     };
-    let recorded = Recorded { method: parts.method.clone(), uri: parts.uri.clone(), body: body.clone() };
+    let call = Call::new(&parts, body);
+    let recorded = Recorded {
+        method: parts.method.clone(),
+        uri: parts.uri.clone(),
+        accept: call.accept.clone().unwrap_or_default(),
+        body: call.body.clone(),
+    };
     if state.options.record {
         state.recorder.record(recorded.clone());
     }
@@ -83,7 +89,6 @@ async fn answer(request: Request<Incoming>, state: &Arc<State>) -> io::Result<Re
     if let Some((code, retry_after)) = plan.status {
         return Ok(injected(code, retry_after));
     }
-    let call = Call::new(&parts, body);
     let answer = api::answer(state, &call, &recorded, &plan);
     tracing::debug!(method = %parts.method, uri = %parts.uri, ok = answer.is_ok(), "answered");
     if plan.drop_after {

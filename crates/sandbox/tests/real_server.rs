@@ -26,9 +26,14 @@ struct Both {
 impl Both {
     /// Sends a request to both, and says what differs.
     async fn send(&self, method: &Method, path: &str, body: &Value, content_type: &str) {
+        self.send_each(method, [path, path], body, content_type).await;
+    }
+
+    /// The same where the two call something differently: the real one first.
+    async fn send_each(&self, method: &Method, paths: [&str; 2], body: &Value, content_type: &str) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut answers = Vec::new();
-        for client in [&self.real, &self.ours] {
+        for (client, path) in [&self.real, &self.ours].into_iter().zip(paths) {
             let request = Request::builder().method(method).uri(path).header("Content-Type", content_type);
             let request = request.body(Body::from(body.clone().into_bytes())).unwrap();
             let response = client.send(request).await.unwrap();
@@ -39,7 +44,7 @@ impl Both {
             let values: Vec<Value> = values.map_while(Result::ok).map(essence).collect();
             answers.push((code, values));
         }
-        assert_eq!(answers[1], answers[0], "{method} {path} {body}: ours is left, the real one is right");
+        assert_eq!(answers[1], answers[0], "{method} {paths:?} {body}: ours is left, the real one is right");
     }
 
     async fn post(&self, path: &str, object: Value) {
@@ -60,6 +65,10 @@ impl Both {
 
     async fn get(&self, path: &str) {
         self.send(&Method::GET, path, &Value::Null, JSON).await;
+    }
+
+    async fn get_each(&self, paths: [String; 2]) {
+        self.send_each(&Method::GET, [&paths[0], &paths[1]], &Value::Null, JSON).await;
     }
 }
 
@@ -207,7 +216,63 @@ async fn pods(both: &Both) {
     both.get(&slow).await;
     both.delete(&format!("{slow}?gracePeriodSeconds=0"), Value::Null).await;
     both.get(&slow).await;
-    both.get("/api/v1/pods?fieldSelector=spec.frob%3Dx").await;
+    fields(both, &pods).await;
+}
+
+/// Field selectors of Pods, which `held` and the others left behind are found by or not.
+async fn fields(both: &Both, pods: &str) {
+    let containers = json!([{"name": "c", "image": "i"}]);
+    let on_host = json!({"nodeName": "m", "hostNetwork": true, "containers": containers});
+    both.post(pods, json!({"metadata": {"name": "host"}, "spec": on_host})).await;
+    both.post(
+        pods,
+        json!({"metadata": {"name": "own"}, "spec": {"nodeName": "n", "containers": containers}}),
+    )
+    .await;
+    both.post(pods, json!({"metadata": {"name": "free"}, "spec": {"containers": containers}})).await;
+    for selector in [
+        "spec.frob%3Dx",
+        "spec.nodeName%3Dm",
+        "spec.host%3Dm",
+        "spec.nodeName!%3Dm",
+        "spec.nodeName%3D",
+        "spec.nodeName!%3D",
+        "spec.nodeName!%3D,spec.nodeName!%3Dm,spec.hostNetwork%3Dfalse",
+        "spec.hostNetwork%3Dtrue",
+        "spec.hostNetwork%3Dfalse",
+        "spec.hostNetwork!%3Dtrue",
+        "spec.hostNetwork%3D",
+        "spec.nodeName!%3Dm,status.phase!%3DSucceeded,status.phase!%3DFailed,spec.hostNetwork%3Dfalse",
+        "spec.nodeName%3D%3Dm,metadata.name!%3Down",
+        "metadata.namespace%3Ddefault,metadata.name%3Down",
+        "metadata.uid%3Dx",
+        "status.podIPs%3D10.0.0.1",
+        "status.podIPs!%3D10.0.0.1",
+        "spec.frob",
+        "spec.nodeName%3Da%3Db",
+        "spec.nodeName%3Da%5C,b",
+        "spec.nodeName%3Da%5Cb",
+        "spec.nodeName%3Da%5C",
+        ",,",
+    ] {
+        both.get(&format!("{pods}?fieldSelector={selector}")).await;
+    }
+    // A Pod that comes to be selected no longer is told of as deleted.
+    let watch = format!("{pods}?watch=1&timeoutSeconds=1&resourceVersion=");
+    let (real, ours) = (version(&both.real, pods).await, version(&both.ours, pods).await);
+    let own = format!("{pods}/own/status");
+    both.patch(&own, json!({"status": {"phase": "Running"}}), MERGE).await;
+    both.patch(&own, json!({"status": {"phase": "Failed"}}), MERGE).await;
+    both.patch(&own, json!({"status": {"phase": "Running"}}), MERGE).await;
+    let selector = "fieldSelector=status.phase!%3DFailed,spec.hostNetwork%3Dfalse";
+    both.get_each([format!("{watch}{real}&{selector}"), format!("{watch}{ours}&{selector}")]).await;
+}
+
+/// The version of a collection.
+async fn version(client: &Client, collection: &str) -> String {
+    let request = Request::get(collection).body(Vec::new()).unwrap();
+    let list: Value = client.request(request).await.unwrap();
+    list["metadata"]["resourceVersion"].as_str().unwrap().to_owned()
 }
 
 async fn endpoints(both: &Both) {

@@ -68,6 +68,7 @@ fn shown(report: &Report) -> Value {
         .collect();
     json!({
         "sources": sources,
+        "localPods": report.local_pods,
         "policies": states,
         "flawedPolicies": report.findings.flawed.iter().take(SHOWN).map(flawed).collect::<Vec<_>>(),
         "flawedPoliciesNotShown": report.findings.flawed.len().saturating_sub(SHOWN),

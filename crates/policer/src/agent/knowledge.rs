@@ -1,5 +1,7 @@
 //! What the agent knows: the world as far as it was read, how far that is, what cannot be read, and which policies have to be
-//! looked at because something changed. Nothing is decided here.
+//! looked at because something changed. Nothing is decided here. What is known of Pods is in `knowledge/pods.rs`.
+
+mod pods;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,6 +12,7 @@ use danm_api::{Change, PolicySpec};
 use operator_runtime::printable;
 use policy_engine::{Engine, Key, Object, PolicyKey, World};
 
+use self::pods::Pods;
 use super::{
     coverage::{Coverage, Progress},
     source::{Seen, Source},
@@ -22,6 +25,7 @@ pub(super) struct Knowledge {
     engine: Engine,
     coverage: Coverage,
     stocks: BTreeMap<Source, Stock>,
+    pods: Pods,
     records: BTreeMap<PolicyKey, Record>,
     /// Policies whose status may not say what is so.
     stale: BTreeSet<PolicyKey>,
@@ -62,10 +66,10 @@ impl Knowledge {
     }
 
     /// What cannot be read, and why.
-    pub(super) fn unreadable(&self) -> impl Iterator<Item = (Source, &Key, &str)> {
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = (&Source, &Key, &str)> {
         let stocks = self.stocks.iter();
         stocks.flat_map(|(source, stock)| {
-            stock.unreadable.iter().map(|(key, problem)| (*source, key, problem.as_str()))
+            stock.unreadable.iter().map(move |(key, problem)| (source, key, problem.as_str()))
         })
     }
 
@@ -104,21 +108,26 @@ impl Knowledge {
     /// Takes in what is seen.
     pub(super) fn take(&mut self, seen: Seen) {
         match seen {
-            Seen::Changed(source, change) => self.change(source, change),
+            Seen::Changed(source, change) => self.change(&source, change),
             Seen::Unavailable(source, reason) => {
                 // It is begun anew every few seconds, and fails in the same way until somebody mends it.
-                if self.coverage.set(source, Progress::Unavailable(reason.clone())) {
+                if self.coverage.set(&source, Progress::Unavailable(reason.clone())) {
                     tracing::warn!("cannot read {source}: {}", printable(&reason, false));
                 }
             }
             Seen::Served(source) => self.coverage.expect(source),
             // What it told stays until a list says otherwise: nobody is to be open because a definition is away.
-            Seen::Unserved(source) => self.coverage.forget(source),
+            Seen::Unserved(source) => self.coverage.forget(&source),
+            Seen::Ended(source) => {
+                self.coverage.forget(&source);
+                let known = self.stocks.remove(&source).map(|stock| stock.known).unwrap_or_default();
+                known.iter().for_each(|key| self.delete(&source, key));
+            }
             Seen::Discovered(result) => self.coverage.discovered(result),
         }
     }
 
-    fn change(&mut self, source: Source, change: Change<Box<Told>>) {
+    fn change(&mut self, source: &Source, change: Change<Box<Told>>) {
         match change {
             Change::Apply(told) | Change::Listed(told) => self.apply(source, *told),
             Change::Delete(told) => self.delete(source, &told.key),
@@ -133,13 +142,13 @@ impl Knowledge {
         }
     }
 
-    fn begin_list(&mut self, source: Source) {
-        self.stocks.entry(source).or_default().listed = Some(BTreeSet::new());
+    fn begin_list(&mut self, source: &Source) {
+        self.stocks.entry(source.clone()).or_default().listed = Some(BTreeSet::new());
     }
 
     /// What is known and was not listed is gone.
-    fn end_list(&mut self, source: Source) {
-        let stock = self.stocks.entry(source).or_default();
+    fn end_list(&mut self, source: &Source) {
+        let stock = self.stocks.entry(source.clone()).or_default();
         let listed = stock.listed.take().unwrap_or_default();
         let all = stock.known.iter().chain(stock.unreadable.keys());
         let gone: BTreeSet<Key> = all.filter(|key| !listed.contains(key)).cloned().collect();
@@ -149,8 +158,8 @@ impl Knowledge {
         }
     }
 
-    fn apply(&mut self, source: Source, Told { key, read }: Told) {
-        let stock = self.stocks.entry(source).or_default();
+    fn apply(&mut self, source: &Source, Told { key, read }: Told) {
+        let stock = self.stocks.entry(source.clone()).or_default();
         if let Some(listed) = &mut stock.listed {
             listed.insert(key.clone());
         }
@@ -160,6 +169,7 @@ impl Knowledge {
         stock.unreadable.remove(&key);
         let is_new = stock.known.insert(key);
         match read {
+            Read::Pod(name, sighting) => self.see_pod(source, &name, sighting),
             Read::Policy(object, record) => self.apply_policy(object, record),
             Read::Object(object) => self.apply_object(object, is_new),
             Read::Unreadable(..) => {}
@@ -167,8 +177,8 @@ impl Knowledge {
     }
 
     /// Keeps what was read of an object before; of one that never was, what it is all the same.
-    fn keep(&mut self, source: Source, key: Key, problem: &str, rest: Option<Object>) {
-        let stock = self.stocks.entry(source).or_default();
+    fn keep(&mut self, source: &Source, key: Key, problem: &str, rest: Option<Object>) {
+        let stock = self.stocks.entry(source.clone()).or_default();
         let rest = rest.filter(|_| !stock.known.contains(&key));
         let problem = printable(problem, false);
         if stock.unreadable.get(&key).is_none_or(|before| *before != problem) {
@@ -177,7 +187,7 @@ impl Knowledge {
             stock.unreadable.insert(key, problem.into_owned());
         }
         if let Some(rest) = rest {
-            self.engine.apply(rest);
+            self.apply_to_engine(rest);
         }
     }
 
@@ -189,7 +199,7 @@ impl Knowledge {
             Object::Namespace(name, labels) => self.world().namespace(name) != Some(labels),
             _ => false,
         };
-        self.engine.apply(object);
+        self.apply_to_engine(object);
         if decides {
             self.mark_all();
         }
@@ -206,6 +216,7 @@ impl Knowledge {
         }
         self.tell_problems(&key, &spec);
         self.engine.apply(object);
+        self.note_policy(&key);
         self.stale.insert(key);
         self.revision += 1;
     }
@@ -225,14 +236,20 @@ impl Knowledge {
         }
     }
 
-    fn delete(&mut self, source: Source, key: &Key) {
-        if let Some(stock) = self.stocks.get_mut(&source) {
+    fn delete(&mut self, source: &Source, key: &Key) {
+        if let Some(stock) = self.stocks.get_mut(source) {
             stock.known.remove(key);
             stock.unreadable.remove(key);
         }
+        if let Key::Pod(name) = key {
+            return self.lose_pod(source, name);
+        }
+        let named = self.named_by(key);
         self.engine.delete(key);
+        named.iter().for_each(|pod| self.note_pod(pod));
         match key {
             Key::Policy(key) => {
+                self.note_policy(key);
                 self.records.remove(key);
                 self.stale.remove(key);
                 self.revision += 1;
@@ -240,6 +257,14 @@ impl Knowledge {
             Key::Network(..) | Key::Namespace(_) => self.mark_all(),
             _ => {}
         }
+    }
+
+    /// Takes an object in, and asks anew whom endpoints name.
+    fn apply_to_engine(&mut self, object: Object) {
+        let key = object.key();
+        let before = self.named_by(&key);
+        self.engine.apply(object);
+        before.into_iter().chain(self.named_by(&key)).for_each(|pod| self.note_pod(&pod));
     }
 
     fn mark_all(&mut self) {

@@ -79,7 +79,7 @@ impl Metrics {
             ),
             uncovered: metric!(
                 "uncovered_pods",
-                "Pods of namespaces with a policy that is not understood at all: it covers none of them"
+                "Living Pods of namespaces with a policy that is not understood at all: it covers none of them"
             ),
             unreadable: metric!("unreadable_objects", "Objects that cannot be read, by kind"),
             synced: metric!("source_synced", "Whether a source was listed and is being watched"),

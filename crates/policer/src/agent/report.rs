@@ -24,6 +24,8 @@ pub(super) struct Report {
     pub(super) gaps: Vec<String>,
     /// What is found out about policies.
     pub(super) findings: Arc<Findings>,
+    /// How many Pods this node has.
+    pub(super) local_pods: usize,
     /// Pods by their namespaces, where a policy is not understood at all.
     pub(super) uncovered: BTreeMap<Arc<str>, usize>,
     /// Objects that cannot be read.
@@ -103,6 +105,7 @@ impl Report {
         Self {
             sources: sources.collect(),
             gaps: coverage.gaps(),
+            local_pods: knowledge.local_pods().len(),
             uncovered: uncovered(knowledge.world(), &findings),
             findings,
             unreadable: unreadable.collect(),
@@ -144,13 +147,14 @@ impl Findings {
     }
 }
 
-/// How many Pods there are in namespaces with a policy of which nobody knows whom it is about, nor ever did.
+/// How many living Pods with a network of their own there are in namespaces with a policy of which nobody knows whom it is about, nor ever did.
 fn uncovered(world: &World, findings: &Findings) -> BTreeMap<Arc<str>, usize> {
     let lost = findings.flawed.iter().filter(|policy| policy.state == State::NotUnderstood);
     let mut counts: BTreeMap<Arc<str>, usize> =
         lost.map(|policy| (Arc::clone(&policy.key.name.namespace), 0)).collect();
     if !counts.is_empty() {
-        for (name, _) in world.pods() {
+        // No policy is about others, and not all of those of other nodes are known.
+        for (name, _) in world.pods().filter(|(_, pod)| pod.is_peer()) {
             counts.entry(Arc::clone(&name.namespace)).and_modify(|count| *count += 1);
         }
     }

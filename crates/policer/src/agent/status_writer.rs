@@ -4,7 +4,7 @@
 //!
 //! | group | resources | verbs | for |
 //! |---|---|---|---|
-//! | core | namespaces, pods, services | list, watch | the world |
+//! | core | namespaces, pods, services | list, watch | the world; of most Pods their metadata alone |
 //! | discovery.k8s.io | endpointslices | list, watch | the world |
 //! | danm.k8s.io, danm.io | danmeps, danmnets, tenantnetworks, clusternetworks, danmnetworkpolicies | list, watch | the world |
 //! | danm.k8s.io, danm.io | danmnetworkpolicies/status | patch | conditions, here |

@@ -1,12 +1,12 @@
 //! An object as its watch tells of it: what it is for policies, or why it cannot be read. What follows from it is not known
 //! here.
 
-use danm_api::{ApiType, DanmKind, NetworkRef, Unreadable};
+use danm_api::{ApiType, DanmKind, NetworkRef, Pod, Unreadable};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use policy_engine::{EndpointKey, Key, NamespacedName, Object, PolicyKey};
 use serde_json::Value;
 
-use super::source::Source;
+use super::{roster::Sighting, source::Source};
 
 /// An object that a watch tells of.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Told {
 pub(super) enum Read {
     /// What it is for policies.
     Object(Object),
+    /// A Pod, as far as this watch tells of it.
+    Pod(NamespacedName, Sighting),
     /// A policy, and what is needed to write about it.
     Policy(Object, Record),
     /// Nothing, and why; and what it is all the same for whoever never read it, if it is anything.
@@ -46,14 +48,22 @@ impl Told {
         Self { key: object.key(), read: Read::Object(object) }
     }
 
+    pub(super) fn pod(pod: &Pod) -> Self {
+        let name = name_of(&pod.metadata);
+        let version = pod.metadata.resource_version.as_deref().and_then(|version| version.parse().ok());
+        // One that cannot be compared is older than any that can.
+        let sighting = Sighting { version: version.unwrap_or_default(), pod: pod.into() };
+        Self { key: Key::Pod(name.clone()), read: Read::Pod(name, sighting) }
+    }
+
     pub(super) fn policy(object: Object, record: Record) -> Self {
         Self { key: object.key(), read: Read::Policy(object, record) }
     }
 
-    pub(super) fn unreadable(source: Source, object: Unreadable) -> Self {
+    pub(super) fn unreadable(source: &Source, object: Unreadable) -> Self {
         let rest = match source {
             Source::Danm(ApiType { kind: DanmKind::DanmEp, group }) => {
-                Some(Object::unreadable_endpoint(group, &object))
+                Some(Object::unreadable_endpoint(*group, &object))
             }
             _ => None,
         };
@@ -62,12 +72,11 @@ impl Told {
 }
 
 /// What identifies an object of a source, by its metadata alone.
-fn key_of(source: Source, metadata: &ObjectMeta) -> Key {
-    let text = |field: &Option<String>| field.clone().unwrap_or_default();
-    let name = NamespacedName::new(&text(&metadata.namespace), &text(&metadata.name));
+fn key_of(source: &Source, metadata: &ObjectMeta) -> Key {
+    let name = name_of(metadata);
     match source {
         Source::Namespaces => Key::Namespace(name.name),
-        Source::Pods => Key::Pod(name),
+        Source::Pods(_) => Key::Pod(name),
         Source::Services => Key::Service(name),
         Source::EndpointSlices => Key::Slice(name),
         Source::Danm(api) => match api.kind {
@@ -80,6 +89,11 @@ fn key_of(source: Source, metadata: &ObjectMeta) -> Key {
             }
         },
     }
+}
+
+fn name_of(metadata: &ObjectMeta) -> NamespacedName {
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    NamespacedName::new(&text(&metadata.namespace), &text(&metadata.name))
 }
 
 // === impl Record ===

@@ -166,15 +166,37 @@ async fn pods_that_a_policy_never_covered_are_counted() {
     let lost = policy("lost", &json!({"podSelector": broken_selector()}));
     cluster.create([objects::pod(NAMESPACE, "a", "node-a"), objects::pod(NAMESPACE, "b", "node-a")]).await;
     cluster.create([objects::pod("other", "a", "node-a"), lost.clone()]).await;
+    // No policy is about these.
+    let on_host = objects::with(objects::pod(NAMESPACE, "h", "node-a"), "/spec/hostNetwork", true);
+    let ended = |name, node| objects::with(objects::pod(NAMESPACE, name, node), "/status/phase", "Failed");
+    cluster.create([on_host, ended("e", "node-a"), ended("f", "node-b")]).await;
+    cluster.create([objects::pod(NAMESPACE, "c", "node-b")]).await;
     let agent = agent(&cluster).await;
 
     becomes(&cluster, &lost, "Accepted", "False NotUnderstood").await;
     let uncovered = |namespace: &str| format!("danm_policer_uncovered_pods{{namespace=\"{namespace}\"}}");
-    shows(&agent, &uncovered(NAMESPACE), 2.0).await;
+    shows(&agent, &uncovered(NAMESPACE), 3.0).await;
     shows(&agent, &policies("not-understood"), 1.0).await;
     assert_eq!(agent.metric(&uncovered("other")).await, None);
     cluster.delete(&objects::pod(NAMESPACE, "b", "node-a")).await;
+    cluster.delete(&objects::pod(NAMESPACE, "c", "node-b")).await;
     shows(&agent, &uncovered(NAMESPACE), 1.0).await;
+}
+
+#[tokio::test]
+async fn pods_that_no_endpoint_names_are_read_in_full_and_others_are_not() {
+    let Some(mut cluster) = lenient().await else { return };
+    cluster.create([objects::pod("bare", "p", "node-b"), objects::pod("named", "p", "node-b")]).await;
+    cluster.create([objects::pod("named", "here", "node-a")]).await;
+    for name in ["p", "here"] {
+        cluster.create([objects::endpoint(ApiGroup::DanmIo, "named", name, name, "n")]).await;
+    }
+    let agent = agent(&cluster).await;
+    agent.ready().await;
+    let state = agent.state().await;
+    assert_eq!(state["localPods"], 1);
+    assert_eq!(state["sources"]["other pods of namespace bare"], "synced");
+    assert_eq!(state["sources"]["other pods of namespace named"], Value::Null);
 }
 
 #[tokio::test]
@@ -245,7 +267,7 @@ async fn definitions_that_come_later_are_watched_and_nothing_is_written_before_t
     cluster.uninstall().await;
     let agent = agent(&cluster).await;
     agent.ready().await;
-    assert_eq!(agent.state().await["sources"].as_object().map(serde_json::Map::len), Some(4));
+    assert_eq!(agent.state().await["sources"].as_object().map(serde_json::Map::len), Some(5));
 
     cluster.install_without_schemas().await;
     cluster.create([network("lan1"), policy("p", &on_network("lan1"))]).await;

@@ -109,7 +109,7 @@ async fn nothing_is_written_before_everything_is_read() {
     .await;
     let synced = |source: &str| format!("danm_policer_source_synced{{source=\"{source}\"}}");
     shows(&agent, &synced("clusternetworks.danm.k8s.io"), 0.0).await;
-    shows(&agent, &synced("pods"), 1.0).await;
+    shows(&agent, &synced("metadata of other pods"), 1.0).await;
     assert_eq!(patches(&cluster), 0);
     eventually("it was tried again", async || cluster.sandbox().hits(fault) > 2).await;
     assert_eq!(agent.log().matches("cannot read clusternetworks.danm.k8s.io: ").count(), 1, "told once");

@@ -100,11 +100,13 @@ async fn the_rights_that_are_listed_are_enough() {
     let Ok(mut cluster) = crate::cluster().await else { return };
     clear(&cluster).await;
     let bad = crate::policies::policy("p", &json!({"networkSelector": [{"name": "nowhere"}]}));
-    cluster.create([bad.clone()]).await;
+    // Of this Pod more is read than its metadata.
+    cluster.create([bad.clone(), testkit::objects::pod("bare", "p", "node-b")]).await;
     grant(&cluster, &[rights(), vec![to_write()]].concat()).await;
     let kubeconfig = cluster.plane().kubeconfig_of("policer").display().to_string();
     let agent = agent_of(&kubeconfig).await;
     becomes(&cluster, &bad, "ResolvedRefs", "False NetworkNotFound").await;
+    shows(&agent, "danm_policer_source_synced{source=\"other pods of namespace bare\"}", 1.0).await;
     eventually("there is an Event", async || crate::policies::events(&cluster, &bad).await.len() == 1).await;
     assert!(agent.stop("TERM").await.1);
 }

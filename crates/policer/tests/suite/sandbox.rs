@@ -5,6 +5,7 @@
 
 mod agent;
 mod agent_faults;
+mod agent_watches;
 mod evaluate;
 mod explain;
 mod files;

@@ -22,8 +22,13 @@ enum Field {
 
 impl FieldSelector {
     pub(crate) fn parse(resource: &Resource, text: &str) -> Result<Self, Failure> {
-        let terms = text.split(',').filter(|term| !term.is_empty());
-        terms.map(|term| Requirement::parse(resource, term)).collect::<Result<_, _>>().map(Self)
+        let mut terms: Vec<&str> = split(text).into_iter().filter(|term| !term.is_empty()).collect();
+        // The real server tells what is wrong in this order.
+        terms.sort_unstable();
+        let understood =
+            terms.into_iter().map(|term| Term::parse(text, term)).collect::<Result<Vec<_>, _>>()?;
+        let requirements = understood.into_iter().map(|term| term.about(resource));
+        requirements.collect::<Result<_, _>>().map(Self)
     }
 
     pub(crate) fn matches(&self, object: &Object) -> bool {
@@ -35,21 +40,67 @@ impl FieldSelector {
     }
 }
 
-impl Requirement {
-    fn parse(resource: &Resource, term: &str) -> Result<Self, Failure> {
-        let (name, value, is_equal) = if let Some((name, value)) = term.split_once("!=") {
-            (name, value, false)
-        } else if let Some((name, value)) = term.split_once("==").or_else(|| term.split_once('=')) {
-            (name, value, true)
-        } else {
+/// A requirement as it is written.
+struct Term<'a> {
+    field: &'a str,
+    value: String,
+    is_equal: bool,
+}
+
+impl<'a> Term<'a> {
+    fn parse(selector: &str, term: &'a str) -> Result<Self, Failure> {
+        let Some((left, right)) = term.split_once('=') else {
             return Err(Failure::bad_request(format!(
-                "invalid selector: '{term}'; can't understand '{term}'"
+                "invalid selector: '{selector}'; can't understand '{term}'"
             )));
         };
-        let field = Field::find(resource, name)?;
-        Ok(Self { field, value: value.to_owned(), is_equal })
+        let (field, value, is_equal) = match left.strip_suffix('!') {
+            Some(field) => (field, right, false),
+            None => (left, right.strip_prefix('=').unwrap_or(right), true),
+        };
+        Ok(Self { field, value: unescaped(value)?, is_equal })
     }
 
+    fn about(self, resource: &Resource) -> Result<Requirement, Failure> {
+        let field = Field::find(resource, self.field)?;
+        Ok(Requirement { field, value: self.value, is_equal: self.is_equal })
+    }
+}
+
+/// Splits at the commas that no backslash stands before.
+fn split(text: &str) -> Vec<&str> {
+    let mut is_escaped = false;
+    let separate = |c: char| {
+        let is_literal = std::mem::take(&mut is_escaped);
+        is_escaped = c == '\\' && !is_literal;
+        c == ',' && !is_literal
+    };
+    text.split(separate).collect()
+}
+
+/// A value without its backslashes.
+fn unescaped(text: &str) -> Result<String, Failure> {
+    let refused = |why: String| Err(Failure::bad_request(format!("invalid field selector: {why}")));
+    let mut value = String::new();
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => match rest.next() {
+                Some(literal @ ('\\' | ',' | '=')) => value.push(literal),
+                other => {
+                    let sequence: String = ['\\'].into_iter().chain(other).collect();
+                    return refused(format!("invalid escape sequence: {sequence}"));
+                }
+            },
+            // By its number, as the real server has it.
+            ',' | '=' => return refused(format!("unescaped character in value: {}", u32::from(c))),
+            _ => value.push(c),
+        }
+    }
+    Ok(value)
+}
+
+impl Requirement {
     fn matches(&self, object: &Object) -> bool {
         let value = match self.field {
             Field::Name => object.key.name(),
@@ -62,6 +113,8 @@ impl Requirement {
 
 impl Field {
     fn find(resource: &Resource, name: &str) -> Result<Self, Failure> {
+        // As clients called it long ago.
+        let name = if resource.plural == "pods" && name == "spec.host" { "spec.nodeName" } else { name };
         match name {
             "metadata.name" => Ok(Self::Name),
             "metadata.namespace" => Ok(Self::Namespace),

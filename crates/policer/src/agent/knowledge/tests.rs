@@ -1,11 +1,14 @@
 //! What is known after lists that are begun anew, broken objects and objects that come again.
 
+use std::time::{Duration, Instant};
+
 use danm_api::{ApiGroup, ApiType, DanmKind, DanmNetworkPolicy, NetworkKind, Unreadable};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use policy_engine::{Condition, NamespacedName, conditions};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::agent::{feed::Order, pod_scope::PodScope, source::CORE};
 
 const POLICIES: Source = Source::Danm(ApiType { group: ApiGroup::DanmIo, kind: DanmKind::NetworkPolicy });
 
@@ -27,9 +30,10 @@ fn network(name: &str) -> Told {
     Told::object(Object::network(ApiGroup::DanmIo, NetworkKind::ClusterNetwork, &metadata))
 }
 
+const PODS: Source = Source::Pods(PodScope::Local);
+
 fn pod(name: &str) -> Told {
-    let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "x", "name": name}});
-    Told::object(Object::read(&object).unwrap().unwrap())
+    Told::pod(&serde_json::from_value(json!({"metadata": {"namespace": "x", "name": name}})).unwrap())
 }
 
 fn unreadable(object: Value) -> Unreadable {
@@ -39,12 +43,12 @@ fn unreadable(object: Value) -> Unreadable {
 }
 
 fn broken_pod(name: &str) -> Told {
-    Told::unreadable(Source::Pods, unreadable(json!({"metadata": {"namespace": "x", "name": name}})))
+    Told::unreadable(&PODS, unreadable(json!({"metadata": {"namespace": "x", "name": name}})))
 }
 
 fn broken_endpoint(pod: &str) -> Told {
     let object = json!({"metadata": {"namespace": "x", "name": "e"}, "spec": {"Pod": pod, "Interface": 7}});
-    Told::unreadable(ENDPOINTS, unreadable(object))
+    Told::unreadable(&ENDPOINTS, unreadable(object))
 }
 
 fn key(name: &str) -> PolicyKey {
@@ -57,9 +61,9 @@ impl Knowledge {
     }
 
     fn lists(&mut self, source: Source, all: impl IntoIterator<Item = Told>) {
-        self.take(Seen::Changed(source, Change::ListBegins));
+        self.take(Seen::Changed(source.clone(), Change::ListBegins));
         for told in all {
-            self.take(Seen::Changed(source, Change::Listed(Box::new(told))));
+            self.take(Seen::Changed(source.clone(), Change::Listed(Box::new(told))));
         }
         self.take(Seen::Changed(source, Change::ListEnds));
     }
@@ -73,6 +77,11 @@ impl Knowledge {
         reason.to_owned()
     }
 
+    /// Asks what to watch after so long. It is not asked so soon again.
+    fn orders(&mut self, start: Instant, seconds: u64) -> Vec<Order> {
+        self.deepen(start + Duration::from_secs(seconds))
+    }
+
     fn all_stale(&mut self) -> Vec<PolicyKey> {
         self.take_stale(usize::MAX, |_, _| true)
     }
@@ -81,13 +90,13 @@ impl Knowledge {
 #[test]
 fn what_a_list_does_not_name_is_gone_once_it_ends() {
     let mut knowledge = Knowledge::default();
-    knowledge.lists(Source::Pods, [pod("a"), pod("b"), broken_pod("c")]);
-    knowledge.take(Seen::Changed(Source::Pods, Change::ListBegins));
-    knowledge.take(Seen::Changed(Source::Pods, Change::Listed(Box::new(pod("b")))));
+    knowledge.lists(PODS, [pod("a"), pod("b"), broken_pod("c")]);
+    knowledge.take(Seen::Changed(PODS, Change::ListBegins));
+    knowledge.take(Seen::Changed(PODS, Change::Listed(Box::new(pod("b")))));
     assert_eq!(knowledge.pods(), ["a", "b"], "the list may break off");
-    knowledge.take(Seen::Changed(Source::Pods, Change::ListBegins));
-    knowledge.take(Seen::Changed(Source::Pods, Change::Listed(Box::new(pod("a")))));
-    knowledge.take(Seen::Changed(Source::Pods, Change::ListEnds));
+    knowledge.take(Seen::Changed(PODS, Change::ListBegins));
+    knowledge.take(Seen::Changed(PODS, Change::Listed(Box::new(pod("a")))));
+    knowledge.take(Seen::Changed(PODS, Change::ListEnds));
     assert_eq!(knowledge.pods(), ["a"]);
     assert_eq!(knowledge.unreadable().count(), 0);
 }
@@ -95,22 +104,22 @@ fn what_a_list_does_not_name_is_gone_once_it_ends() {
 #[test]
 fn an_object_that_cannot_be_read_counts_as_it_was_through_a_list_too() {
     let mut knowledge = Knowledge::default();
-    knowledge.lists(Source::Pods, [pod("a")]);
-    knowledge.sees(Source::Pods, broken_pod("a"));
-    knowledge.lists(Source::Pods, [broken_pod("a")]);
+    knowledge.lists(PODS, [pod("a")]);
+    knowledge.sees(PODS, broken_pod("a"));
+    knowledge.lists(PODS, [broken_pod("a")]);
     assert_eq!(knowledge.pods(), ["a"]);
     let unreadable: Vec<_> =
         knowledge.unreadable().map(|(_, key, problem)| (name_of(key), problem)).collect();
     assert_eq!(unreadable, [("x/a".to_owned(), "it is a teapot")]);
 
-    knowledge.sees(Source::Pods, pod("a"));
+    knowledge.sees(PODS, pod("a"));
     assert_eq!(knowledge.unreadable().count(), 0);
 }
 
 #[test]
 fn an_endpoint_that_never_could_be_read_makes_its_pod_a_target() {
     let mut knowledge = Knowledge::default();
-    knowledge.lists(Source::Pods, [pod("a"), pod("b")]);
+    knowledge.lists(PODS, [pod("a"), pod("b")]);
     knowledge.lists(ENDPOINTS, [broken_endpoint("a")]);
     let endpoints = |knowledge: &Knowledge, pod: &str| {
         knowledge
@@ -152,7 +161,7 @@ fn only_what_may_change_a_status_makes_one_look_at_it() {
     assert_eq!(knowledge.all_stale(), [key("p"), key("q")]);
     let revision = knowledge.revision();
 
-    knowledge.sees(Source::Pods, pod("a"));
+    knowledge.sees(PODS, pod("a"));
     assert_eq!((knowledge.all_stale(), knowledge.revision()), (vec![], revision));
 
     knowledge.sees(NETWORKS, network("lan1"));
@@ -194,8 +203,7 @@ fn an_answer_that_comes_after_a_later_version_does_not_count() {
 #[test]
 fn everything_is_known_once_the_server_said_what_it_serves_and_all_of_that_was_listed() {
     let mut knowledge = Knowledge::default();
-    let core = [Source::Namespaces, Source::Pods, Source::Services, Source::EndpointSlices];
-    core.into_iter().for_each(|source| knowledge.lists(source, []));
+    CORE.into_iter().for_each(|source| knowledge.lists(source, []));
     knowledge.take(Seen::Discovered(Err("no".to_owned())));
     assert_eq!(knowledge.coverage().gaps(), ["the API server does not say what it serves: no"]);
     assert!(!knowledge.coverage().is_complete());
@@ -203,6 +211,9 @@ fn everything_is_known_once_the_server_said_what_it_serves_and_all_of_that_was_l
     knowledge.take(Seen::Discovered(Ok(())));
     assert!(!knowledge.coverage().is_complete());
     knowledge.lists(POLICIES, []);
+    assert_eq!(knowledge.coverage().gaps(), ["it is not decided yet which pods are needed in full"]);
+    assert!(!knowledge.coverage().is_complete());
+    assert_eq!(knowledge.orders(Instant::now(), 0), []);
     assert!(knowledge.coverage().is_complete());
 
     knowledge.take(Seen::Discovered(Err("later".to_owned())));
@@ -211,4 +222,154 @@ fn everything_is_known_once_the_server_said_what_it_serves_and_all_of_that_was_l
     assert_eq!(knowledge.coverage().gaps(), ["danmnetworkpolicies.danm.io: cannot be read: forbidden"]);
     knowledge.take(Seen::Unserved(POLICIES));
     assert!(knowledge.coverage().is_complete(), "of what is not served nobody expects anything");
+}
+
+const OTHERS: Source = Source::Pods(PodScope::Others);
+
+fn namespace(name: &str) -> Source {
+    Source::Pods(PodScope::Namespace(name.into()))
+}
+
+/// A Pod of another node by its metadata alone, or in full.
+fn other(name: &str, version: &str, address: Option<&str>) -> Told {
+    let metadata = json!({"namespace": "x", "name": name, "uid": name, "resourceVersion": version});
+    let addresses: Vec<Value> = address.iter().map(|ip| json!({"ip": ip})).collect();
+    Told::pod(
+        &serde_json::from_value(json!({"metadata": metadata, "status": {"podIPs": addresses}})).unwrap(),
+    )
+}
+
+fn endpoint(name: &str, pod: &str) -> Told {
+    let object = json!({"apiVersion": "danm.io/v1", "kind": "DanmEp", "metadata": {"namespace": "x", "name": name},
+                        "spec": {"Pod": pod, "NetworkName": "n"}});
+    Told::object(Object::read(&object).unwrap().unwrap())
+}
+
+/// Somebody who knows these Pods of other nodes, these endpoints, and nothing else.
+fn informed(pods: &[&str], endpoints: &[(&str, &str)]) -> Knowledge {
+    let mut knowledge = Knowledge::default();
+    CORE.into_iter().filter(|source| *source != OTHERS).for_each(|source| knowledge.lists(source, []));
+    knowledge.take(Seen::Served(ENDPOINTS));
+    knowledge.take(Seen::Discovered(Ok(())));
+    knowledge.lists(OTHERS, pods.iter().map(|name| other(name, "1", None)));
+    knowledge.lists(ENDPOINTS, endpoints.iter().map(|(name, pod)| endpoint(name, pod)));
+    knowledge
+}
+
+fn addresses(knowledge: &Knowledge, name: &str) -> Vec<String> {
+    let name = NamespacedName::new("x", name);
+    knowledge.world().addresses_of(&name).iter().map(|holder| holder.address.to_string()).collect()
+}
+
+#[test]
+fn a_namespace_with_a_pod_that_no_endpoint_names_is_watched_in_full() {
+    let mut knowledge = informed(&["a", "b"], &[("e", "a")]);
+    let start = Instant::now();
+    assert_eq!(knowledge.orders(start, 0), [Order::Begin(namespace("x"))]);
+    assert!(!knowledge.coverage().is_complete(), "its list belongs to what is needed");
+    knowledge.take(Seen::Served(namespace("x")));
+    knowledge.lists(namespace("x"), [other("a", "1", Some("10.0.0.1")), other("b", "1", Some("10.0.0.2"))]);
+    assert!(knowledge.coverage().is_complete());
+    assert_eq!(
+        (addresses(&knowledge, "a"), addresses(&knowledge, "b")),
+        (vec![], vec!["10.0.0.2".to_owned()])
+    );
+    assert_eq!(knowledge.orders(start, 1), []);
+
+    knowledge.sees(ENDPOINTS, endpoint("f", "b"));
+    assert_eq!(knowledge.orders(start, 2), [], "it is kept for a while");
+    assert_eq!(knowledge.orders(start, 1000), [Order::End(namespace("x"))]);
+    knowledge.take(Seen::Ended(namespace("x")));
+    assert_eq!(knowledge.pods(), ["a", "b"], "they are known by their metadata");
+    let b = NamespacedName::new("x", "b");
+    assert!(knowledge.world().pod(&b).is_some_and(|pod| pod.addresses.is_empty()));
+    assert!(knowledge.coverage().is_complete());
+}
+
+#[test]
+fn nobody_is_without_an_endpoint_before_all_are_listed() {
+    let of_group = |group| Source::Danm(ApiType { group, kind: DanmKind::DanmEp });
+    for (first, then) in [(0, 1), (1, 0)] {
+        let mut knowledge = Knowledge::default();
+        CORE.into_iter().for_each(|source| knowledge.lists(source, []));
+        knowledge.sees(OTHERS, other("a", "1", None));
+        ApiGroup::ALL.into_iter().for_each(|group| knowledge.take(Seen::Served(of_group(group))));
+        knowledge.take(Seen::Discovered(Ok(())));
+        knowledge.lists(of_group(ApiGroup::ALL[first]), []);
+        let start = Instant::now();
+        assert_eq!(knowledge.orders(start, 0), []);
+        assert!(!knowledge.coverage().is_complete());
+        knowledge.lists(of_group(ApiGroup::ALL[then]), [endpoint("e", "a")]);
+        assert_eq!(knowledge.orders(start, 1), []);
+        assert!(knowledge.coverage().is_complete());
+    }
+}
+
+#[test]
+fn nobody_can_tell_who_is_without_an_endpoint_before_all_pods_are_listed() {
+    let mut knowledge = Knowledge::default();
+    CORE.into_iter().filter(|source| *source != OTHERS).for_each(|source| knowledge.lists(source, []));
+    knowledge.take(Seen::Served(ENDPOINTS));
+    knowledge.take(Seen::Discovered(Ok(())));
+    knowledge.lists(ENDPOINTS, []);
+    let start = Instant::now();
+    assert_eq!(knowledge.orders(start, 0), []);
+    knowledge.lists(OTHERS, [other("a", "1", None)]);
+    assert_eq!(knowledge.orders(start, 1), [Order::Begin(namespace("x"))]);
+}
+
+#[test]
+fn more_that_is_needed_later_is_no_gap_unless_it_cannot_be_read() {
+    let mut knowledge = informed(&["a"], &[("e", "a")]);
+    let start = Instant::now();
+    assert_eq!(knowledge.orders(start, 0), []);
+    knowledge.take(Seen::Changed(ENDPOINTS, Change::Delete(Box::new(endpoint("e", "a")))));
+    assert_eq!(knowledge.orders(start, 1), [], "an endpoint may follow");
+    assert_eq!(knowledge.orders(start, 20), [Order::Begin(namespace("x"))]);
+    assert!(knowledge.coverage().is_complete());
+    knowledge.take(Seen::Unavailable(namespace("x"), "forbidden".to_owned()));
+    assert_eq!(knowledge.coverage().gaps(), ["other pods of namespace x: cannot be read: forbidden"]);
+}
+
+#[test]
+fn a_policy_that_goes_by_names_of_ports_needs_all_pods() {
+    let mut knowledge = informed(&["a"], &[("e", "a")]);
+    let start = Instant::now();
+    assert_eq!(knowledge.orders(start, 0), []);
+    let object = json!({"metadata": {"namespace": "x", "name": "p"},
+                        "spec": {"podSelector": {}, "egress": [{"ports": [{"port": "web"}]}]}});
+    let policy: DanmNetworkPolicy = serde_json::from_value(object).unwrap();
+    let record = Record::of(&policy.metadata, policy.conditions.clone());
+    let told = || Told::policy(Object::policy(ApiGroup::DanmIo, policy.clone()), record.clone());
+    knowledge.sees(POLICIES, told());
+    let everywhere = Source::Pods(PodScope::Everywhere);
+    assert_eq!(knowledge.orders(start, 1), [Order::Begin(everywhere.clone())]);
+    knowledge.take(Seen::Changed(POLICIES, Change::Delete(Box::new(told()))));
+    assert_eq!(knowledge.orders(start, 1000), [Order::End(everywhere)]);
+}
+
+#[test]
+fn where_no_endpoints_are_served_nobody_is_looked_at_closely() {
+    let mut knowledge = Knowledge::default();
+    CORE.into_iter().for_each(|source| knowledge.lists(source, []));
+    knowledge.sees(OTHERS, other("a", "1", None));
+    knowledge.take(Seen::Discovered(Ok(())));
+    assert_eq!(knowledge.orders(Instant::now(), 0), []);
+    assert!(knowledge.coverage().is_complete());
+}
+
+#[test]
+fn rulesets_are_kept_of_this_nodes_pods_alone() {
+    let mut knowledge = informed(&["away"], &[("e", "away"), ("f", "here")]);
+    let here = NamespacedName::new("x", "here");
+    knowledge.take_changed();
+    knowledge.sees(PODS, other("here", "5", None));
+    assert_eq!(knowledge.local_pods().collect::<Vec<_>>(), [&here]);
+    assert_eq!(knowledge.take_changed(), [here.clone()].into());
+
+    knowledge.sees(OTHERS, other("here", "7", None));
+    knowledge.take(Seen::Changed(PODS, Change::Delete(Box::new(other("here", "6", None)))));
+    assert_eq!((knowledge.local_pods().len(), knowledge.pods()), (0, vec!["away".into(), "here".into()]));
+    knowledge.sees(POLICIES, policy("p", "u", &json!({})));
+    assert!(knowledge.take_changed().is_empty(), "its rules are another node's business");
 }
