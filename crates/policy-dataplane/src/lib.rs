@@ -21,6 +21,8 @@ mod set;
 mod snapshot;
 mod socket;
 mod tcp_connection;
+mod tracked_connection;
+mod tracking;
 mod walk;
 
 pub use batch::Batch;
