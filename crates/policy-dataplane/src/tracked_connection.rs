@@ -2,7 +2,8 @@
 //! were opened, whoever spoke first since.
 //!
 //! A kernel that begins to track connections takes the first packet that it sees of one for its beginning. So an entry that is the
-//! wrong way round is made anew; it is as young as the rules that made the kernel begin, and has nothing to lose.
+//! wrong way round, or waits for a reply that was there long ago, is made anew; it is as young as the rules that made the kernel
+//! begin, and has nothing to lose.
 
 use std::{
     io,
@@ -29,8 +30,9 @@ const PROTOCOL_STATE: u16 = 4;
 const TIMEOUT: u16 = 7;
 const ID: u16 = 12;
 
-/// `SEEN_REPLY`, `ASSURED` and `CONFIRMED`: what an entry of an established connection is.
-const STATUS_OF_ESTABLISHED: u32 = 2 | 4 | 8;
+/// What an entry of an established connection is: this, `ASSURED` and `CONFIRMED`.
+const SEEN_REPLY: u32 = 2;
+const STATUS_OF_ESTABLISHED: u32 = SEEN_REPLY | 4 | 8;
 
 /// `TCP_CONNTRACK_ESTABLISHED`.
 const ESTABLISHED: u8 = 3;
@@ -58,7 +60,7 @@ impl Socket {
             made += left.len() - known.len();
             left.clear();
             for connection in known {
-                if self.take_reversed_away(&connection).map_err(|error| failed(&connection, &error))? {
+                if self.take_misjudged_away(&connection).map_err(|error| failed(&connection, &error))? {
                     left.push(connection);
                 }
             }
@@ -82,15 +84,15 @@ impl Socket {
         }
     }
 
-    /// Takes the entry of a connection away if it is the wrong way round, or is gone. Gives whether there is none now.
-    fn take_reversed_away(&self, connection: &TcpConnection) -> io::Result<bool> {
+    /// Takes the entry of a connection away if the kernel has misjudged it. Gives whether there is none now.
+    fn take_misjudged_away(&self, connection: &TcpConnection) -> io::Result<bool> {
         let wanted = found_by(connection);
         let get = question(Subsystem::Conntrack, Kind::Get as u16, 0, wanted.family, &wanted.attributes);
         let answer = match self.channel().ask(&get) {
             Ok(answer) => answer,
             Err(error) => return if error.kind() == io::ErrorKind::NotFound { Ok(true) } else { Err(error) },
         };
-        let Some(wrong) = messages(&answer).find_map(|entry| reversed(&entry, connection)) else {
+        let Some(wrong) = messages(&answer).find_map(|entry| misjudged(&entry, connection)) else {
             return Ok(false);
         };
         self.tell(Kind::Delete, 0, &[wrong], Errno::NOENT).map_err(|(_, error)| error)?;
@@ -128,12 +130,15 @@ fn found_by(connection: &TcpConnection) -> Entry {
     Entry { family: if from.is_ipv4() { INET } else { INET6 }, attributes }
 }
 
-/// What deletes this entry of a connection and no other, if it is the wrong way round. One whose addresses are translated is not.
-fn reversed(entry: &Message<'_>, connection: &TcpConnection) -> Option<Entry> {
+/// What deletes this entry of a connection and no other, if it is not what it should be. Where addresses are translated it is what
+/// it can be.
+fn misjudged(entry: &Message<'_>, connection: &TcpConnection) -> Option<Entry> {
     let (from, to) = connection.original();
-    let is_reversed = read_tuple(entry.attribute(ORIGINAL)?)? == (to, from)
-        && read_tuple(entry.attribute(REPLY)?)? == (from, to);
-    if !is_reversed {
+    let tuples = [read_tuple(entry.attribute(ORIGINAL)?)?, read_tuple(entry.attribute(REPLY)?)?];
+    let is_reversed = tuples == [(to, from), (from, to)];
+    let is_unanswered =
+        tuples == [(from, to), (to, from)] && entry.number(STATUS).unwrap_or_default() & SEEN_REPLY == 0;
+    if !is_reversed && !is_unanswered {
         return None;
     }
     let mut found = found_by(connection);
@@ -183,23 +188,34 @@ mod tests {
         Some(TcpConnection { local, remote, opened_by })
     }
 
-    /// Whether an entry of one connection, with an identity, is taken for the other the wrong way round.
-    fn is_reversed(entry: &TcpConnection, reply_to: SocketAddr, connection: &TcpConnection) -> bool {
+    /// Whether an entry of one connection, to which replies come at this address, is misjudged if it is of the other.
+    fn is_misjudged(
+        entry: &TcpConnection,
+        replied: SocketAddr,
+        status: u32,
+        connection: &TcpConnection,
+    ) -> bool {
         let (from, to) = entry.original();
         let mut attributes = Attributes::default();
         write_tuple(&mut attributes, ORIGINAL, from, to);
-        write_tuple(&mut attributes, REPLY, to, reply_to);
+        write_tuple(&mut attributes, REPLY, to, replied);
+        attributes.u32(STATUS, status);
         attributes.u32(ID, 7);
         let message = Message { kind: 0, attributes: attributes.bytes() };
-        reversed(&message, connection).is_some()
+        misjudged(&message, connection).is_some()
     }
 
     #[test]
-    fn only_an_entry_that_is_the_other_way_round_and_not_translated_is_made_anew() {
+    fn an_entry_that_is_the_other_way_round_or_unanswered_is_made_anew_unless_it_is_translated() {
         let (Some(out), Some(into)) = (connection(End::Local), connection(End::Remote)) else { return };
-        assert!(is_reversed(&out, out.local, &into));
-        assert!(is_reversed(&into, into.remote, &out));
-        assert!(!is_reversed(&out, out.local, &out));
-        assert!(!is_reversed(&out, SocketAddr::new(out.local.ip(), 1), &into), "it is translated");
+        let elsewhere = SocketAddr::new(out.local.ip(), 1);
+        for status in [8, 14] {
+            assert!(is_misjudged(&out, out.local, status, &into));
+            assert!(is_misjudged(&into, into.remote, status, &out));
+            assert!(!is_misjudged(&out, elsewhere, status, &into));
+            assert!(!is_misjudged(&out, elsewhere, status, &out));
+        }
+        assert!(is_misjudged(&out, out.local, 8, &out));
+        assert!(!is_misjudged(&out, out.local, 14, &out));
     }
 }

@@ -33,6 +33,8 @@ const RULES: &str = "table inet test {
     chain output { type filter hook output priority 0; jump strangers; ct label set 5; }
 }";
 
+const DEAF: &str = "table inet deaf { chain input { type filter hook input priority 0; policy drop; }; }";
+
 /// Two ends of a connection: the Pod's, and its peer's.
 struct Ends {
     pod: TcpStream,
@@ -159,6 +161,22 @@ fn a_connection_that_speaks_while_the_kernel_begins_to_track_has_its_true_direct
         assert_eq!(seen, [opened_by == End::Remote, opened_by == End::Local], "{way}");
         assert_eq!(socket.clear_labels(1 << 5).expect("it may"), 1, "{way}");
     }
+}
+
+#[test]
+fn a_connection_that_waits_for_a_reply_while_the_kernel_begins_to_track_is_no_stranger() {
+    let Some(pair) = Pair::new() else { return };
+    let (ends, socket) = (opened(&pair, V4, End::Local), pair.socket());
+    socket.commit(&Batch::track(Protection::Owned)).expect("it may");
+    pair.peer.run("nft", &["--file", "-"], DEAF);
+    (&ends.pod).write_all(b"x").expect("it is taken");
+    assert_eq!(socket.tracked().expect("it is told"), 1);
+    assert_eq!(socket.remember(&pair.connections()).expect("it may"), 1, "nobody has answered");
+    pair.rules(RULES);
+    pair.peer.run("nft", &["flush", "ruleset"], "");
+    // It is sent again, and heard this time.
+    (&ends.peer).read_exact(&mut [0]).expect("it comes");
+    assert_eq!(socket.remember(&pair.connections()).expect("it may"), 0, "it is known as it is");
 }
 
 #[test]
