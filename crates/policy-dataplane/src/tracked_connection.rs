@@ -202,7 +202,11 @@ mod tests {
         attributes.u32(STATUS, status);
         attributes.u32(ID, 7);
         let message = Message { kind: 0, attributes: attributes.bytes() };
-        misjudged(&message, connection).is_some()
+        let found = misjudged(&message, connection);
+        // Only the one that was looked at may go.
+        found.is_some_and(|found| {
+            Message { kind: 0, attributes: found.attributes.bytes() }.number(ID) == Some(7)
+        })
     }
 
     #[test]
