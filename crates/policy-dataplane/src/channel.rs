@@ -27,6 +27,13 @@ const ATTEMPTS: usize = 10;
 #[derive(Debug)]
 pub struct Channel(netlink_sys::Socket);
 
+/// How far a piece brings a dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Progress {
+    is_end: bool,
+    is_interrupted: bool,
+}
+
 // === impl Channel ===
 
 impl Channel {
@@ -92,12 +99,10 @@ impl Channel {
         let mut is_interrupted = false;
         loop {
             let piece = self.receive()?.ok_or_else(silence)?;
-            if let Some(error) = frames(&piece).find_map(|frame| frame.error()) {
-                return Err(error);
-            }
+            let progress = Progress::of(&piece)?;
             take(&piece);
-            is_interrupted |= frames(&piece).any(|frame| frame.is_interrupted());
-            if frames(&piece).any(|frame| frame.is_end()) {
+            is_interrupted |= progress.is_interrupted;
+            if progress.is_end {
                 return if is_interrupted { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) };
             }
         }
@@ -131,6 +136,19 @@ impl Channel {
     }
 }
 
+// === impl Progress ===
+
+impl Progress {
+    fn of(piece: &[u8]) -> io::Result<Self> {
+        let error = frames(piece).find_map(|frame| frame.error());
+        let progress = Self {
+            is_end: frames(piece).any(|frame| frame.is_end()),
+            is_interrupted: frames(piece).any(|frame| frame.is_interrupted()),
+        };
+        error.map_or(Ok(progress), Err)
+    }
+}
+
 fn silence() -> io::Error {
     io::Error::other("the kernel does not answer")
 }
@@ -151,6 +169,28 @@ pub fn until_whole<T>(what: &str, mut read: impl FnMut() -> io::Result<T>) -> io
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::put;
+
+    #[test]
+    fn a_piece_of_a_dump_tells_its_end_an_interruption_and_an_error() {
+        const ENTRY: u16 = 2_560;
+        const DONE: u16 = 3;
+        const INTERRUPTED: u16 = 0x10;
+        let piece = |messages: &[(u16, u16, i32)]| {
+            let mut bytes = Vec::new();
+            for (kind, flags, code) in messages {
+                put(&mut bytes, *kind, *flags, 0, [&code.to_ne_bytes(), &[]]);
+            }
+            Progress::of(&bytes)
+                .map(|progress| (progress.is_end, progress.is_interrupted))
+                .map_err(|it| it.raw_os_error())
+        };
+        assert_eq!(piece(&[(ENTRY, 0, 7)]), Ok((false, false)));
+        assert_eq!(piece(&[(ENTRY, 0, 7), (DONE, 0, 0)]), Ok((true, false)));
+        assert_eq!(piece(&[(ENTRY, INTERRUPTED, 7), (ENTRY, 0, 7)]), Ok((false, true)));
+        assert_eq!(piece(&[(ENTRY, 0, 7), (DONE, INTERRUPTED, 0)]), Ok((true, true)));
+        assert_eq!(piece(&[(ENTRY, 0, 7), (DONE, 0, -12)]), Err(Some(12)));
+    }
 
     #[test]
     fn what_changes_while_it_is_read_is_read_again_but_not_for_ever() {

@@ -1,57 +1,45 @@
 //! What the kernel remembers of connections, in the namespace of a socket: how many there are, bits of their labels that are used
-//! again, and connections that are older than the first rule.
+//! again, and how it is told of entries.
 //!
 //! Which rules set which bits, and what they make of a connection, is not known here.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-};
+use std::io;
 
 use rustix::io::Errno;
 
 use crate::{
-    Socket, TcpConnection,
+    Socket,
     attributes::{Attributes, NESTED},
     channel::until_whole,
-    message::{self, DUMP, INET, INET6, Subsystem, TCP, question},
+    message::{self, DUMP, Subsystem, question},
     walk::{Frame, frames, messages},
 };
 
 /// Kinds of messages.
-const NEW: u16 = 0;
-const GET: u16 = 1;
-const GET_STATISTICS: u16 = 5;
-
-/// That an entry is made, and that it must not be there yet.
-const CREATE: u16 = 0x400;
-const EXCLUSIVE: u16 = 0x200;
+#[derive(Clone, Copy)]
+pub enum Kind {
+    New = 0,
+    Get = 1,
+    Delete = 2,
+    Statistics = 5,
+}
 
 /// Attributes of an entry.
-const ORIGINAL: u16 = 1;
-const REPLY: u16 = 2;
-const STATUS: u16 = 3;
-const PROTOCOL_STATE: u16 = 4;
-const TIMEOUT: u16 = 7;
+pub const ORIGINAL: u16 = 1;
+pub const REPLY: u16 = 2;
 const ZONE: u16 = 18;
 const LABELS: u16 = 22;
 const LABELS_MASK: u16 = 23;
 
-/// `SEEN_REPLY`, `ASSURED` and `CONFIRMED`: what an entry of an established connection is.
-const STATUS_OF_ESTABLISHED: u32 = 2 | 4 | 8;
-
-/// `TCP_CONNTRACK_ESTABLISHED`.
-const ESTABLISHED: u8 = 3;
-
-/// `WINDOW_SCALE`, `SACK_PERM` and `BE_LIBERAL`: nobody knows any more what was agreed on when the connection was opened.
-const FLAGS_OF_OLD: u8 = 1 | 2 | 8;
-
-/// How long the kernel keeps an established connection that is silent, unless told otherwise: five days. The first packet makes it
-/// what the namespace wants.
-const SECONDS_OF_ESTABLISHED: u32 = 432_000;
-
 /// So many messages at once: if all of them are refused, the refusals fit into the buffer that they come to.
 const GROUP: usize = 64;
+
+/// An entry, or what finds one.
+#[derive(Debug, Default)]
+pub struct Entry {
+    pub family: u8,
+    pub attributes: Attributes,
+}
 
 // === impl Socket ===
 
@@ -59,7 +47,7 @@ impl Socket {
     /// How many connections are tracked here. It takes microseconds, where a listing of none takes ten milliseconds: the kernel has
     /// one table for all namespaces.
     pub fn tracked(&self) -> io::Result<u32> {
-        let answer = self.channel().ask(&ask(GET_STATISTICS, 0))?;
+        let answer = self.channel().ask(&ask(Kind::Statistics, 0))?;
         let count = messages(&answer).find_map(|message| message.number(1));
         count.ok_or_else(|| io::Error::other("the kernel does not tell how many connections it tracks"))
     }
@@ -75,63 +63,56 @@ impl Socket {
         let labelled = until_whole("the table of connections", || {
             let mut labelled = Vec::new();
             let take = |piece: &[u8]| labelled.extend(frames(piece).filter_map(|entry| cleared(entry, mask)));
-            self.channel().dump(&ask(GET, DUMP), take)?;
+            self.channel().dump(&ask(Kind::Get, DUMP), take)?;
             Ok(labelled)
         })?;
         // What is gone meanwhile has no labels.
-        self.tell(0, &labelled, Errno::NOENT).map_err(|(_, error)| {
-            io::Error::new(
+        match self.tell(Kind::New, 0, &labelled, Errno::NOENT) {
+            Ok(gone) => Ok(labelled.len() - gone.len()),
+            Err((_, error)) => Err(io::Error::new(
                 error.kind(),
                 format!("failed to clear the labels of a tracked connection: {error}"),
-            )
-        })
+            )),
+        }
     }
 
-    /// Makes the kernel know connections as if it had seen them being opened. Gives how many it did not know.
-    ///
-    /// An entry has room for labels only if some rule of the namespace sets one when it is made.
-    pub fn remember(&self, connections: &[TcpConnection]) -> io::Result<usize> {
-        let entries: Vec<Entry> = connections.iter().map(established).collect();
-        self.tell(CREATE | EXCLUSIVE, &entries, Errno::EXIST).map_err(|(number, error)| {
-            let connection = connections.get(number).map(ToString::to_string).unwrap_or_default();
-            io::Error::new(error.kind(), format!("failed to track the TCP connection {connection}: {error}"))
-        })
-    }
-
-    /// Tells the kernel all of it, whatever becomes of a part. Gives how many it took; of those that it refused for another reason
-    /// than `harmless` the first.
-    fn tell(&self, flags: u16, entries: &[Entry], harmless: Errno) -> Result<usize, (usize, io::Error)> {
-        let (mut taken, mut failure) = (0, None);
+    /// Tells the kernel all of it, whatever becomes of a part. Gives the places of those that it refused for a harmless reason; of
+    /// those that it refused for another the first.
+    pub(crate) fn tell(
+        &self,
+        kind: Kind,
+        flags: u16,
+        entries: &[Entry],
+        harmless: Errno,
+    ) -> Result<Vec<usize>, (usize, io::Error)> {
+        let (mut refused, mut failure) = (Vec::new(), None);
         for (number, group) in entries.chunks(GROUP).enumerate() {
             let first = number * GROUP;
             let refusals = self
                 .channel()
-                .send(&written(flags, group))
+                .send(&written(kind, flags, group))
                 .and_then(|()| self.channel().refusals())
                 .map_err(|error| (first, error))?;
-            taken += group.len() - refusals.len();
-            let other = refusals.into_iter().find(|(_, error)| Errno::from_io_error(error) != Some(harmless));
-            let place = |(number, error)| (first + usize::try_from(number).unwrap_or_default(), error);
-            failure = failure.or_else(|| other.map(place));
+            for (number, error) in refusals {
+                let place = first + usize::try_from(number).unwrap_or_default();
+                if Errno::from_io_error(&error) == Some(harmless) {
+                    refused.push(place);
+                } else {
+                    failure.get_or_insert((place, error));
+                }
+            }
         }
-        failure.map_or(Ok(taken), Err)
+        failure.map_or(Ok(refused), Err)
     }
 }
 
-/// An entry as the kernel is told it.
-#[derive(Debug, Default)]
-struct Entry {
-    family: u8,
-    attributes: Attributes,
+fn ask(kind: Kind, flags: u16) -> Vec<u8> {
+    question(Subsystem::Conntrack, kind as u16, flags, 0, &Attributes::default())
 }
 
-fn ask(kind: u16, flags: u16) -> Vec<u8> {
-    question(Subsystem::Conntrack, kind, flags, 0, &Attributes::default())
-}
-
-fn written(flags: u16, entries: &[Entry]) -> Vec<u8> {
+fn written(kind: Kind, flags: u16, entries: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let kind = ((Subsystem::Conntrack as u16) << 8) | NEW;
+    let kind = ((Subsystem::Conntrack as u16) << 8) | kind as u16;
     for (number, entry) in (0..).zip(entries) {
         message::put(&mut bytes, kind, flags, number, [&[entry.family, 0, 0, 0], entry.attributes.bytes()]);
     }
@@ -155,54 +136,17 @@ fn cleared(listed: Frame<'_>, mask: u128) -> Option<Entry> {
     Some(Entry { family: *listed.body.first()?, attributes })
 }
 
-/// What makes an entry of a connection that was established before anybody looked.
-fn established(connection: &TcpConnection) -> Entry {
-    let (from, to) = connection.original();
-    let mut attributes = Attributes::default();
-    tuple(&mut attributes, ORIGINAL, from, to);
-    tuple(&mut attributes, REPLY, to, from);
-    attributes.u32(STATUS, STATUS_OF_ESTABLISHED);
-    attributes.u32(TIMEOUT, SECONDS_OF_ESTABLISHED);
-    attributes.nest(PROTOCOL_STATE, |state| {
-        state.nest(1, |tcp| {
-            tcp.u8(1, ESTABLISHED);
-            // Flags of either side, and which of them are told.
-            tcp.raw(4, &[FLAGS_OF_OLD, FLAGS_OF_OLD]);
-            tcp.raw(5, &[FLAGS_OF_OLD, FLAGS_OF_OLD]);
-        });
-    });
-    let family = if from.is_ipv4() { INET } else { INET6 };
-    Entry { family, attributes }
-}
-
-fn tuple(attributes: &mut Attributes, kind: u16, from: SocketAddr, to: SocketAddr) {
-    attributes.nest(kind, |tuple| {
-        tuple.nest(1, |addresses| {
-            for (place, address) in (0..).zip([from.ip(), to.ip()]) {
-                match address {
-                    IpAddr::V4(address) => addresses.raw(1 + place, &address.octets()),
-                    IpAddr::V6(address) => addresses.raw(3 + place, &address.octets()),
-                }
-            }
-        });
-        tuple.nest(2, |protocol| {
-            protocol.u8(1, TCP);
-            protocol.raw(2, &from.port().to_be_bytes());
-            protocol.raw(3, &to.port().to_be_bytes());
-        });
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::INET6;
 
     fn listed(labels: &[u8; 16]) -> Vec<u8> {
         let mut attributes = Attributes::default();
         attributes.nest(ORIGINAL, |tuple| tuple.u8(9, 9));
         attributes.raw(ZONE, &[0, 7]);
         attributes.raw(LABELS, labels);
-        question(Subsystem::Conntrack, NEW, 0, INET6, &attributes)
+        question(Subsystem::Conntrack, Kind::New as u16, 0, INET6, &attributes)
     }
 
     fn what_clears(bytes: &[u8], mask: u128) -> Option<Entry> {
@@ -216,7 +160,7 @@ mod tests {
         let bytes = listed(&labels);
         assert!(what_clears(&bytes, !(1 << 11)).is_none());
         let entry = what_clears(&bytes, 1 << 11).unwrap_or_default();
-        let told = written(0, &[entry]);
+        let told = written(Kind::New, 0, &[entry]);
         let told = frames(&told).next().and_then(|frame| frame.message());
         let attribute = |kind| told.and_then(|message| message.attribute(kind)).unwrap_or_default();
         assert_eq!(attribute(ZONE), [0, 7]);

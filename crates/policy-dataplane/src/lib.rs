@@ -27,6 +27,8 @@ mod snapshot;
 mod socket;
 mod table;
 mod tcp_connection;
+mod tracked_connection;
+mod tracking;
 mod walk;
 
 pub use batch::Batch;

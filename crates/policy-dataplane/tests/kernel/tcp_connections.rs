@@ -7,10 +7,11 @@ use std::{
     thread,
 };
 
-use policy_dataplane::{End, TcpConnection};
+use policy_dataplane::{Batch, End, Protection, Socket, TcpConnection};
 
 use crate::{
     lab::PATIENCE,
+    listing::{isolating_program, listed},
     namespace::Namespace,
     pair::{Pair, V4, V6},
 };
@@ -31,6 +32,8 @@ const RULES: &str = "table inet test {
     }
     chain output { type filter hook output priority 0; jump strangers; ct label set 5; }
 }";
+
+const DEAF: &str = "table inet deaf { chain input { type filter hook input priority 0; policy drop; }; }";
 
 /// Two ends of a connection: the Pod's, and its peer's.
 struct Ends {
@@ -137,17 +140,84 @@ fn a_connection_that_the_kernel_was_not_told_of_is_a_stranger() {
 }
 
 #[test]
+fn a_connection_that_speaks_while_the_kernel_begins_to_track_has_its_true_direction_and_room_for_labels() {
+    for (addresses, opened_by, speaks_first) in ways() {
+        let way = format!("{addresses:?}, opened by {opened_by:?}, {speaks_first:?} speaks first");
+        let Some(pair) = Pair::new() else { return };
+        let ends = opened(&pair, addresses, opened_by);
+        let socket = pair.socket();
+        socket.commit(&Batch::track(Protection::Owned)).expect("it may");
+        let speaker =
+            if speaks_first == End::Local { [&ends.pod, &ends.peer] } else { [&ends.peer, &ends.pod] };
+        assert_eq!(pass(speaker[0], speaker[1], 1), Ok(()), "{way}");
+        assert_eq!(socket.tracked().expect("it is told"), 1, "{way}");
+        // The kernel takes whoever speaks first for who has opened it.
+        let is_wrong = opened_by != speaks_first;
+        assert_eq!(socket.remember(&pair.connections()).expect("it may"), usize::from(is_wrong), "{way}");
+        pair.rules(RULES);
+        assert_eq!(pass(speaker[0], speaker[1], 1), Ok(()), "{way}");
+        assert_eq!(pass(speaker[1], speaker[0], 1), Ok(()), "{way}");
+        let seen = [counted(&pair, "in_original") > 0, counted(&pair, "in_reply") > 0];
+        assert_eq!(seen, [opened_by == End::Remote, opened_by == End::Local], "{way}");
+        assert_eq!(socket.clear_labels(1 << 5).expect("it may"), 1, "{way}");
+    }
+}
+
+#[test]
+fn a_connection_that_waits_for_a_reply_while_the_kernel_begins_to_track_is_no_stranger() {
+    let Some(pair) = Pair::new() else { return };
+    let (ends, socket) = (opened(&pair, V4, End::Local), pair.socket());
+    socket.commit(&Batch::track(Protection::Owned)).expect("it may");
+    pair.peer.run("nft", &["--file", "-"], DEAF);
+    (&ends.pod).write_all(b"x").expect("it is taken");
+    assert_eq!(socket.tracked().expect("it is told"), 1);
+    assert_eq!(socket.remember(&pair.connections()).expect("it may"), 1, "nobody has answered");
+    pair.rules(RULES);
+    pair.peer.run("nft", &["flush", "ruleset"], "");
+    // It is sent again, and heard this time.
+    (&ends.peer).read_exact(&mut [0]).expect("it comes");
+    assert_eq!(socket.remember(&pair.connections()).expect("it may"), 0, "it is known as it is");
+}
+
+#[test]
 fn an_entry_has_room_for_labels_only_if_a_rule_sets_one_when_it_is_made() {
-    for (before, labelled) in [("", 0), ("table inet room { chain nowhere { ct label set 0; }; }", 1)] {
+    for is_tracking in [false, true] {
         let Some(pair) = Pair::new() else { return };
         let (socket, ends) = (pair.socket(), opened(&pair, V4, End::Remote));
-        pair.rules(before);
+        if is_tracking {
+            socket.commit(&Batch::track(Protection::Shared)).expect("it may");
+        }
         assert_eq!(socket.remember(&pair.connections()).expect("it may"), 1);
         pair.rules(RULES);
-        assert_eq!(pass(&ends.peer, &ends.pod, 1), Ok(()));
         assert_eq!(pass(&ends.pod, &ends.peer, 1), Ok(()));
-        assert_eq!(socket.clear_labels(1 << 5).expect("it may"), labelled, "after {before:?}");
+        assert_eq!(socket.clear_labels(1 << 5).expect("it may"), usize::from(is_tracking));
     }
+}
+
+#[test]
+fn rules_that_are_there_already_stay_when_tracking_begins() {
+    let Some(namespace) = Namespace::new() else { return };
+    let socket = Socket::open_in(&namespace.path()).expect("a socket");
+    socket.commit(&Batch::replace(&isolating_program(), Protection::Owned)).expect("it is sound");
+    let before = listed(&namespace);
+    socket.commit(&Batch::track(Protection::Owned)).expect("it may");
+    let (begin, end) = (before.trim_end_matches("}\n"), listed(&namespace));
+    assert!(end.starts_with(begin) && end.contains("chain tracking"), "{end}");
+}
+
+#[test]
+fn a_connection_that_the_kernel_does_not_take_is_named_and_others_are_remembered() {
+    let Some(namespace) = Namespace::new() else { return };
+    let socket = Socket::open_in(&namespace.path()).expect("a socket");
+    let connection = |port: u16| TcpConnection {
+        local: (V4[0], 80).into(),
+        remote: (if port == 170 { V6[1] } else { V4[1] }, port).into(),
+        opened_by: End::Remote,
+    };
+    let connections: Vec<TcpConnection> = (1..=200).map(connection).collect();
+    let error = socket.remember(&connections).expect_err("one has ends of two families").to_string();
+    assert!(error.contains("TCP connection from [fd09::2]:170 to 10.9.0.1:80"), "{error}");
+    assert_eq!(socket.tracked().expect("it is told"), 199);
 }
 
 #[test]
