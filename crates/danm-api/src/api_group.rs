@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The one version both groups serve.
 pub const VERSION: &str = "v1";
 
 /// An API group of DANM. The same network may exist in both, with different bit arrays: nothing converts
 /// between them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ApiGroup {
     /// `danm.k8s.io`, of DANM 4.3 and before: the bit of a gateway is set when its network is created.
     DanmK8sIo,

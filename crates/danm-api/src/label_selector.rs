@@ -3,17 +3,18 @@
 
 use std::{collections::BTreeMap, fmt, ops::Deref};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What labels have to be like; all requirements at once. Two that mean the same are equal.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LabelSelector {
     /// None at all: everything matches.
     requirements: OneOfEach<Requirement>,
 }
 
 /// What one label has to be like.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Requirement {
     /// It is there, with one of these values.
     In(Box<str>, OneOfEach<Box<str>>),
@@ -27,7 +28,8 @@ pub enum Requirement {
 
 /// A few things in order, each once: a set that takes no more memory than they do. Clusters have selectors by the hundred
 /// thousand, and most of these want one label.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "Vec<T>", bound(deserialize = "T: Deserialize<'de> + Ord"))]
 pub struct OneOfEach<T>(Box<[T]>);
 
 /// What is wrong with a selector, and in which member: a path such as `matchExpressions[0].operator`, empty for the whole.
@@ -165,6 +167,12 @@ impl<T: Ord> FromIterator<T> for OneOfEach<T> {
         all.sort_unstable();
         all.dedup();
         Self(all.into())
+    }
+}
+
+impl<T: Ord> From<Vec<T>> for OneOfEach<T> {
+    fn from(all: Vec<T>) -> Self {
+        all.into_iter().collect()
     }
 }
 

@@ -6,7 +6,7 @@ pub(crate) mod schema;
 
 use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::{LabelSelector, NetworkKind, api_type::resource};
@@ -25,7 +25,7 @@ pub struct DanmNetworkPolicy {
 
 /// What a policy says. An entry that is not understood is `None` in its list: it allows nobody, and keeps the place that the
 /// problem names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicySpec {
     /// The Pods that it is about; none if that is not understood: then nothing is known about the policy.
     pub subject: Option<PolicySubject>,
@@ -38,7 +38,7 @@ pub struct PolicySpec {
 }
 
 /// The Pods that a policy is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PolicySubject {
     /// Pods of its namespace.
     pub pods: LabelSelector,
@@ -47,7 +47,7 @@ pub struct PolicySubject {
 }
 
 /// Something in a policy that is not understood.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FieldProblem {
     /// The field, such as `spec.ingress[0].from[1].ipBlock.cidr`.
     pub field: String,
@@ -56,7 +56,7 @@ pub struct FieldProblem {
 }
 
 /// A rule: what comes from one of the peers, or goes to it, to one of the ports.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PolicyRule {
     /// The other side; whoever it is if nobody is named.
     pub peers: Option<Vec<Option<PolicyPeer>>>,
@@ -65,7 +65,7 @@ pub struct PolicyRule {
 }
 
 /// The other side of a connection.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PolicyPeer {
     /// Interfaces of Pods.
     Pods(PodPeer),
@@ -74,7 +74,7 @@ pub enum PolicyPeer {
 }
 
 /// Interfaces of Pods; everything that is named has to be so.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PodPeer {
     /// Of which namespaces; of the policy's own if it does not say.
     pub namespaces: Option<LabelSelector>,
@@ -85,7 +85,7 @@ pub struct PodPeer {
 }
 
 /// A network as a policy names it. One of a namespaced kind is that of the Pod's namespace.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NetworkName {
     /// Its kind.
     pub kind: NetworkKind,
@@ -94,7 +94,7 @@ pub struct NetworkName {
 }
 
 /// The addresses of a subnet, but for some of its own.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IpBlock {
     /// The subnet, without host bits.
     pub cidr: IpNet,
@@ -103,7 +103,7 @@ pub struct IpBlock {
 }
 
 /// Ports of a protocol.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PolicyPort {
     /// The protocol.
     pub protocol: Protocol,
@@ -112,7 +112,7 @@ pub struct PolicyPort {
 }
 
 /// Some ports.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PortNumbers {
     /// Every port.
     All,
@@ -123,7 +123,7 @@ pub enum PortNumbers {
 }
 
 /// A protocol that has ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Protocol {
     /// TCP.
     Tcp,

@@ -3,10 +3,12 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::NetworkKind;
 
 /// The identity of a network: kind, namespace (unless cluster-wide) and name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NetworkRef {
     /// Its kind.
     pub kind: NetworkKind,

@@ -3,9 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use danm_api::ApiGroup;
+use serde::{Deserialize, Serialize};
 
 /// The name of an object that lives in a namespace.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NamespacedName {
     /// Its namespace.
     pub namespace: Arc<str>,
@@ -14,7 +15,7 @@ pub struct NamespacedName {
 }
 
 /// A policy. Two of the same name in two groups are two policies.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PolicyKey {
     /// Its namespace and name. First, so that policies are in the order of their namespaces.
     pub name: NamespacedName,
@@ -23,7 +24,7 @@ pub struct PolicyKey {
 }
 
 /// An endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EndpointKey {
     /// Its namespace and name.
     pub name: NamespacedName,
@@ -32,7 +33,8 @@ pub struct EndpointKey {
 }
 
 /// The name of a network interface in a Pod.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct InterfaceName(Arc<str>);
 
 /// The longest that a kernel takes (`IFNAMSIZ` less the byte that ends it).
@@ -82,6 +84,14 @@ impl InterfaceName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for InterfaceName {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(&name).ok_or("no interface can be called so")
     }
 }
 

@@ -2,6 +2,7 @@
 //! belongs to whom; not what a policy makes of it.
 
 mod endpoint;
+mod listing;
 mod object;
 mod pod;
 mod policy;

@@ -62,7 +62,8 @@ pub fn survey(seed: u64, packets: u64, mutant: Option<Mutant>) -> Survey {
     Survey { tally, disagreement: None }
 }
 
-fn runner(seed: u64) -> TestRunner {
+/// Chance that is the same for the same seed.
+pub fn runner(seed: u64) -> TestRunner {
     let mut bytes = [0; 32];
     for (place, byte) in bytes.iter_mut().zip(seed.to_le_bytes()) {
         *place = byte;
@@ -211,7 +212,8 @@ impl Follower {
     }
 }
 
-fn world(objects: &[Value]) -> World {
+/// The world that these objects make.
+pub fn world(objects: &[Value]) -> World {
     let mut world = World::default();
     for object in objects.iter().filter_map(|object| Object::read(object).ok().flatten()) {
         world.apply(object);

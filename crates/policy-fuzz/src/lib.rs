@@ -16,10 +16,12 @@ mod mutant;
 mod objects;
 mod packets;
 mod policies;
+mod restoration;
 mod tally;
 
 pub use agreement::{Disagreement, Survey, follow_many, survey};
 pub use feature::Feature;
 pub use mutant::Mutant;
 pub use objects::{Change, Fate, Story};
+pub use restoration::restore_many;
 pub use tally::Tally;

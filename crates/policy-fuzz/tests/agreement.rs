@@ -1,6 +1,6 @@
 //! The proof, as large as a test may be: a million packets, thousands of changes, and mistakes that have to be caught.
 
-use policy_fuzz::{Mutant, follow_many, survey};
+use policy_fuzz::{Mutant, follow_many, restore_many, survey};
 
 /// Packets that both judge here; `cargo xtask fuzz-policy` judges a hundred times as many.
 const PACKETS: u64 = 1_000_000;
@@ -32,5 +32,12 @@ fn a_compiler_with_one_mistake_is_caught() {
 fn an_engine_that_followed_changes_has_the_rules_of_one_that_begins_anew() {
     if let Some((disagreement, story)) = follow_many(0, STORIES) {
         panic!("{disagreement}\n{story:#?}");
+    }
+}
+
+#[test]
+fn a_world_that_was_kept_and_read_again_is_the_same() {
+    if let Some(story) = restore_many(0, STORIES) {
+        panic!("{story:#?}");
     }
 }

@@ -4,13 +4,14 @@
 use std::{net::IpAddr, sync::Arc};
 
 use danm_api::{EndpointView, NetworkKind, NetworkRef};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::own_address;
 use crate::InterfaceName;
 
 /// An endpoint.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The name of its Pod, in its own namespace; empty if it names none.
     pub pod: Arc<str>,

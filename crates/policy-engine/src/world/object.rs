@@ -5,14 +5,14 @@ use std::{fmt, sync::Arc};
 
 use danm_api::{ApiGroup, DanmNetworkPolicy, EndpointView, NetworkKind, NetworkRef, PolicySpec, Unreadable};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Claim, Endpoint, Labels, Pod, Policy, Service, Slice, World};
 use crate::{EndpointKey, NamespacedName, PolicyKey};
 
 /// An object that policies are about.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Object {
     /// A Namespace, and its labels.
     Namespace(Arc<str>, Labels),

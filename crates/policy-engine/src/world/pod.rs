@@ -3,12 +3,13 @@
 use std::{net::IpAddr, sync::Arc};
 
 use danm_api::Protocol;
+use serde::{Deserialize, Serialize};
 
 use super::own_address;
 use crate::Labels;
 
 /// A Pod.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pod {
     /// Which Pod of this name.
     pub uid: Arc<str>,
@@ -25,7 +26,7 @@ pub struct Pod {
 }
 
 /// A port with a name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NamedPort {
     /// Its name.
     pub name: Box<str>,

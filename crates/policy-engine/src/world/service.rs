@@ -4,11 +4,12 @@
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use danm_api::Protocol;
+use serde::{Deserialize, Serialize};
 
 use crate::NamespacedName;
 
 /// A Service that has addresses of its own.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// Its addresses.
     pub addresses: BTreeSet<IpAddr>,
@@ -17,7 +18,7 @@ pub struct Service {
 }
 
 /// A port, of a Service or of those who answer for it; the name tells which belong together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ServicePort {
     /// Its name; empty if it is the only one.
     pub name: Box<str>,
@@ -28,7 +29,7 @@ pub struct ServicePort {
 }
 
 /// Some of those who answer for a Service.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Slice {
     /// The Service, in the slice's namespace.
     pub service: Arc<str>,
