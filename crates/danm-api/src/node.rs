@@ -38,9 +38,19 @@ pub struct Taint {
 pub struct NodeStatus {
     /// `Ready` and others.
     pub conditions: Vec<NodeCondition>,
+    /// Where it is reached.
+    pub addresses: Vec<NodeAddress>,
     /// What the machine says of itself.
     #[serde(rename = "nodeInfo")]
     pub node_info: NodeInfo,
+}
+
+/// One item of a Node's `status.addresses`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct NodeAddress {
+    /// An address, or a name.
+    pub address: String,
 }
 
 /// The part of a Node's `status.nodeInfo` that we read.

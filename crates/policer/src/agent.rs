@@ -1,4 +1,5 @@
-//! The agent of a node, put together: it watches policies and what they are about, and tells what becomes of them.
+//! The agent of a node, put together: it watches policies and what they are about, has the rules put into the kernels of its Pods,
+//! and tells what becomes of them.
 //!
 //! ```text
 //!   served kinds ──> Source (what, how much) ──> Seen ──> Knowledge: Engine, roster of Pods, coverage, records of policies
@@ -10,15 +11,19 @@
 //!                        Scribe ── merge patch ─┘            └──> Report ──> metrics · /ready · /debug/state.json
 //! ```
 //!
-//! This version puts no rules into Pods, and says so. One agent writes the status of policies, those of all nodes see it.
+//! One agent writes the status of policies, those of all nodes see it. What puts rules into kernels has a picture of its own, in
+//! `enforcement.rs`.
 
 mod coverage;
 mod depth;
+mod enforcement;
 mod feed;
 mod inspect;
+mod keeper;
 mod knowledge;
 mod metrics;
 mod needs;
+mod node_addresses;
 mod pod_scope;
 mod report;
 mod review;
@@ -26,17 +31,18 @@ mod roster;
 mod scribe;
 mod source;
 mod status_writer;
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing keeps what it knows yet"))]
 mod store;
 mod told;
 
 use std::{
+    collections::BTreeSet,
+    net::IpAddr,
     pin::pin,
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::ensure;
 use futures::StreamExt;
 use jiff::Timestamp;
 use kube::Client;
@@ -44,7 +50,8 @@ use operator_runtime::{
     EventPublisher, LeaseConfig, LeaseState, LeaseTimings, ShutdownSignal, connect, identity, lead, serve,
     shutdown_signal,
 };
-use policy_engine::World;
+use policy_dataplane::Root;
+use policy_engine::{NamespacedName, World};
 use prometheus_client::registry::Registry;
 use tokio::{
     sync::{mpsc, watch},
@@ -52,16 +59,25 @@ use tokio::{
 };
 
 use self::{
+    enforcement::{
+        Enforcement, View, intent::Certainty, kernel::Linux, status::News, surroundings::Exceptions,
+        worker::Worker,
+    },
     feed::Order,
     inspect::Inspection,
+    keeper::Keeper,
     knowledge::Knowledge,
     metrics::Metrics,
+    node_addresses::node_addresses,
     report::{Findings, Report},
     review::{Statement, review},
     scribe::Scribe,
     status_writer::{StatusWriter, Written},
 };
-use crate::cli::{AgentArgs, Cli};
+use crate::{
+    cli::{AgentArgs, Cli, Established, ExceptionArgs},
+    subject::ObjectName,
+};
 
 /// The name under which Events are published, and that of the Lease.
 const COMPONENT: &str = "danm-policer";
@@ -88,30 +104,67 @@ const LAST_EVENTS: Duration = Duration::from_millis(300);
 
 /// Watches and tells until it is told to stop.
 pub(crate) async fn run(cli: &Cli, args: &AgentArgs) -> anyhow::Result<()> {
-    ensure!(args.dry_run, "this version does not put rules into Pods yet; --dry-run watches and reports");
     let stop = shutdown_signal()?;
     let client = connect(&cli.connect).await?;
-    tracing::info!("dry run on node {}: no rules are put into Pods", args.node_name);
+    let (news, told) = mpsc::unbounded_channel();
+    let keeper = Keeper::new(&args.state_dir);
+    let mut knowledge = Knowledge::default();
+    let enforcement = if args.dry_run {
+        tracing::info!("dry run on node {}: no rules are put into Pods", args.node_name);
+        None
+    } else {
+        let (certainty, remembered) = keeper.recall();
+        knowledge.restore(remembered);
+        Some(enforce(args, certainty, news)?)
+    };
     let identity = identity();
     let leadership = lead(client.clone(), lease(identity.clone()));
     let mut registry = Registry::default();
     let mut agent = Agent {
-        knowledge: Knowledge::default(),
+        knowledge,
         scribe: Scribe::new(StatusWriter::new(client.clone())),
         lease: leadership.state(),
         metrics: Metrics::register(&mut registry),
-        inspection: Arc::new(Inspection::new(args.node_name.clone(), leadership.state())),
+        inspection: Arc::new(Inspection::new(args.node_name.clone(), args.dry_run, leadership.state())),
         events: EventPublisher::new(client.clone(), COMPONENT, identity),
         findings: (0, Arc::new(Findings::of(&World::default()))),
         is_shown: false,
+        nodes: node_addresses(client.clone(), args.exceptions.allow_node),
+        enforcement,
+        keeper,
+        told,
     };
     let inspection = Arc::clone(&agent.inspection);
     let _admin = serve(args.admin_listen, inspection, Arc::new(registry)).await?;
     agent.watch(client, args.node_name.clone(), stop).await;
     leadership.release().await;
     agent.events.flush(LAST_EVENTS).await;
-    tracing::info!("stopped");
+    tracing::info!("stopped; the rules of Pods stay");
     Ok(())
+}
+
+/// Begins to put rules into Pods. They are put there by a thread: that speaks to kernels, which may take their time.
+fn enforce(
+    args: &AgentArgs,
+    certainty: Certainty,
+    news: mpsc::UnboundedSender<News>,
+) -> anyhow::Result<Enforcement> {
+    let ExceptionArgs { allow_node, dns, dns_service, established, forward } = &args.exceptions;
+    let roots = &args.place.netns_root;
+    let roots = if roots.is_empty() { Root::usual() } else { roots.clone() };
+    let kernel = Linux::new(args.place.proc.clone(), roots, *established == Established::Recheck)?;
+    // Whoever is told has gone only if the agent ends.
+    let worker = Worker::new(kernel, move |it| drop(news.send(it)));
+    let (rounds, ordered) = std::sync::mpsc::channel();
+    thread::Builder::new().name("enforcement".to_owned()).spawn(move || worker.run(&ordered))?;
+    let service = |name: &ObjectName| NamespacedName::new(&name.namespace, &name.name);
+    let exceptions = Exceptions {
+        allow_node: *allow_node,
+        dns: *dns,
+        dns_services: dns_service.iter().map(service).collect(),
+        forward: (*forward).into(),
+    };
+    Ok(Enforcement::new(exceptions, certainty, rounds))
 }
 
 fn lease(identity: String) -> LeaseConfig {
@@ -135,6 +188,13 @@ struct Agent {
     findings: (u64, Arc<Findings>),
     /// Whether what is shown is what is known.
     is_shown: bool,
+    /// Addresses of nodes that reach Pods.
+    nodes: watch::Receiver<BTreeSet<IpAddr>>,
+    /// None in a dry run.
+    enforcement: Option<Enforcement>,
+    keeper: Keeper,
+    /// How it went with Pods.
+    told: mpsc::UnboundedReceiver<News>,
 }
 
 impl Agent {
@@ -145,18 +205,26 @@ impl Agent {
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut lease = self.lease.clone();
+        // What was last known is enforced before anybody answers.
+        self.enforce();
         loop {
             tokio::select! {
                 _ = &mut stop => return,
                 Some(batch) = seen.next() => {
                     batch.into_iter().for_each(|seen| self.knowledge.take(seen));
+                    self.enforce();
                     self.order(&orders);
                 }
+                Some(news) = self.told.recv() => self.note(news),
                 (statement, written) = self.scribe.next() => self.settle(statement, written),
                 Ok(()) = lease.changed() => {}
                 _ = ticks.tick() => {
                     self.order(&orders);
+                    self.enforce();
                     self.show();
+                    if self.enforcement.is_some() {
+                        self.keeper.keep(&self.knowledge);
+                    }
                     // Nothing is new; but what failed may be tried again by now.
                     self.write();
                     continue;
@@ -173,6 +241,32 @@ impl Agent {
             self.is_shown = false;
             // Whoever takes them in has gone only if the agent ends.
             let _ = orders.send(order);
+        }
+    }
+
+    /// Has rules put into Pods, as it is necessary by now.
+    fn enforce(&mut self) {
+        let changed = self.knowledge.take_changed();
+        let Some(enforcement) = &mut self.enforcement else { return };
+        let knowledge = &self.knowledge;
+        let view = View {
+            changed: &changed,
+            local: &knowledge.local_pods().collect(),
+            nodes: &self.nodes.borrow_and_update(),
+            is_complete: knowledge.coverage().is_complete(),
+        };
+        enforcement.order(knowledge.engine(), &view);
+    }
+
+    /// Takes note of how it went, and tells whom it concerns.
+    fn note(&mut self, news: News) {
+        let Some(enforcement) = &mut self.enforcement else { return };
+        match news {
+            News::Pod(status) => {
+                let notes = enforcement.note(status);
+                notes.into_iter().for_each(|note| self.events.publish(note));
+            }
+            News::Done { pods, took } => self.metrics.count_round(pods, took),
         }
     }
 
@@ -213,15 +307,13 @@ impl Agent {
             return;
         }
         self.is_shown = true;
-        for pod in self.knowledge.take_changed() {
-            tracing::debug!(%pod, "its rules may be others");
-        }
         let knowledge = &self.knowledge;
         if self.findings.0 != knowledge.revision() {
             self.findings = (knowledge.revision(), Arc::new(Findings::of(knowledge.world())));
         }
         self.scribe.forget_all_but(|key| knowledge.record(key).is_some());
-        let report = Report::of(knowledge, Arc::clone(&self.findings.1), self.scribe.troubles());
+        let pods = self.enforcement.iter().flat_map(Enforcement::statuses).cloned().collect();
+        let report = Report::of(knowledge, Arc::clone(&self.findings.1), self.scribe.troubles(), pods);
         self.metrics.show(&report, self.lease.borrow().is_leading(), self.events.dropped());
         self.inspection.show(report);
     }

@@ -5,10 +5,12 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use clap_complete::Shell;
 use operator_runtime::{ConnectArgs, LogArgs, LookArgs};
+use policy_dataplane::Root;
+use policy_engine::program::Forward;
 
 use crate::{
     probe::Probe,
-    subject::{PodName, Subject},
+    subject::{ObjectName, Subject},
 };
 
 /// Says who may talk to whom by the network policies of DANM, on every interface of a Pod.
@@ -26,7 +28,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
-    /// The agent of a node: watches policies and what they are about, and reports what becomes of them
+    /// The agent of a node: keeps the rules that policies mean in the kernels of its Pods, and reports what becomes of them
     #[command(after_help = AGENT_EXAMPLES)]
     Agent(AgentArgs),
     /// Who may talk to whom, as a matrix, from files alone
@@ -50,12 +52,104 @@ pub(crate) struct AgentArgs {
     /// The name of the Node that it runs on
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new(), env = "DANM_POLICER_NODE_NAME")]
     pub node_name: String,
-    /// Put no rules into Pods: watch, and report in conditions, Events and metrics. This version does nothing else
+    /// Put no rules into Pods: watch, and report in conditions, Events and metrics
     #[arg(long, env = "DANM_POLICER_DRY_RUN")]
     pub dry_run: bool,
     /// Where /live, /ready, /metrics and /debug/state.json are served
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8081", env = "DANM_POLICER_ADMIN_LISTEN")]
     pub admin_listen: SocketAddr,
+    #[command(flatten, next_help_heading = "Beside policies")]
+    pub exceptions: ExceptionArgs,
+    #[command(flatten, next_help_heading = "The node")]
+    pub place: PlaceArgs,
+    /// Where what was last known is kept, for a start without the API server; only this user may write to it
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = "/var/lib/danm-policer",
+        env = "DANM_POLICER_STATE_DIR"
+    )]
+    pub state_dir: PathBuf,
+}
+
+/// What passes whatever policies say, and what becomes of what was allowed before.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ExceptionArgs {
+    /// Which nodes reach the first interface of a Pod: its own, all, or none. Whom a node port lets in looks the same
+    #[arg(long, value_enum, default_value = "own", env = "DANM_POLICER_ALLOW_NODE")]
+    pub allow_node: AllowNode,
+    /// Whom every Pod may ask for names: nobody, the cluster's DNS Service and the cache of the node, or anybody on port 53
+    #[arg(long, value_enum, default_value = "cluster", env = "DANM_POLICER_DNS")]
+    pub dns: DnsAccess,
+    /// The cluster's DNS Service; may be said several times
+    #[arg(
+        long,
+        value_name = "NAMESPACE/NAME",
+        value_delimiter = ',',
+        default_value = "kube-system/kube-dns",
+        env = "DANM_POLICER_DNS_SERVICE"
+    )]
+    pub dns_service: Vec<ObjectName>,
+    /// What becomes of connections that were allowed before, once they would not be: cut, or kept as long as they last
+    #[arg(long, value_enum, default_value = "recheck", env = "DANM_POLICER_ESTABLISHED")]
+    pub established: Established,
+    /// What becomes of packets that a Pod passes on between its interfaces: judged at both, let through, or refused
+    #[arg(long, value_enum, default_value = "judge", env = "DANM_POLICER_FORWARD")]
+    pub forward: ForwardMode,
+}
+
+/// Where things are on the node.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct PlaceArgs {
+    /// A folder of network namespaces, as endpoints write it; with =PATH where it is found here. May be said several times
+    /// [default: /var/run/netns and /run/netns]
+    #[arg(long, value_name = "FOLDER[=PATH]", value_delimiter = ',', env = "DANM_POLICER_NETNS_ROOT")]
+    pub netns_root: Vec<Root>,
+    /// The processes of the node
+    #[arg(long, value_name = "FOLDER", default_value = "/proc", env = "DANM_POLICER_PROC")]
+    pub proc: PathBuf,
+}
+
+/// Which nodes reach Pods whatever policies say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AllowNode {
+    /// The Pod's own
+    Own,
+    /// All of the cluster
+    All,
+    /// None
+    None,
+}
+
+/// Whom Pods may ask for names whatever policies say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DnsAccess {
+    /// Nobody
+    None,
+    /// The cluster's DNS Service, and the cache of the node
+    Cluster,
+    /// Anybody, on port 53
+    Any,
+}
+
+/// What becomes of connections that would not be allowed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Established {
+    /// They are cut
+    Recheck,
+    /// They go on
+    Keep,
+}
+
+/// What becomes of packets that a Pod passes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ForwardMode {
+    /// They are judged at both interfaces
+    Judge,
+    /// They pass
+    Open,
+    /// They are refused
+    Closed,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -87,7 +181,7 @@ pub(crate) struct RenderArgs {
     pub objects: ObjectArgs,
     /// The Pod
     #[arg(long, value_name = "NAMESPACE/NAME")]
-    pub pod: PodName,
+    pub pod: ObjectName,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -152,6 +246,16 @@ pub(crate) enum TextFormat {
     Json,
 }
 
+impl From<ForwardMode> for Forward {
+    fn from(mode: ForwardMode) -> Self {
+        match mode {
+            ForwardMode::Judge => Self::Judge,
+            ForwardMode::Open => Self::Open,
+            ForwardMode::Closed => Self::Closed,
+        }
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   Who may talk to whom, by objects in files:
@@ -170,7 +274,10 @@ Exit codes:
 const AGENT_EXAMPLES: &str = "\
 Examples:
   In a Pod of a DaemonSet, where the environment names the Node:
-    DANM_POLICER_NODE_NAME=node-a danm-policer agent --dry-run
+    DANM_POLICER_NODE_NAME=node-a danm-policer agent
+
+  To see what would become of policies:
+    danm-policer agent --node-name node-a --dry-run
 
   What became of the policies:
     kubectl get danmnetworkpolicies -A -o wide";

@@ -18,9 +18,9 @@ pub(crate) enum Subject {
     Address(IpAddr),
 }
 
-/// A Pod as it was typed, with its namespace.
+/// An object as it was typed, with its namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PodName {
+pub(crate) struct ObjectName {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -72,9 +72,9 @@ impl fmt::Display for Subject {
     }
 }
 
-// === impl PodName ===
+// === impl ObjectName ===
 
-impl FromStr for PodName {
+impl FromStr for ObjectName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -82,7 +82,7 @@ impl FromStr for PodName {
             Some((namespace, name)) if is_label(namespace) && is_name(name) => {
                 Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
             }
-            _ => Err(format!("{text:?} is not NAMESPACE/POD")),
+            _ => Err(format!("{text:?} is not NAMESPACE/NAME")),
         }
     }
 }

@@ -11,6 +11,7 @@
 
 pub(super) mod intent;
 pub(super) mod kernel;
+mod notes;
 pub(super) mod order;
 pub(super) mod status;
 pub(super) mod surroundings;
@@ -23,12 +24,14 @@ use std::{
     time::Instant,
 };
 
+use operator_runtime::EventNote;
 use policy_dataplane::Found;
 use policy_engine::{Engine, NamespacedName};
 
 use self::{
     intent::{Certainty, orders},
-    order::{Aim, Round},
+    notes::notes,
+    order::{Aim, Order, Round},
     status::{State, Status},
     surroundings::{Common, Exceptions},
 };
@@ -37,14 +40,26 @@ use self::{
 pub(super) struct Enforcement {
     exceptions: Exceptions,
     rounds: mpsc::Sender<Round>,
-    /// Addresses of nodes that reach Pods.
-    nodes: BTreeSet<IpAddr>,
     /// What is the same for all Pods, as it was when they were looked at last.
     common: Option<Common>,
     certainty: Certainty,
     /// Pods that were told to have rules.
     isolated: BTreeSet<NamespacedName>,
+    /// Pods that the worker knows.
+    known: BTreeSet<NamespacedName>,
     statuses: BTreeMap<NamespacedName, Status>,
+}
+
+/// What is known besides what the engine knows.
+pub(super) struct View<'a> {
+    /// Pods of this node that may have changed.
+    pub(super) changed: &'a BTreeSet<NamespacedName>,
+    /// All Pods of this node.
+    pub(super) local: &'a BTreeSet<&'a NamespacedName>,
+    /// Addresses of nodes that reach Pods.
+    pub(super) nodes: &'a BTreeSet<IpAddr>,
+    /// Whether everything was listed.
+    pub(super) is_complete: bool,
 }
 
 // === impl Enforcement ===
@@ -55,52 +70,34 @@ impl Enforcement {
         Self {
             exceptions,
             rounds,
-            nodes: BTreeSet::new(),
             common: None,
             certainty,
             isolated: BTreeSet::new(),
+            known: BTreeSet::new(),
             statuses: BTreeMap::new(),
         }
     }
 
-    /// Takes note of the addresses of nodes that reach Pods.
-    pub(super) fn set_nodes(&mut self, nodes: BTreeSet<IpAddr>) {
-        self.nodes = nodes;
-    }
-
-    /// Orders what is necessary after these Pods of the node may have changed. `local` are all of them.
-    pub(super) fn order<'a>(
-        &mut self,
-        engine: &Engine,
-        changed: &BTreeSet<NamespacedName>,
-        local: impl Iterator<Item = &'a NamespacedName>,
-        is_complete: bool,
-    ) {
+    /// Orders what is necessary by now.
+    pub(super) fn order(&mut self, engine: &Engine, view: &View<'_>) {
+        let View { changed, local, nodes, is_complete } = *view;
         let at = Instant::now();
-        let common = Common::of(engine.world(), &self.exceptions, &self.nodes);
+        let common = Common::of(engine.world(), &self.exceptions, nodes);
         let is_settling = is_complete && self.certainty != Certainty::Complete;
-        let is_other = self.common.as_ref() != Some(&common);
         if is_settling {
             self.certainty = Certainty::Complete;
         }
-        let local: BTreeSet<&NamespacedName> = local.collect();
-        let all = || local.iter().copied();
+        let concerns_all = is_settling || self.common.as_ref() != Some(&common);
+        let gone = self.known.iter().filter(|pod| !local.contains(pod));
+        let gone: Vec<Order> = gone.cloned().map(Order::gone).collect();
         let pods: Vec<&NamespacedName> =
-            if is_settling || is_other { all().chain(changed).collect() } else { changed.iter().collect() };
-        let pods: BTreeSet<&NamespacedName> = pods.into_iter().collect();
-        let mut orders = orders(engine, pods.into_iter().filter(|pod| self.may_order(pod)), &common, self.certainty);
+            if concerns_all { local.iter().copied().collect() } else { changed.iter().collect() };
+        let pods = pods.into_iter().filter(|pod| local.contains(pod) && self.may_order(pod));
+        let mut orders = orders(engine, pods, &common, self.certainty);
         // Of those that never had rules, what an agent before us left is looked for once.
         orders.retain(|order| order.aim != Aim::Open || is_settling || self.isolated.contains(&order.pod));
-        for order in &orders {
-            match order.aim {
-                Aim::Rules(_) => drop(self.isolated.insert(order.pod.clone())),
-                Aim::Open => drop(self.isolated.remove(&order.pod)),
-                Aim::Gone => {
-                    self.isolated.remove(&order.pod);
-                    self.statuses.remove(&order.pod);
-                }
-            }
-        }
+        orders.extend(gone);
+        orders.iter().for_each(|order| self.remember(order));
         self.common = Some(common);
         if orders.is_empty() {
             return;
@@ -113,18 +110,42 @@ impl Enforcement {
         let _ = self.rounds.send(Round { orders, found, at });
     }
 
+    fn remember(&mut self, order: &Order) {
+        let pod = &order.pod;
+        match order.aim {
+            Aim::Rules(_) => {
+                self.isolated.insert(pod.clone());
+                self.known.insert(pod.clone());
+            }
+            Aim::Open => {
+                self.isolated.remove(pod);
+                self.known.insert(pod.clone());
+            }
+            Aim::Gone => {
+                self.isolated.remove(pod);
+                self.known.remove(pod);
+                self.statuses.remove(pod);
+            }
+        }
+    }
+
     /// As long as not everything is known, a Pod that has rules keeps them.
     fn may_order(&self, pod: &NamespacedName) -> bool {
         self.certainty == Certainty::Complete || !self.isolated.contains(pod)
     }
 
-    /// Takes note of how it went.
-    pub(super) fn note(&mut self, status: Status) {
+    /// Takes note of how it went. Gives what people are to be told.
+    pub(super) fn note(&mut self, status: Status) -> Vec<EventNote> {
+        if !self.known.contains(&status.pod) {
+            return Vec::new();
+        }
+        let notes = notes(&status, self.statuses.get(&status.pod));
         if status.state == State::Open {
             self.statuses.remove(&status.pod);
         } else {
             self.statuses.insert(status.pod.clone(), status);
         }
+        notes
     }
 
     /// How it went with each Pod that is to have rules.

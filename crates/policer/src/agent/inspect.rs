@@ -7,11 +7,15 @@ use operator_runtime::{Inspect, LeaseState};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use super::report::{Flawed, Report, Unreadable};
+use super::{
+    enforcement::status::Status,
+    report::{Flawed, Report, Unreadable},
+};
 
 /// The latest report, and the election.
 pub(super) struct Inspection {
     node: String,
+    is_dry_run: bool,
     report: Mutex<Option<Report>>,
     lease: watch::Receiver<LeaseState>,
 }
@@ -20,8 +24,8 @@ pub(super) struct Inspection {
 const SHOWN: usize = 1_000;
 
 impl Inspection {
-    pub(super) fn new(node: String, lease: watch::Receiver<LeaseState>) -> Self {
-        Self { node, report: Mutex::new(None), lease }
+    pub(super) fn new(node: String, is_dry_run: bool, lease: watch::Receiver<LeaseState>) -> Self {
+        Self { node, is_dry_run, report: Mutex::new(None), lease }
     }
 
     pub(super) fn show(&self, report: Report) {
@@ -44,7 +48,7 @@ impl Inspect for Inspection {
         let lease = self.lease.borrow().clone();
         let mut state = json!({
             "node": self.node,
-            "dryRun": true,
+            "dryRun": self.is_dry_run,
             "lease": lease.role.to_string(),
             "leading": lease.is_leading(),
         });
@@ -76,6 +80,21 @@ fn shown(report: &Report) -> Value {
         "unreadable": report.unreadable.iter().take(SHOWN).map(unreadable).collect::<Vec<_>>(),
         "unreadableNotShown": report.unreadable.len().saturating_sub(SHOWN),
         "troubles": report.troubles,
+        "pods": report.pods.iter().map(pod).collect::<Vec<_>>(),
+    })
+}
+
+fn pod(status: &Status) -> Value {
+    let refused = status.refused.iter().map(|(path, reason)| json!({"path": path, "reason": reason}));
+    json!({
+        "namespace": &*status.pod.namespace,
+        "name": &*status.pod.name,
+        "uid": &*status.uid,
+        "state": status.state.code(),
+        "reason": status.state.reason(),
+        "networkNamespaces": status.namespaces,
+        "networkNamespacesWithoutRules": status.more,
+        "refusedPaths": refused.collect::<Vec<_>>(),
     })
 }
 

@@ -2,6 +2,7 @@
 //! looked at because something changed. Nothing is decided here. What is known of Pods is in `knowledge/pods.rs`.
 
 mod pods;
+mod restoration;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,6 +14,7 @@ use operator_runtime::printable;
 use policy_engine::{Engine, Key, Object, PolicyKey, World};
 
 use self::pods::Pods;
+pub(super) use self::restoration::Remembered;
 use super::{
     coverage::{Coverage, Progress},
     source::{Seen, Source},
@@ -33,6 +35,8 @@ pub(super) struct Knowledge {
     is_all_stale: bool,
     /// Counts what may change what is found out about policies.
     revision: u64,
+    /// Counts what is taken in.
+    changes: u64,
 }
 
 /// What is there of a source.
@@ -50,6 +54,15 @@ struct Stock {
 impl Knowledge {
     pub(super) const fn world(&self) -> &World {
         self.engine.world()
+    }
+
+    pub(super) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Counts what is taken in.
+    pub(super) const fn changes(&self) -> u64 {
+        self.changes
     }
 
     pub(super) const fn coverage(&self) -> &Coverage {
@@ -107,6 +120,7 @@ impl Knowledge {
 
     /// Takes in what is seen.
     pub(super) fn take(&mut self, seen: Seen) {
+        self.changes += 1;
         match seen {
             Seen::Changed(source, change) => self.change(&source, change),
             Seen::Unavailable(source, reason) => {

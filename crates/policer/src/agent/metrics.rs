@@ -1,10 +1,15 @@
 //! The metrics of the agent. Their names and labels are what alerts and dashboards are written against.
 
-use std::{collections::BTreeMap, sync::atomic::AtomicU64};
+use std::{collections::BTreeMap, sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
     registry::Registry,
 };
 
@@ -22,6 +27,10 @@ pub(super) struct Metrics {
     writes: Family<ResultLabel, Counter>,
     troubles: Gauge,
     dropped_events: Gauge<u64, AtomicU64>,
+    pods: Family<StateLabel, Gauge>,
+    refused_paths: Gauge,
+    programmed: Counter,
+    latency: Histogram,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -90,7 +99,20 @@ impl Metrics {
                 "Policies left alone for a while because a write of their status failed"
             ),
             dropped_events: metric!("dropped_events", "Events not published because too many waited"),
+            pods: metric!("pods", "Pods of this node that are to have rules, by what became of that"),
+            programmed: metric!("programmed_pods", "Orders about the rules of a Pod that were done"),
+            latency: latency(registry),
+            refused_paths: metric!(
+                "refused_netns_paths",
+                "Network namespaces that endpoints of this node's Pods name and that are not believed"
+            ),
         }
+    }
+
+    /// Counts orders about so many Pods, done so long after they became necessary.
+    pub(super) fn count_round(&self, pods: usize, took: Duration) {
+        self.programmed.inc_by(pods.try_into().unwrap_or(u64::MAX));
+        self.latency.observe(took.as_secs_f64());
     }
 
     pub(super) fn count_write(&self, written: &Written) {
@@ -128,6 +150,11 @@ impl Metrics {
         self.leading.set(is_leading.into());
         set(&self.troubles, report.troubles.len());
         self.dropped_events.set(dropped_events);
+        self.pods.clear();
+        for status in &report.pods {
+            self.pods.get_or_create(&StateLabel { state: status.state.code() }).inc();
+        }
+        set(&self.refused_paths, report.pods.iter().map(|status| status.refused.len()).sum());
     }
 
     fn show_problems(&self, report: &Report) {
@@ -140,6 +167,14 @@ impl Metrics {
         }
         set(&self.problems_not_shown, more);
     }
+}
+
+/// From a tenth of a millisecond to a few seconds.
+fn latency(registry: &mut Registry) -> Histogram {
+    let histogram = Histogram::new(exponential_buckets(0.0001, 2.0, 16));
+    let help = "Seconds from taking in a change to the last of the rules that it makes others";
+    registry.register("programming_seconds", help, histogram.clone());
+    histogram
 }
 
 fn set(gauge: &Gauge, count: usize) {

@@ -11,6 +11,7 @@ use policy_engine::{Policy, PolicyKey, World, unresolved};
 
 use super::{
     coverage::Progress,
+    enforcement::status::Status,
     knowledge::{Knowledge, name_of},
     scribe::Trouble,
 };
@@ -32,6 +33,8 @@ pub(super) struct Report {
     pub(super) unreadable: Vec<Unreadable>,
     /// Policies whose status cannot be written, and why.
     pub(super) troubles: BTreeMap<String, String>,
+    /// How it went with Pods of this node that are to have rules.
+    pub(super) pods: Vec<Status>,
 }
 
 /// What is found out about policies. That takes time where there are many, and Pods make no difference to it.
@@ -91,6 +94,7 @@ impl Report {
         knowledge: &Knowledge,
         findings: Arc<Findings>,
         troubles: &BTreeMap<PolicyKey, Trouble>,
+        pods: Vec<Status>,
     ) -> Self {
         let coverage = knowledge.coverage();
         let sources = coverage.sources().map(|(source, progress)| {
@@ -110,6 +114,7 @@ impl Report {
             findings,
             unreadable: unreadable.collect(),
             troubles: troubles.collect(),
+            pods,
         }
     }
 }

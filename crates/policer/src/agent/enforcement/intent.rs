@@ -38,7 +38,8 @@ pub(in crate::agent) fn orders<'a>(
     let of_group = |(ruleset, pods): (Option<Ruleset>, Vec<&NamespacedName>)| {
         let ruleset = ruleset.map(|ruleset| Arc::new(expected(ruleset, certainty)));
         let gates = ruleset.as_ref().map(|ruleset| Arc::new(gates(ruleset)));
-        let order = |pod: &NamespacedName| order(world, pod, ruleset.as_ref().zip(gates.as_ref()), common, certainty);
+        let order =
+            |pod: &NamespacedName| order(world, pod, ruleset.as_ref().zip(gates.as_ref()), common, certainty);
         pods.into_iter().filter_map(order).collect::<Vec<_>>()
     };
     groups.into_iter().flat_map(of_group).collect()
@@ -59,8 +60,7 @@ fn order(
     certainty: Certainty,
 ) -> Option<Order> {
     let Some(pod) = world.pod(name).filter(|pod| !pod.is_on_host_network) else {
-        let uid = Arc::from("");
-        return Some(Order { pod: name.clone(), uid, paths: Vec::new(), aim: Aim::Gone });
+        return Some(Order::gone(name.clone()));
     };
     // Without endpoints nobody knows which interfaces it has.
     let (ruleset, gates) = rules?;

@@ -1,13 +1,12 @@
 //! The node as the worker sees it: whose network namespaces there are, and tables in them. The real one is `policy-dataplane`'s; tests
 //! have one without a kernel.
 
-use std::{path::PathBuf, sync::OnceLock};
+use std::{os::fd::AsFd, path::PathBuf, sync::OnceLock};
 
 use policy_dataplane::{
     Changes, Claim, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection, Residents, Root,
     Socket, Table, TableOptions,
 };
-use std::os::fd::AsFd;
 
 /// What the worker needs of a node. Errors are told in words.
 pub(in crate::agent) trait Kernel {
@@ -77,10 +76,8 @@ impl Linux {
         }
         let socket = Socket::open_at(netns.as_fd()).map_err(|error| words(&error))?;
         let protection = Protection::probe(&socket).map_err(|error| words(&error))?;
-        let memory = match self.rechecks {
-            true => Memory::probe(&socket).map_err(|error| words(&error))?,
-            false => Memory::Kept,
-        };
+        let memory =
+            if self.rechecks { Memory::probe(&socket).map_err(|error| words(&error))? } else { Memory::Kept };
         tracing::info!(?protection, ?memory, "the kernel was asked what it can do");
         Ok(*self.options.get_or_init(|| TableOptions { protection, memory }))
     }

@@ -49,6 +49,15 @@ pub(in crate::agent) struct Rules {
     pub(in crate::agent) surroundings: Surroundings,
 }
 
+// === impl Order ===
+
+impl Order {
+    /// To let go of a Pod that is not there any more.
+    pub(in crate::agent) fn gone(pod: NamespacedName) -> Self {
+        Self { pod, uid: Arc::from(""), paths: Vec::new(), aim: Aim::Gone }
+    }
+}
+
 // === impl Rules ===
 
 impl Rules {

@@ -1,10 +1,19 @@
 //! How it went with a Pod: what people and metrics are told of.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use policy_engine::NamespacedName;
 
 use super::order::Order;
+
+/// What the worker tells.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::agent) enum News {
+    /// How it went with a Pod, if that is news.
+    Pod(Status),
+    /// Orders about so many Pods are done, so long after they became necessary.
+    Done { pods: usize, took: Duration },
+}
 
 /// How it went with a Pod.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,12 +79,19 @@ impl State {
         }
     }
 
+    /// Whether something failed.
+    pub(in crate::agent) const fn is_failure(&self) -> bool {
+        matches!(self, Self::Closed(_) | Self::Failed(_))
+    }
+
     /// Why it is not as it should be.
     pub(in crate::agent) fn reason(&self) -> Option<&str> {
         match self {
             Self::Enforced | Self::Open => None,
             Self::Waiting => Some("no process of this Pod is found on the node"),
-            Self::LeftAlone => Some("not everything was listed yet since the agent started; the rules found are kept"),
+            Self::LeftAlone => {
+                Some("not everything was listed yet since the agent started; the rules found are kept")
+            }
             Self::Closed(reason) | Self::Failed(reason) => Some(reason),
         }
     }

@@ -51,7 +51,9 @@ impl Common {
             dns: match exceptions.dns {
                 DnsAccess::None => Dns::Closed,
                 DnsAccess::Any => Dns::Any,
-                DnsAccess::Cluster => Dns::Servers(Arc::new(ports(&servers(world, &exceptions.dns_services)))),
+                DnsAccess::Cluster => {
+                    Dns::Servers(Arc::new(ports(&servers(world, &exceptions.dns_services))))
+                }
             },
             forward: exceptions.forward,
         }
@@ -116,14 +118,15 @@ fn servers(world: &World, services: &[NamespacedName]) -> BTreeSet<(IpAddr, Prot
         protocols.map(|protocol| (NODE_LOCAL_CACHE, protocol, DNS_PORT)).into_iter().collect();
     for name in services {
         let Some(service) = world.service(name) else { continue };
-        let asked = service.ports.iter().filter(|port| port.number == DNS_PORT && protocols.contains(&port.protocol));
+        let asked =
+            service.ports.iter().filter(|port| port.number == DNS_PORT && protocols.contains(&port.protocol));
         for port in asked {
             servers.extend(service.addresses.iter().map(|address| (*address, port.protocol, port.number)));
             for slice in world.slices(name) {
                 let answering = slice.ports.iter();
-                let answering =
-                    answering.filter(|it| it.name == port.name && it.protocol == port.protocol);
-                let of_port = answering.flat_map(|it| slice.ready.iter().map(|ip| (*ip, it.protocol, it.number)));
+                let answering = answering.filter(|it| it.name == port.name && it.protocol == port.protocol);
+                let of_port =
+                    answering.flat_map(|it| slice.ready.iter().map(|ip| (*ip, it.protocol, it.number)));
                 servers.extend(of_port);
             }
         }

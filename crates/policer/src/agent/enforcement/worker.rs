@@ -2,7 +2,7 @@
 //! with one is tried again later, and holds up nobody. What is to become of Pods is decided in `intent.rs`; this is the loop.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -15,7 +15,7 @@ use policy_engine::NamespacedName;
 use super::{
     kernel::{Kernel, PodTable},
     order::{Aim, Order, Round, Rules},
-    status::{State, Status},
+    status::{News, State, Status},
 };
 
 /// How soon what somebody else did to a table, or that a namespace has gone, is noticed.
@@ -33,7 +33,7 @@ pub(in crate::agent) struct Worker<K: Kernel> {
     kernel: K,
     pods: BTreeMap<NamespacedName, Enforced<K::Table>>,
     found: Found,
-    tell: Box<dyn Fn(Status) + Send>,
+    tell: Box<dyn Fn(News) + Send>,
     /// Takes what is to be closed: that may take a while.
     closer: mpsc::Sender<K::Table>,
 }
@@ -59,7 +59,7 @@ struct Sight {
 // === impl Worker ===
 
 impl<K: Kernel> Worker<K> {
-    pub(in crate::agent) fn new(kernel: K, tell: impl Fn(Status) + Send + 'static) -> Self {
+    pub(in crate::agent) fn new(kernel: K, tell: impl Fn(News) + Send + 'static) -> Self {
         let (closer, closed) = mpsc::channel::<K::Table>();
         // To close a socket after a deletion waits for the kernel to have forgotten what was deleted.
         std::thread::spawn(move || closed.into_iter().for_each(drop));
@@ -74,9 +74,10 @@ impl<K: Kernel> Worker<K> {
             match rounds.recv_timeout(LOOK) {
                 Ok(round) => {
                     // What came meanwhile is done in one go: of several orders about a Pod the last one counts.
-                    let more = rounds.try_iter();
-                    let dirty = self.take([round].into_iter().chain(more));
+                    let (dirty, first) = self.take([round].into_iter().chain(rounds.try_iter()));
                     self.work(&dirty);
+                    let took = first.map_or(Duration::ZERO, |first| first.elapsed());
+                    (self.tell)(News::Done { pods: dirty.len(), took });
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
@@ -88,39 +89,35 @@ impl<K: Kernel> Worker<K> {
         }
     }
 
-    fn take(&mut self, rounds: impl Iterator<Item = Round>) -> Vec<NamespacedName> {
-        let mut dirty = BTreeMap::new();
+    /// Takes orders in. Gives whom they are about, and when the first of them was made.
+    fn take(&mut self, rounds: impl Iterator<Item = Round>) -> (BTreeSet<NamespacedName>, Option<Instant>) {
+        let (mut dirty, mut first) = (BTreeSet::new(), None);
         for round in rounds {
             self.found = round.found;
+            first = first.or(Some(round.at));
             for order in round.orders {
-                dirty.insert(order.pod.clone(), ());
+                dirty.insert(order.pod.clone());
                 self.accept(order);
             }
         }
-        dirty.into_keys().collect()
+        (dirty, first)
     }
 
     fn accept(&mut self, order: Order) {
-        if order.aim == Aim::Gone {
-            if let Some(gone) = self.pods.remove(&order.pod) {
-                self.close(gone);
-            }
-            return;
-        }
-        let is_another = self.pods.get(&order.pod).is_some_and(|pod| pod.order.uid != order.uid);
-        if is_another && let Some(gone) = self.pods.remove(&order.pod) {
+        let is_same = |pod: &Enforced<K::Table>| order.aim != Aim::Gone && pod.order.uid == order.uid;
+        if !self.pods.get(&order.pod).is_none_or(is_same)
+            && let Some(gone) = self.pods.remove(&order.pod)
+        {
             self.close(gone);
         }
-        match self.pods.get_mut(&order.pod) {
-            Some(pod) => {
-                pod.order = order;
-                pod.pause = None;
-            }
-            None => {
-                let paths_known = Vec::new();
-                let pod = Enforced { order, homes: BTreeMap::new(), paths_known, pause: None, status: None };
-                self.pods.insert(pod.order.pod.clone(), pod);
-            }
+        if order.aim == Aim::Gone {
+            return;
+        }
+        if let Some(pod) = self.pods.get_mut(&order.pod) {
+            pod.order = order;
+            pod.pause = None;
+        } else {
+            self.pods.insert(order.pod.clone(), Enforced::new(order));
         }
     }
 
@@ -133,7 +130,7 @@ impl<K: Kernel> Worker<K> {
     }
 
     /// Looks at these Pods; those first whose rules become stricter.
-    fn work(&mut self, names: &[NamespacedName]) {
+    fn work(&mut self, names: &BTreeSet<NamespacedName>) {
         let mut sight = Sight::default();
         let mut ordered: Vec<(bool, &NamespacedName)> = Vec::new();
         for name in names {
@@ -154,23 +151,23 @@ impl<K: Kernel> Worker<K> {
     fn look(&mut self) {
         let now = Instant::now();
         let names: Vec<NamespacedName> = self.pods.keys().cloned().collect();
-        let mut again = Vec::new();
+        let mut again = BTreeSet::new();
         for name in names {
             let Some(pod) = self.pods.get_mut(&name) else { continue };
             let is_moved = pod.homes.values().any(|(process, _)| !self.kernel.is_still(process));
             let is_due = pod.pause.is_some_and(|(_, until)| until <= now);
             if is_moved || is_due {
-                again.push(name);
+                again.insert(name);
                 continue;
             }
             let mended: Vec<Result<bool, String>> =
                 pod.homes.values_mut().map(|(_, table)| table.mend()).collect();
-            if mended.iter().any(|mended| *mended == Ok(true)) {
+            if mended.contains(&Ok(true)) {
                 let status = pod.status.clone().map(|status| Status { is_tampered: true, ..status });
-                status.into_iter().for_each(&self.tell);
+                status.into_iter().map(News::Pod).for_each(&self.tell);
             }
             if mended.iter().any(Result::is_err) {
-                again.push(name);
+                again.insert(name);
             }
         }
         self.work(&again);
@@ -185,7 +182,7 @@ impl<K: Kernel> Worker<K> {
             State::Closed(_) | State::Failed(_) | State::LeftAlone => Some((pause, Instant::now() + pause)),
         };
         if pod.status.as_ref() != Some(&status) {
-            (self.tell)(status.clone());
+            (self.tell)(News::Pod(status.clone()));
             pod.status = Some(status);
         }
     }
@@ -214,7 +211,8 @@ impl<K: Kernel> Worker<K> {
         sight: &mut Sight,
         status: &mut Status,
     ) -> Result<Vec<Process>, String> {
-        let is_known = !pod.homes.is_empty() && pod.homes.values().all(|(process, _)| self.kernel.is_still(process));
+        let is_known =
+            !pod.homes.is_empty() && pod.homes.values().all(|(process, _)| self.kernel.is_still(process));
         if is_known && pod.status.as_ref().is_some_and(|before| before.uid == pod.order.uid) {
             // Nothing of what was found out has ceased to be true.
             if let Some(before) = &pod.status {
@@ -228,8 +226,9 @@ impl<K: Kernel> Worker<K> {
             Some(residents) => residents,
             None => sight.residents.insert(self.kernel.residents()?),
         };
-        let uid = PodUid::new(&pod.order.uid)
-            .ok_or_else(|| format!("the Pod's uid {:?} is none that kubelet makes cgroups for", pod.order.uid))?;
+        let uid = PodUid::new(&pod.order.uid).ok_or_else(|| {
+            format!("the Pod's uid {:?} is none that kubelet makes cgroups for", pod.order.uid)
+        })?;
         let claims: Vec<Claim> = pod.order.paths.iter().map(|path| self.kernel.claim(path)).collect();
         let decision = residents.decide(&uid, &claims);
         status.more = decision.more;
@@ -253,9 +252,16 @@ impl<K: Kernel> Worker<K> {
         Ok(newcomers)
     }
 
-    fn put(&self, pod: &mut Enforced<K::Table>, newcomers: Vec<Process>, rules: &Rules, sight: &mut Sight) -> State {
+    fn put(
+        &self,
+        pod: &mut Enforced<K::Table>,
+        newcomers: Vec<Process>,
+        rules: &Rules,
+        sight: &mut Sight,
+    ) -> State {
         let make: MakeProgram<'_> = &|flows| rules.program(flows);
-        let mut state = if pod.homes.is_empty() && newcomers.is_empty() { State::Waiting } else { State::Enforced };
+        let mut state =
+            if pod.homes.is_empty() && newcomers.is_empty() { State::Waiting } else { State::Enforced };
         for (_, table) in pod.homes.values_mut() {
             if let Err(reason) = table.put(make, &mut sight.changes) {
                 state = State::Failed(reason);
@@ -316,6 +322,12 @@ impl<K: Kernel> Worker<K> {
 }
 
 // === impl Enforced ===
+
+impl<T> Enforced<T> {
+    const fn new(order: Order) -> Self {
+        Self { order, homes: BTreeMap::new(), paths_known: Vec::new(), pause: None, status: None }
+    }
+}
 
 impl<T: PodTable> Enforced<T> {
     /// Whether its rules become stricter than those that it has.

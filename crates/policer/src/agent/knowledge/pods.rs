@@ -33,6 +33,14 @@ pub(super) struct Pods {
 /// What is needed is asked so often; at the beginning as soon as it can be told.
 const INTERVAL: Duration = Duration::from_millis(500);
 
+// === impl Pods ===
+
+impl Pods {
+    pub(super) fn is_local(&self, name: &NamespacedName) -> bool {
+        self.local.contains(name)
+    }
+}
+
 // === impl Knowledge ===
 
 impl Knowledge {

@@ -1,0 +1,72 @@
+//! What people are told in Events about the rules of a Pod. How it went is `status.rs`'s.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use operator_runtime::{EventKind, EventNote, printable};
+
+use super::status::{State, Status};
+
+/// So many paths are told of at once.
+const PATHS: usize = 5;
+
+/// What is to be told of a status after the one before.
+pub(super) fn notes(status: &Status, before: Option<&Status>) -> Vec<EventNote> {
+    let mut notes = Vec::new();
+    if before.map(|before| &before.state) != Some(&status.state) {
+        notes.extend(of_state(status, before));
+    }
+    if status.is_tampered {
+        let message = "somebody changed the rules of this Pod in its network namespace; they were put right";
+        notes.push(note(status, "PolicyTampered", message.to_owned(), "Repair"));
+    }
+    let is_news = |refused: &&(String, String)| before.is_none_or(|before| !before.refused.contains(refused));
+    let refused = status.refused.iter().filter(is_news).take(PATHS);
+    for (path, reason) in refused {
+        let message = format!(
+            "an endpoint of this Pod names the network namespace {}, which is not believed: {reason}",
+            printable(path, false)
+        );
+        notes.push(note(status, "NetnsRefused", message, "Locate"));
+    }
+    if status.more > before.map_or(0, |before| before.more) {
+        let message = format!("{} more network namespaces of this Pod have no rules", status.more);
+        notes.push(note(status, "PolicyNotEnforced", message, "Enforce"));
+    }
+    notes
+}
+
+fn of_state(status: &Status, before: Option<&Status>) -> Option<EventNote> {
+    match &status.state {
+        State::Closed(reason) => {
+            let message = format!(
+                "its rules cannot be put into the kernel, so it is closed where policies isolate it: {reason}"
+            );
+            Some(note(status, "PolicyNotEnforced", message, "Enforce"))
+        }
+        State::Failed(reason) => {
+            let message = format!("its rules cannot be put into the kernel, and stay as they were: {reason}");
+            Some(note(status, "PolicyNotEnforced", message, "Enforce"))
+        }
+        State::Enforced if before.is_some_and(|before| before.state.is_failure()) => {
+            let message = "its rules are in the kernel again".to_owned();
+            Some(EventNote { kind: EventKind::Normal, ..note(status, "PolicyEnforced", message, "Enforce") })
+        }
+        _ => None,
+    }
+}
+
+fn note(status: &Status, reason: &str, message: String, action: &str) -> EventNote {
+    EventNote {
+        regarding: ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Pod".to_owned()),
+            namespace: Some(status.pod.namespace.to_string()),
+            name: Some(status.pod.name.to_string()),
+            uid: Some(status.uid.to_string()),
+            ..ObjectReference::default()
+        },
+        kind: EventKind::Warning,
+        reason: reason.to_owned(),
+        message,
+        action: action.to_owned(),
+    }
+}

@@ -1,0 +1,91 @@
+//! Keeps what is known for the next start: when it is written, and what a start makes of it. The file itself is `store.rs`'s.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::task::JoinHandle;
+
+use super::{
+    enforcement::intent::Certainty,
+    knowledge::{Knowledge, Remembered},
+    store::{Store, Stored},
+};
+
+/// How old what is kept may be. Rules stay in kernels whatever is kept; this is what Pods are judged by that come before the API
+/// server does.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// The files.
+#[derive(Debug)]
+struct Files {
+    local: Store,
+    world: Store,
+}
+
+/// Keeps what is known.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    files: Arc<Files>,
+    writing: Option<JoinHandle<()>>,
+    /// What was known when it was written last, and when that was.
+    written: Option<(u64, Instant)>,
+}
+
+// === impl Files ===
+
+impl Files {
+    fn write(&self, remembered: Remembered) {
+        // What is known of the world is of no use without the Pods that it is for.
+        let written = self.world.write(remembered.world).and_then(|()| self.local.write(remembered.local));
+        if let Err(error) = written {
+            tracing::warn!("{error:#}; a start without the API server would begin with what was kept before");
+        }
+    }
+}
+
+// === impl Keeper ===
+
+impl Keeper {
+    pub(super) fn new(folder: &Path) -> Self {
+        let files = Files {
+            local: Store::new(folder.to_owned(), "pods-of-this-node"),
+            world: Store::new(folder.to_owned(), "world"),
+        };
+        Self { files: Arc::new(files), writing: None, written: None }
+    }
+
+    /// What was kept, and how sure that is.
+    pub(super) fn recall(&self) -> (Certainty, Remembered) {
+        match (self.files.local.read(), self.files.world.read()) {
+            (Stored::Corrupt(reason), _) | (_, Stored::Corrupt(reason)) => {
+                tracing::error!(
+                    "what was last known is lost: {reason}. Until everything is listed, Pods without rules are closed"
+                );
+                (Certainty::Lost, Remembered::default())
+            }
+            (Stored::Objects(local), Stored::Objects(world)) => {
+                tracing::info!("beginning with {} objects that were last known", local.len() + world.len());
+                (Certainty::Remembered, Remembered { local, world })
+            }
+            // Nothing was ever enforced here.
+            (Stored::Nothing, _) | (_, Stored::Nothing) => (Certainty::Remembered, Remembered::default()),
+        }
+    }
+
+    /// Has what is known written, if that is due.
+    pub(super) fn keep(&mut self, knowledge: &Knowledge) {
+        let now = Instant::now();
+        let is_due =
+            self.written.is_none_or(|(changes, at)| changes != knowledge.changes() && at + INTERVAL <= now);
+        let is_free = self.writing.as_ref().is_none_or(JoinHandle::is_finished);
+        if !knowledge.coverage().is_complete() || !is_due || !is_free {
+            return;
+        }
+        self.written = Some((knowledge.changes(), now));
+        let (files, remembered) = (Arc::clone(&self.files), knowledge.remembered());
+        self.writing = Some(tokio::task::spawn_blocking(move || files.write(remembered)));
+    }
+}
