@@ -63,6 +63,13 @@ impl Batch {
         batch.ended()
     }
 
+    /// One with nothing in it. The kernel does one batch after the other, so whoever sends it waits for those that it is at.
+    pub(crate) fn pause() -> Self {
+        let mut batch = Self::begun();
+        batch.frame(END);
+        batch
+    }
+
     pub(crate) fn begun() -> Self {
         let mut batch = Self::default();
         batch.frame(BEGIN);

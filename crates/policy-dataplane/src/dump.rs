@@ -1,13 +1,14 @@
 //! Reading a kernel: what is in our table now, and whether anybody changed any since it was looked at last.
 //!
-//! Three things make a listing wrong without an error, and each is looked for: somebody commits between its parts (the generation
-//! is another then), or within one (the kernel says so), or the kernel moves a set that has just grown into a larger table, and lists
-//! some members twice and others not at all.
+//! Four things make a listing wrong without an error, and each is seen to: somebody commits between its parts (the generation is
+//! another then), or within one (the kernel says so); a commit is not over (its generation counts from its first moment, and until its
+//! last a table that is replaced has no rules); or the kernel moves a set that has just grown into a larger table, and lists some
+//! members twice and others not at all.
 
 use std::{collections::BTreeSet, io};
 
 use crate::{
-    Snapshot, Socket,
+    Batch, Snapshot, Socket,
     attributes::Attributes,
     batch::{INET, TABLE},
     channel::until_whole,
@@ -39,6 +40,7 @@ impl Socket {
     pub fn snapshot(&self) -> io::Result<Snapshot> {
         until_whole("the table of rules", || {
             let generation = self.generation()?;
+            self.commit(&Batch::pause()).map_err(io::Error::other)?;
             let pieces = self.listing()?;
             if generation != self.generation()? {
                 return Err(io::ErrorKind::Interrupted.into());
