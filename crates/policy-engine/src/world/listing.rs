@@ -71,6 +71,20 @@ mod tests {
     }
 
     #[test]
+    fn a_network_is_kept_in_each_group_that_has_it() {
+        let mut world = World::default();
+        for version in ["danm.k8s.io/v1", "danm.io/v1"] {
+            let network =
+                json!({"apiVersion": version, "kind": "ClusterNetwork", "metadata": {"name": "lan1"}});
+            world.apply(Object::read(&network).expect("an object").expect("a network"));
+        }
+        let mut again = World::default();
+        world.objects().for_each(|object| again.apply(object));
+        assert_eq!(again, world);
+        assert_eq!(world.objects().count(), 2);
+    }
+
+    #[test]
     fn what_no_interface_can_be_called_is_not_read_as_the_name_of_one() {
         let endpoint = |name: &str| json!({"pod": "a", "pod_uid": null, "network": null, "interface": name, "addresses": []});
         assert!(Endpoint::deserialize(endpoint("net1")).is_ok());
