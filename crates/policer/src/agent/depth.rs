@@ -98,7 +98,7 @@ mod tests {
         }
 
         fn needs(&mut self, namespaces: usize) {
-            self.demand.namespaces = (0..namespaces).map(|number| name(number)).collect();
+            self.demand.namespaces = (0..namespaces).map(name).collect();
         }
 
         /// Decides, and lists what is to be watched.

@@ -188,7 +188,7 @@ mod tests {
         let without = BTreeSet::from(CORE);
         let mut served = Served { known: CORE.into(), missing: BTreeMap::new() };
         let (begin, told) = served.found(&with);
-        assert_eq!(begin, [policies.clone()]);
+        assert_eq!(begin, std::slice::from_ref(&policies));
         assert!(matches!(&told[..], [Seen::Served(source)] if *source == policies));
         for _ in 1..MISSES {
             assert!(served.found(&without).1.is_empty());

@@ -111,7 +111,8 @@ mod tests {
         needs.note_pod(&pod("b", "new"), true);
         assert_eq!(needs.namespaces(start), ["a".into()].into());
         needs.note_pod(&pod("b", "new"), true);
-        let (almost, then) = (start + GRACE - Duration::from_millis(1), start + GRACE);
+        let then = start + GRACE;
+        let almost = start + GRACE.mul_f32(0.99);
         assert_eq!(needs.namespaces(almost), ["a".into()].into());
         assert_eq!(needs.namespaces(then), ["a".into(), "b".into()].into());
     }

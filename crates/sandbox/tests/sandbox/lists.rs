@@ -58,12 +58,18 @@ async fn fields_select_and_unknown_ones_are_refused() {
         ("status.phase%3DRunning", vec!["q"]),
         ("status.phase%21%3DRunning,metadata.namespace%3Ddefault", vec!["p"]),
         ("metadata.name%3Dq", vec!["q"]),
+        ("spec.nodeName%21%3Dn1,spec.nodeName%21%3D", vec!["q"]),
+        ("spec.hostNetwork%3Dfalse,spec.host%3Dn1", vec!["p"]),
+        ("spec.hostNetwork%3Dtrue", vec![]),
     ];
     for (selector, expected) in cases {
         let (_, list) = server.get(&format!("/api/v1/pods?fieldSelector={selector}")).await;
         assert_eq!(names(&list), expected, "{selector}");
     }
-    assert_eq!(refusal(&server.get("/api/v1/pods?fieldSelector=spec.x%3Dy").await).0, 400);
+    for selector in ["spec.x%3Dy", "spec.nodeName%3Da%3Db", "spec.nodeName"] {
+        let answer = server.get(&format!("/api/v1/pods?fieldSelector={selector}")).await;
+        assert_eq!(refusal(&answer).0, 400, "{selector}");
+    }
     assert_eq!(refusal(&server.get("/apis/danm.io/v1/danmeps?fieldSelector=spec.Pod%3Dy").await).0, 400);
 }
 
