@@ -4,8 +4,15 @@
 //!   Ruleset ──> Program ──> Batch (bytes, and what each message is about) ──> Socket in the Pod's namespace ──> nf_tables
 //! ```
 //!
-//! Responsible for how rules are spelt for a kernel, and for putting all of them there at once or none. Not responsible for what
-//! they mean (`policy-engine`), nor for which Pods have which: no program uses this crate yet.
+//! Before the first rule of a namespace denies anything, the connections that are there are looked at in peace:
+//!
+//! ```text
+//!   Batch::track ──> TcpConnection::all_in ──> Socket::remember ──> Batch::replace
+//! ```
+//!
+//! Responsible for how rules are spelt for a kernel, for putting all of them there at once or none, for whose they are, and for what a
+//! kernel remembers of connections. Not responsible for what rules mean (`policy-engine`), nor for which Pods have which: no program
+//! uses this crate yet.
 
 mod attributes;
 mod batch;
