@@ -4,6 +4,8 @@
 
 mod batches;
 mod conntrack;
+mod enforcement;
+mod established;
 mod lab;
 mod listing;
 mod namespace;
@@ -15,5 +17,8 @@ mod pair;
 #[path = "../../../policy-engine/tests/fixtures/plain_numbers.rs"]
 mod plain_numbers;
 mod repair;
+mod star;
+mod stream;
+mod tcp;
 mod tcp_connections;
 mod updates;
