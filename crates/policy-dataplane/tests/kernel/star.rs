@@ -1,10 +1,7 @@
 //! A Pod with two interfaces, each with a cable to a namespace of those it talks to: a friend and a stranger, by their addresses.
 //! Rules are made of policies by the engine, and put there as an agent does it.
 
-use std::{
-
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use policy_dataplane::{Memory, Outcome};
 use policy_engine::{NamespacedName, Object, World, compile};
