@@ -1,5 +1,6 @@
 //! The table of one network namespace: what its kernel has, and the way from there to what it is to have. Every step is one batch,
-//! so that there is no moment at which a packet finds less than the rules before or the rules after.
+//! so that there is no moment at which a packet finds less than the rules before or the rules after. Some sets come in a batch before
+//! (see `difference.rs`): nothing looks into them yet.
 //!
 //! Which rules a Pod has is not known here, nor whether a namespace is the Pod's.
 
@@ -118,11 +119,11 @@ impl Table {
             program = make(self.flows());
         }
         let before = self.program.as_ref().unwrap_or(&program);
-        let batch = changes.batch(before, &program, self.options.protection);
+        let [ahead, batch] = changes.batches(before, &program, self.options.protection);
         if batch.is_empty() {
             return Ok(Outcome::Unchanged);
         }
-        let outcome = match self.commit(&batch) {
+        let outcome = match self.commit(&ahead).and_then(|()| self.commit(&batch)) {
             Ok(()) => Outcome::Changed,
             // Whatever is in its way, nothing is in the way of a table made anew.
             Err(CommitError::Refused { .. }) => {
@@ -279,6 +280,9 @@ impl Table {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
         self.socket.commit(batch)?;
         // Anything else than one more is somebody else's doing.
         let expected = self.intact_at.map(|before| before.wrapping_add(1));
