@@ -105,6 +105,24 @@ impl Batch {
         Self::of_parts(&[&gates.ahead, &gates.first, &Self::of_frame(before, now), &gates.last])
     }
 
+    /// The first rules of a namespace, by two batches like any others. Its connections are tracked already, or from now on.
+    pub(crate) fn first_of(program: &Program, protection: Protection) -> [Self; 2] {
+        if program.is_empty() {
+            return [Self::remove(), Self::default()];
+        }
+        // What is in the frame and what is in the gates lead to each other.
+        let whole =
+            Part { sets: program.sets().cloned().collect(), chains: program.chains().cloned().collect() };
+        let nothing = Part::default();
+        let prepared = prepared(&nothing, &whole);
+        let (mut first, mut second) = (Self::begun(), Self::begun());
+        first.table(TABLE, protection);
+        first.come(&nothing, &prepared);
+        second.come(&prepared, &whole);
+        second.no_tracking();
+        [first.ended(), second.ended()]
+    }
+
     fn of_frame(before: &Program, now: &Program) -> Self {
         let mut batch = Self::default();
         batch.come(&before.frame, &now.frame);

@@ -1,6 +1,6 @@
 //! Puts rulesets into a namespace as an agent does: by a table that is held from the first rules until there are none.
 
-use std::{fs::File, os::fd::AsFd, sync::Arc};
+use std::{fs::File, os::fd::AsFd, sync::Arc, time::Instant};
 
 use policy_dataplane::{Changes, Found, Memory, Outcome, Protection, Table, TableOptions};
 use policy_engine::{
@@ -8,7 +8,7 @@ use policy_engine::{
     program::{Flows, Program, Surroundings, gates},
 };
 
-use crate::namespace::Namespace;
+use crate::{lab::PATIENCE, namespace::Namespace};
 
 /// What an agent holds for a namespace.
 pub struct Enforcement {
@@ -50,9 +50,14 @@ impl Enforcement {
         outcome
     }
 
-    /// Lets go of the table, as an agent that ends does.
-    pub fn let_go(&mut self) {
+    /// Lets go of the table, as an agent that ends does, and waits until it is nobody's: a process that another test is about to start
+    /// has our sockets for a moment.
+    pub fn let_go(&mut self, namespace: &Namespace) {
         self.table = None;
+        let begun = Instant::now();
+        while namespace.run("nft", &["list", "table", "inet", "danm_policer"], "").contains("flags owner") {
+            assert!(begun.elapsed() < PATIENCE, "somebody owns it still");
+        }
     }
 
     fn remove(&mut self) -> Outcome {

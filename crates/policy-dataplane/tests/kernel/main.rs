@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
 mod batches;
+mod blocks;
 mod conntrack;
 mod enforcement;
 mod established;

@@ -1,4 +1,4 @@
-//! Numbered messages that go to and fro without a pause, while rules change: one that is lost is missed at once.
+//! Numbered messages that go to and fro all the time while rules change: one that is lost is missed at once.
 
 use std::{
     io::{self, Read, Write},
@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{lab::PATIENCE, namespace::Namespace, tcp};
@@ -19,6 +19,9 @@ pub struct Stream {
     is_over: Arc<AtomicBool>,
     sender: JoinHandle<io::Result<()>>,
 }
+
+/// How long nobody says anything after each message: somebody else has to change rules meanwhile.
+const GAP: Duration = Duration::from_micros(100);
 
 /// Of TCP, so many numbers at once: more than one segment.
 const NUMBERS: usize = 2_000;
@@ -71,6 +74,7 @@ impl Stream {
             while !told.load(SeqCst) {
                 round(counted.load(SeqCst))?;
                 counted.fetch_add(1, SeqCst);
+                thread::sleep(GAP);
             }
             Ok(())
         });
@@ -84,7 +88,7 @@ impl Stream {
         let (before, begun) = (self.rounds.load(SeqCst), Instant::now());
         while self.rounds.load(SeqCst) < before + 10 {
             assert!(!self.sender.is_finished() && begun.elapsed() < PATIENCE, "it does not go on");
-            thread::yield_now();
+            thread::sleep(GAP);
         }
     }
 
