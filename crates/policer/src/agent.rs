@@ -50,7 +50,6 @@ use operator_runtime::{
     EventPublisher, LeaseConfig, LeaseState, LeaseTimings, ShutdownSignal, connect, identity, lead, serve,
     shutdown_signal,
 };
-use policy_dataplane::Root;
 use policy_engine::{NamespacedName, World};
 use prometheus_client::registry::Registry;
 use tokio::{
@@ -150,9 +149,8 @@ fn enforce(
     news: mpsc::UnboundedSender<News>,
 ) -> anyhow::Result<Enforcement> {
     let ExceptionArgs { allow_node, dns, dns_service, established, forward } = &args.exceptions;
-    let roots = &args.place.netns_root;
-    let roots = if roots.is_empty() { Root::usual() } else { roots.clone() };
-    let kernel = Linux::new(args.place.proc.clone(), roots, *established == Established::Recheck)?;
+    let kernel =
+        Linux::new(args.place.proc.clone(), args.place.roots(), *established == Established::Recheck)?;
     // Whoever is told has gone only if the agent ends.
     let worker = Worker::new(kernel, move |it| drop(news.send(it)));
     let (rounds, ordered) = std::sync::mpsc::channel();
