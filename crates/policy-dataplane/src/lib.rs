@@ -1,12 +1,22 @@
 //! Rules in the kernel: a [`policy_engine::program::Program`] written over netlink into the network namespace of a Pod.
 //!
 //! ```text
-//!   Ruleset ──> Program ──> Batch (bytes, and what each message is about) ──> Socket in the Pod's namespace ──> nf_tables
+//!   /proc, cgroups ──> Node ──> Netns: a namespace that is a Pod's ──┐
+//!                                                                    v
+//!   Ruleset ──> Program ──> Changes ──> Batch (bytes, and what   ──> Table, by a Socket in the namespace ──> nf_tables
+//!                                       each message is about)       │
+//!                                                                    └──> conntrack: labels, older connections
 //! ```
 //!
-//! Responsible for how rules are spelt for a kernel, for putting all of them there at once or none, and for which network
-//! namespaces are a Pod's. Not responsible for what rules mean (`policy-engine`), nor for which Pods have which: no program
-//! uses this crate yet.
+//! Before the first rule of a namespace denies anything, the connections that are there are looked at in peace:
+//!
+//! ```text
+//!   Batch::track ──> TcpConnection::all_in ──> Socket::remember ──> Batch::replace
+//! ```
+//!
+//! Responsible for how rules are spelt for a kernel, for putting all of them there at once or none, for whose they are, for what a
+//! kernel remembers of connections, and for which namespaces are a Pod's. Not responsible for what rules mean (`policy-engine`), nor
+//! for which Pods have which (`policer`).
 
 mod attributes;
 mod batch;

@@ -107,8 +107,10 @@ impl AnonymousSet {
         attributes.u32(10, self.id);
         if self.flags & MAP != 0 {
             attributes.u32(6, VERDICT);
-            // Who lists it is told that names are in the order of bytes of the host.
-            attributes.raw(13, &[&[0, 4][..], &1_u32.to_ne_bytes()].concat());
+            // Who lists it is told in which order the bytes of its keys are: those of names in the host's, those of addresses as in
+            // packets.
+            let order: u32 = if self.key_type == INTERFACE_NAME { 1 } else { 2 };
+            attributes.raw(13, &[&[0, 4][..], &order.to_ne_bytes()].concat());
         }
         attributes
     }

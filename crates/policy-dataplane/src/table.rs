@@ -5,7 +5,7 @@
 
 use std::{io, os::fd::BorrowedFd};
 
-use policy_engine::program::{Entry, Flows, Program};
+use policy_engine::program::{Flows, Program};
 
 use crate::{Batch, Changes, CommitError, Memory, Protection, Snapshot, Socket, TcpConnection};
 
@@ -181,21 +181,22 @@ impl Table {
     }
 
     /// The first rules of a namespace. Connections that are older are judged as if they were opened now, so the kernel has to know
-    /// which way that was.
+    /// which way that was. It is told once it looks at connections by itself: those that are opened meanwhile it sees.
     fn begin(&mut self, namespace: BorrowedFd<'_>, make: MakeProgram<'_>) -> Result<(), TableError> {
-        let older = TcpConnection::all_in(namespace).map_err(TableError::Connections)?;
+        let protection = self.options.protection;
         if self.options.memory == Memory::Labels {
             // Earlier rules than these may have left some.
             self.socket.clear_labels(u128::MAX).map_err(TableError::Connections)?;
         }
-        let program = make(self.flows());
-        let rules = Batch::replace(&program, self.options.protection);
-        if !older.is_empty() {
-            // An entry has room for labels if a rule sets one when it is made, be it one that no packet comes to.
-            self.socket.commit(&Batch::replace(&without_hooks(&program), self.options.protection))?;
-            self.socket.remember(&older).map_err(TableError::Connections)?;
+        match self.socket.commit(&Batch::track(protection)) {
+            // A kernel without labels begins to track with the rules.
+            Err(CommitError::Refused { .. }) if self.options.memory != Memory::Labels => {}
+            result => result?,
         }
-        self.socket.commit(&rules)?;
+        let older = TcpConnection::all_in(namespace).map_err(TableError::Connections)?;
+        self.socket.remember(&older).map_err(TableError::Connections)?;
+        let program = make(self.flows());
+        self.socket.commit(&Batch::replace(&program, protection))?;
         self.program = Some(program);
         Ok(())
     }
@@ -284,11 +285,4 @@ impl Table {
         self.intact_at = expected;
         Ok(())
     }
-}
-
-/// The same rules, which nothing leads to.
-fn without_hooks(program: &Program) -> Program {
-    let mut program = program.clone();
-    program.frame.chains.retain(|chain| !matches!(chain.entry, Entry::Hook(_)));
-    program
 }

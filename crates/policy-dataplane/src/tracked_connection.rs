@@ -86,17 +86,27 @@ impl Socket {
 
     /// Takes the entry of a connection away if the kernel has misjudged it. Gives whether there is none now.
     fn take_misjudged_away(&self, connection: &TcpConnection) -> io::Result<bool> {
-        let wanted = found_by(connection);
-        let get = question(Subsystem::Conntrack, Kind::Get as u16, 0, wanted.family, &wanted.attributes);
-        let answer = match self.channel().ask(&get) {
-            Ok(answer) => answer,
-            Err(error) => return if error.kind() == io::ErrorKind::NotFound { Ok(true) } else { Err(error) },
+        let (from, to) = connection.original();
+        let Some(answer) = self.entry(ORIGINAL, from, to)? else {
+            // Where addresses are translated only the replies may be as our socket sees them.
+            return Ok(self.entry(REPLY, to, from)?.is_none());
         };
         let Some(wrong) = messages(&answer).find_map(|entry| misjudged(&entry, connection)) else {
             return Ok(false);
         };
         self.tell(Kind::Delete, 0, &[wrong], Errno::NOENT).map_err(|(_, error)| error)?;
         Ok(true)
+    }
+
+    /// The entry that packets of one direction belong to.
+    fn entry(&self, kind: u16, from: SocketAddr, to: SocketAddr) -> io::Result<Option<Vec<u8>>> {
+        let wanted = found_by(kind, from, to);
+        let get = question(Subsystem::Conntrack, Kind::Get as u16, 0, wanted.family, &wanted.attributes);
+        match self.channel().ask(&get) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -107,7 +117,7 @@ fn failed(connection: &TcpConnection, error: &io::Error) -> io::Error {
 /// What makes an entry of a connection that was established before anybody looked.
 fn established(connection: &TcpConnection) -> Entry {
     let (from, to) = connection.original();
-    let Entry { family, mut attributes } = found_by(connection);
+    let Entry { family, mut attributes } = found_by(ORIGINAL, from, to);
     write_tuple(&mut attributes, REPLY, to, from);
     attributes.u32(STATUS, STATUS_OF_ESTABLISHED);
     attributes.u32(TIMEOUT, SECONDS_OF_ESTABLISHED);
@@ -122,11 +132,10 @@ fn established(connection: &TcpConnection) -> Entry {
     Entry { family, attributes }
 }
 
-/// What finds the entry of a connection, whichever way round it is.
-fn found_by(connection: &TcpConnection) -> Entry {
-    let (from, to) = connection.original();
+/// What finds the entry that packets of one direction belong to, whichever way round it is.
+fn found_by(kind: u16, from: SocketAddr, to: SocketAddr) -> Entry {
     let mut attributes = Attributes::default();
-    write_tuple(&mut attributes, ORIGINAL, from, to);
+    write_tuple(&mut attributes, kind, from, to);
     Entry { family: if from.is_ipv4() { INET } else { INET6 }, attributes }
 }
 
@@ -141,7 +150,7 @@ fn misjudged(entry: &Message<'_>, connection: &TcpConnection) -> Option<Entry> {
     if !is_reversed && !is_unanswered {
         return None;
     }
-    let mut found = found_by(connection);
+    let mut found = found_by(ORIGINAL, from, to);
     found.attributes.raw(ID, entry.attribute(ID)?);
     Some(found)
 }

@@ -35,7 +35,11 @@ const LONGEST_MEANING: usize = 240;
 /// The text of a Pod's ruleset. Loaded, it takes the place of the rules that are there, at once; where nothing is denied, it
 /// takes them away.
 pub fn text(ruleset: &Ruleset) -> String {
-    let program = Program::of(ruleset);
+    text_of(&Program::of(ruleset))
+}
+
+/// The text of a program.
+pub fn text_of(program: &Program) -> String {
     let mut text = Text { written: String::new(), depth: 0 };
     if program.is_empty() {
         text.line("# No policy isolates an interface of this Pod: there are no rules.");
@@ -45,7 +49,7 @@ pub fn text(ruleset: &Ruleset) -> String {
     text.line(format_args!("table inet {TABLE}"));
     text.line(format_args!("delete table inet {TABLE}"));
     if !program.is_empty() {
-        text.table(&program);
+        text.table(program);
     }
     text.written
 }

@@ -17,6 +17,7 @@ mod objects;
 mod packets;
 mod policies;
 mod restoration;
+mod strictness;
 mod tally;
 
 pub use agreement::{Disagreement, Survey, follow_many, survey};
@@ -24,4 +25,5 @@ pub use feature::Feature;
 pub use mutant::Mutant;
 pub use objects::{Change, Fate, Story};
 pub use restoration::restore_many;
+pub use strictness::{Loosenings, loosenings};
 pub use tally::Tally;

@@ -1,6 +1,6 @@
 //! The proof, as large as a test may be: a million packets, thousands of changes, and mistakes that have to be caught.
 
-use policy_fuzz::{Mutant, follow_many, restore_many, survey};
+use policy_fuzz::{Mutant, follow_many, loosenings, restore_many, survey};
 
 /// Packets that both judge here; `cargo xtask fuzz-policy` judges a hundred times as many.
 const PACKETS: u64 = 1_000_000;
@@ -40,4 +40,14 @@ fn a_world_that_was_kept_and_read_again_is_the_same() {
     if let Some(story) = restore_many(0, STORIES) {
         panic!("{story:#?}");
     }
+}
+
+#[test]
+fn rules_that_are_no_stricter_than_those_before_deny_nothing_that_passed() {
+    let seen = loosenings(0, STORIES / 4);
+    if let Some((pod, packet, story)) = seen.mistake {
+        panic!("{pod}: {packet:?}\n{story:#?}");
+    }
+    println!("{} times no stricter, {} times stricter", seen.loosened, seen.tightened);
+    assert!(seen.loosened > 400 && seen.tightened > 400, "{} and {}", seen.loosened, seen.tightened);
 }

@@ -7,6 +7,7 @@ mod control_plane;
 mod demo;
 mod fuzz_policy;
 mod generate;
+mod kernel_tier;
 mod packages;
 mod sim;
 mod test;

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::{
-    control_plane, packages,
+    control_plane, kernel_tier, packages,
     workspace::{cargo, is_ci, succeed},
 };
 
@@ -24,10 +24,15 @@ pub fn run() -> Result<()> {
         tests.env("DANM_CONTROL_PLANE", control_plane::provide()?);
     }
     succeed(&mut tests)?;
+    if kernel_hindrance.is_none() {
+        kernel_tier::test_in_user_namespace()?;
+    }
     println!("pure tier: passed");
     println!("sandbox tier: passed, against the API server in memory");
     match kernel_hindrance {
-        None => println!("kernel tier: passed, nft in network namespaces of its own"),
+        None => {
+            println!("kernel tier: passed, in network namespaces of its own, and again in a user namespace")
+        }
         Some(reason) => println!("kernel tier: SKIPPED, because {reason}"),
     }
     match hindrance {

@@ -14,9 +14,12 @@ use super::{
     store::{Store, Stored},
 };
 
-/// How old what is kept may be. Rules stay in kernels whatever is kept; this is what Pods are judged by that come before the API
+/// How old what is kept may be, where little is known. Rules stay in kernels whatever is kept; this is what Pods are judged by that come before the API
 /// server does.
 const INTERVAL: Duration = Duration::from_secs(10);
+
+/// To list what is known holds up whoever takes news in. It is to take no more than a part of the time.
+const PART: u32 = 200;
 
 /// The files.
 #[derive(Debug)]
@@ -30,7 +33,7 @@ struct Files {
 pub(super) struct Keeper {
     files: Arc<Files>,
     writing: Option<JoinHandle<()>>,
-    /// What was known when it was written last, and when that was.
+    /// What was known when it was written last, and when it may be written again.
     written: Option<(u64, Instant)>,
 }
 
@@ -77,15 +80,16 @@ impl Keeper {
 
     /// Has what is known written, if that is due.
     pub(super) fn keep(&mut self, knowledge: &Knowledge) {
-        let now = Instant::now();
+        let begun = Instant::now();
         let is_due =
-            self.written.is_none_or(|(changes, at)| changes != knowledge.changes() && at + INTERVAL <= now);
+            self.written.is_none_or(|(changes, then)| changes != knowledge.changes() && then <= begun);
         let is_free = self.writing.as_ref().is_none_or(JoinHandle::is_finished);
         if !knowledge.coverage().is_complete() || !is_due || !is_free {
             return;
         }
-        self.written = Some((knowledge.changes(), now));
         let (files, remembered) = (Arc::clone(&self.files), knowledge.remembered());
+        let pause = INTERVAL.max(PART * begun.elapsed());
+        self.written = Some((knowledge.changes(), begun + pause));
         self.writing = Some(tokio::task::spawn_blocking(move || files.write(remembered)));
     }
 }

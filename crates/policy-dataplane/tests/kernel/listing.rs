@@ -3,14 +3,17 @@
 
 use std::{
     fs,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use danm_api::Protocol;
 use policy_dataplane::{Batch, CommitError, Protection, Snapshot, Socket};
 use policy_engine::{
-    Object, Ruleset, World, compile, nft,
-    program::{Action, Program, ProgramRule},
+    InterfaceName, Object, Ruleset, World, compile, nft,
+    program::{Action, Dns, Family, Flows, Forward, NodeAccess, Program, ProgramRule, Surroundings, gates},
+    set::Members,
 };
 
 use crate::{namespace::Namespace, objects, plain_numbers::with_plain_numbers};
@@ -73,6 +76,50 @@ fn the_kernel_has_what_nft_makes_of_the_same_rules_as_text() {
             assert_eq!(*last == snapshot, listed(&ours) == before, "{name}");
         }
         (last, before) = (Some(snapshot), listed(&ours));
+    }
+}
+
+/// Every way to know connections, and every exception.
+fn surroundings() -> Vec<(Surroundings, Flows)> {
+    let eth0 = InterfaceName::new("eth0").expect("a name");
+    let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+    let servers = Members::Ports(
+        vec![([10, 96, 0, 10].into(), Protocol::Udp, 53)],
+        vec![("fd96::10".parse().expect("an address"), Protocol::Tcp, 5353)],
+    );
+    let nodes =
+        Members::Addresses(vec![[192, 0, 2, 1].into()], vec!["2001:db8::1".parse().expect("an address")]);
+    let full = Surroundings {
+        nodes: Some(NodeAccess { interface: eth0.clone(), addresses: Arc::new(nodes) }),
+        dns: Dns::Servers(Arc::new(servers)),
+        dhcp: Family::ALL.map(|family| (eth0.clone(), family)).into(),
+        forward: Forward::Closed,
+        addresses: [(address("10.0.0.1"), eth0.clone()), (address("fd00::1"), eth0)].into(),
+    };
+    vec![
+        (full, Flows::Labelled(127)),
+        (Surroundings { dns: Dns::Any, forward: Forward::Open, ..Surroundings::default() }, Flows::Kept),
+        (Surroundings::default(), Flows::Unknown),
+    ]
+}
+
+#[test]
+fn the_kernel_has_what_nft_makes_of_exceptions_and_of_every_way_to_know_connections() {
+    let (Some(ours), Some(theirs)) = (Namespace::new(), Namespace::new()) else { return };
+    let socket = Socket::open_in(&ours.path()).expect("a socket");
+    let mut before = Program::default();
+    for (name, ruleset) in rulesets().into_iter().filter(|(_, ruleset)| !ruleset.is_open()) {
+        for (surroundings, flows) in surroundings() {
+            let now = Program::around(Arc::new(gates(&ruleset)), &ruleset, &surroundings, flows);
+            socket.commit(&Batch::difference(&before, &now, Protection::Shared)).expect("it is sound");
+            theirs.run("nft", &["--file", "-"], &nft::text_of(&now));
+            assert_eq!(sorted(&listed(&ours)), sorted(&listed(&theirs)), "{name}, {flows:?}");
+            let snapshot = socket.snapshot().expect("it is read");
+            assert_eq!(snapshot, Snapshot::of(&now), "{name}, {flows:?}");
+            let generation = if let Flows::Labelled(number) = flows { Some(number) } else { None };
+            assert_eq!(snapshot.generation(), generation, "{name}");
+            before = now;
+        }
     }
 }
 

@@ -35,6 +35,12 @@ const RULES: &str = "table inet test {
 
 const DEAF: &str = "table inet deaf { chain input { type filter hook input priority 0; policy drop; }; }";
 
+/// As a service mesh does it.
+const TRANSLATION: &str = "table ip mesh {
+    chain prerouting { type nat hook prerouting priority -100; tcp dport 80 redirect to :8080; }
+    chain output { type nat hook output priority -100; tcp dport 80 dnat to 10.9.0.2:8080; }
+}";
+
 /// Two ends of a connection: the Pod's, and its peer's.
 struct Ends {
     pod: TcpStream,
@@ -177,6 +183,29 @@ fn a_connection_that_waits_for_a_reply_while_the_kernel_begins_to_track_is_no_st
     // It is sent again, and heard this time.
     (&ends.peer).read_exact(&mut [0]).expect("it comes");
     assert_eq!(socket.remember(&pair.connections()).expect("it may"), 0, "it is known as it is");
+}
+
+#[test]
+fn connections_whose_addresses_are_translated_in_the_pod_are_left_as_they_are() {
+    let Some(pair) = Pair::new() else { return };
+    pair.rules(TRANSLATION);
+    let socket = pair.socket();
+    let (inbound, outbound) = (SocketAddr::new(V4[0], 8_080), SocketAddr::new(V4[1], 8_080));
+    let into = pair.pod.within(|| TcpListener::bind(inbound)).expect("a listener");
+    let out = pair.peer.within(|| TcpListener::bind(outbound)).expect("a listener");
+    let caller = pair.peer.within(|| TcpStream::connect((V4[0], 80))).expect("it is connected");
+    let called = into.accept().expect("it is called").0;
+    let calling = pair.pod.within(|| TcpStream::connect((V4[1], 80))).expect("it is connected");
+    let answering = out.accept().expect("it is called").0;
+    let connections = pair.connections();
+    assert_eq!(connections.len(), 2);
+    assert_eq!(socket.remember(&connections).expect("it knows them"), 0);
+    pair.rules(RULES);
+    for (one, other) in [(&caller, &called), (&calling, &answering)] {
+        assert_eq!(pass(one, other, 1), Ok(()));
+        assert_eq!(pass(other, one, 1), Ok(()));
+    }
+    assert_eq!(socket.tracked().expect("it is told"), 2);
 }
 
 #[test]

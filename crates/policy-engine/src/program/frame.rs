@@ -180,6 +180,7 @@ fn judge(ruleset: &Ruleset, surroundings: &Surroundings, direction: Direction, w
 fn target(ruleset: &Ruleset, direction: Direction, name: &InterfaceName) -> Option<String> {
     let gates = ruleset.gates(name);
     match (gates.chain(direction), gates.chain(opposite(direction))) {
+        (Some(_), _) if !ruleset.interfaces.contains_key(name) => Some(others_name(direction).to_owned()),
         (Some(_), _) => Some(gate_name(direction, name)),
         (None, Some(_)) => Some(OPENING.to_owned()),
         (None, None) => None,

@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("policy-engine", &["danm-api"]),
     ("policy-dataplane", &["danm-api", "policy-engine"]),
     ("policy-fuzz", &["danm-api", "policy-engine"]),
-    ("policer", &["danm-api", "policy-engine", "operator-runtime"]),
+    ("policer", &["danm-api", "policy-engine", "policy-dataplane", "operator-runtime"]),
     ("sandbox", &["danm-api", "danm-ipam", "operator-runtime"]),
     ("testkit", &["danm-api", "danm-ipam", "sandbox"]),
     ("simulation", &["danm-api", "danm-ipam", "calico-ipam", "calico-store", "leak-judge", "cleaner"]),

@@ -39,8 +39,8 @@ pub(in crate::agent) trait PodTable: Send + 'static {
     /// Whether these rules may deny what is allowed now.
     fn is_stricter(&self, make: MakeProgram<'_>, changes: &mut Changes) -> bool;
 
-    /// Makes the rules that are there what they should be.
-    fn put(&mut self, make: MakeProgram<'_>, changes: &mut Changes) -> Result<Outcome, String>;
+    /// Makes the rules that are there what they should be, unless an agent before us left them and they are to stay.
+    fn put(&mut self, make: MakeProgram<'_>, changes: &mut Changes, found: Found) -> Result<Outcome, String>;
 
     /// Undoes what somebody else has changed. Tells whether that was so.
     fn mend(&mut self) -> Result<bool, String>;
@@ -120,7 +120,10 @@ impl PodTable for Table {
         self.would_be_stricter(make, changes)
     }
 
-    fn put(&mut self, make: MakeProgram<'_>, changes: &mut Changes) -> Result<Outcome, String> {
+    fn put(&mut self, make: MakeProgram<'_>, changes: &mut Changes, found: Found) -> Result<Outcome, String> {
+        if found == Found::LeftAlone && self.program().is_none() {
+            return Ok(Outcome::LeftAlone);
+        }
         self.put(make, changes).map_err(|error| words(&error))
     }
 

@@ -21,12 +21,10 @@ use super::{
 /// How soon what somebody else did to a table, or that a namespace has gone, is noticed.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// How long something that failed is left alone, at first and at most.
-const PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
-
-/// How often a Pod is looked for that has no process yet. Looking means to read what all processes of the node are.
-const SEARCH: Duration = Duration::from_millis(250);
+/// How long something that failed is left alone, at first and at most; likewise a Pod that has no process yet: to look for one means to
+/// read what all processes of the node are.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The worker.
 pub(in crate::agent) struct Worker<K: Kernel> {
@@ -71,7 +69,7 @@ impl<K: Kernel> Worker<K> {
     pub(in crate::agent) fn run(mut self, rounds: &mpsc::Receiver<Round>) {
         let mut looked = Instant::now();
         loop {
-            match rounds.recv_timeout(LOOK) {
+            match rounds.recv_timeout(LOOK.min(PAUSE)) {
                 Ok(round) => {
                     // What came meanwhile is done in one go: of several orders about a Pod the last one counts.
                     let (dirty, first) = self.take([round].into_iter().chain(rounds.try_iter()));
@@ -82,6 +80,7 @@ impl<K: Kernel> Worker<K> {
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
             }
+            self.try_again();
             if looked.elapsed() >= LOOK {
                 self.look();
                 looked = Instant::now();
@@ -147,16 +146,22 @@ impl<K: Kernel> Worker<K> {
         }
     }
 
+    /// Looks at Pods again that were to be left alone for a while.
+    fn try_again(&mut self) {
+        let now = Instant::now();
+        let is_due = |pod: &Enforced<K::Table>| pod.pause.is_some_and(|(_, until)| until <= now);
+        let due = self.pods.iter().filter(|(_, pod)| is_due(pod)).map(|(name, _)| name.clone()).collect();
+        self.work(&due);
+    }
+
     /// Looks at all Pods that may not be as they should be, though nobody ordered anything.
     fn look(&mut self) {
-        let now = Instant::now();
         let names: Vec<NamespacedName> = self.pods.keys().cloned().collect();
         let mut again = BTreeSet::new();
         for name in names {
             let Some(pod) = self.pods.get_mut(&name) else { continue };
             let is_moved = pod.homes.values().any(|(process, _)| !self.kernel.is_still(process));
-            let is_due = pod.pause.is_some_and(|(_, until)| until <= now);
-            if is_moved || is_due {
+            if is_moved {
                 again.insert(name);
                 continue;
             }
@@ -177,9 +182,9 @@ impl<K: Kernel> Worker<K> {
     fn conclude(&self, pod: &mut Enforced<K::Table>, status: Status) {
         let pause = pod.pause.map_or(PAUSE, |(pause, _)| (2 * pause).min(LONGEST_PAUSE));
         pod.pause = match &status.state {
-            State::Enforced | State::Open => None,
-            State::Waiting => Some((SEARCH, Instant::now() + SEARCH)),
-            State::Closed(_) | State::Failed(_) | State::LeftAlone => Some((pause, Instant::now() + pause)),
+            // What was left alone is ordered anew once everything is known.
+            State::Enforced | State::Open | State::LeftAlone => None,
+            State::Waiting | State::Closed(_) | State::Failed(_) => Some((pause, Instant::now() + pause)),
         };
         if pod.status.as_ref() != Some(&status) {
             (self.tell)(News::Pod(status.clone()));
@@ -196,10 +201,14 @@ impl<K: Kernel> Worker<K> {
                 return status;
             }
         };
+        let found_out = std::mem::replace(&mut status.state, State::Waiting);
         status.state = match pod.order.aim.clone() {
             Aim::Rules(rules) => self.put(pod, newcomers, &rules, sight),
             Aim::Open | Aim::Gone => self.clear(pod, &newcomers),
         };
+        if found_out.is_failure() && !status.state.is_failure() {
+            status.state = found_out;
+        }
         status.namespaces = pod.homes.keys().map(ToString::to_string).collect();
         status
     }
@@ -234,7 +243,19 @@ impl<K: Kernel> Worker<K> {
         status.more = decision.more;
         status.refused = decision.refused.into_iter().map(|(path, why)| (path, why.to_string())).collect();
         pod.paths_known.clone_from(&pod.order.paths);
-        let homes: Vec<Process> = decision.homes.into_iter().map(|home| home.process).collect();
+        let mut homes = Vec::new();
+        for home in decision.homes {
+            // Rules of two Pods in one namespace would take turns. Only what is privileged can get into another's.
+            match home.shared_with.iter().find(|other| **other < uid) {
+                None => homes.push(home.process),
+                Some(other) => {
+                    let namespace = home.process.namespace;
+                    status.state = State::Failed(format!(
+                        "its network namespace {namespace} is that of the Pod with uid {other}, too, whose rules are there"
+                    ));
+                }
+            }
+        }
         let gone: Vec<NamespaceId> =
             pod.homes.keys().filter(|id| homes.iter().all(|home| home.namespace != **id)).copied().collect();
         for id in gone {
@@ -263,8 +284,10 @@ impl<K: Kernel> Worker<K> {
         let mut state =
             if pod.homes.is_empty() && newcomers.is_empty() { State::Waiting } else { State::Enforced };
         for (_, table) in pod.homes.values_mut() {
-            if let Err(reason) = table.put(make, &mut sight.changes) {
-                state = State::Failed(reason);
+            match table.put(make, &mut sight.changes, self.found) {
+                Ok(Outcome::LeftAlone) => state = State::LeftAlone,
+                Ok(_) => {}
+                Err(reason) => state = State::Failed(reason),
             }
         }
         for process in newcomers {
