@@ -10,7 +10,7 @@ use std::{
 use policy_dataplane::{
     Changes, Claim, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process, Residents,
 };
-use policy_engine::NamespacedName;
+use policy_engine::{NamespacedName, program::LastFrame};
 
 use super::{
     kernel::{Kernel, PodTable},
@@ -40,6 +40,7 @@ pub(in crate::agent) struct Worker<K: Kernel> {
 struct Enforced<T> {
     order: Order,
     homes: BTreeMap<NamespaceId, (Process, T)>,
+    frame: LastFrame,
     /// What its endpoints said when its namespaces were found.
     paths_known: Vec<String>,
     /// How long what failed is left alone, and until when.
@@ -280,7 +281,8 @@ impl<K: Kernel> Worker<K> {
         rules: &Rules,
         sight: &mut Sight,
     ) -> State {
-        let make: MakeProgram<'_> = &|flows| rules.program(flows);
+        let frame = std::mem::take(&mut pod.frame);
+        let make: MakeProgram<'_> = &|flows| rules.program(&frame, flows);
         let mut state =
             if pod.homes.is_empty() && newcomers.is_empty() { State::Waiting } else { State::Enforced };
         for (_, table) in pod.homes.values_mut() {
@@ -302,6 +304,7 @@ impl<K: Kernel> Worker<K> {
                 Err(reason) => state = State::Failed(reason),
             }
         }
+        pod.frame = frame;
         state
     }
 
@@ -313,8 +316,8 @@ impl<K: Kernel> Worker<K> {
         reason: String,
         state: &mut State,
     ) -> Result<(K::Table, Outcome), String> {
-        let closed = rules.without_allowances();
-        let opened = self.kernel.open(process, &|flows| closed.program(flows), self.found);
+        let (closed, frame) = (rules.without_allowances(), LastFrame::default());
+        let opened = self.kernel.open(process, &|flows| closed.program(&frame, flows), self.found);
         if opened.is_ok() {
             *state = State::Closed(reason.clone());
         }
@@ -347,8 +350,15 @@ impl<K: Kernel> Worker<K> {
 // === impl Enforced ===
 
 impl<T> Enforced<T> {
-    const fn new(order: Order) -> Self {
-        Self { order, homes: BTreeMap::new(), paths_known: Vec::new(), pause: None, status: None }
+    fn new(order: Order) -> Self {
+        Self {
+            order,
+            homes: BTreeMap::new(),
+            frame: LastFrame::default(),
+            paths_known: Vec::new(),
+            pause: None,
+            status: None,
+        }
     }
 }
 
@@ -356,7 +366,7 @@ impl<T: PodTable> Enforced<T> {
     /// Whether its rules become stricter than those that it has.
     fn is_stricter(&self, changes: &mut Changes) -> bool {
         let Aim::Rules(rules) = &self.order.aim else { return false };
-        let make: MakeProgram<'_> = &|flows| rules.program(flows);
+        let make: MakeProgram<'_> = &|flows| rules.program(&self.frame, flows);
         self.homes.is_empty() || self.homes.values().any(|(_, table)| table.is_stricter(make, changes))
     }
 }
