@@ -41,6 +41,8 @@ struct Enforced<T> {
     order: Order,
     homes: BTreeMap<NamespaceId, (Process, T)>,
     frame: LastFrame,
+    /// Whether a process was not where it was, when it was looked at last.
+    is_moved: bool,
     /// What its endpoints said when its namespaces were found.
     paths_known: Vec<String>,
     /// How long what failed is left alone, and until when.
@@ -161,8 +163,8 @@ impl<K: Kernel> Worker<K> {
         let mut again = BTreeSet::new();
         for name in names {
             let Some(pod) = self.pods.get_mut(&name) else { continue };
-            let is_moved = pod.homes.values().any(|(process, _)| !self.kernel.is_still(process));
-            if is_moved {
+            pod.is_moved = pod.homes.values().any(|(process, _)| !self.kernel.is_still(process));
+            if pod.is_moved {
                 again.insert(name);
                 continue;
             }
@@ -221,10 +223,8 @@ impl<K: Kernel> Worker<K> {
         sight: &mut Sight,
         status: &mut Status,
     ) -> Result<Vec<Process>, String> {
-        let is_known =
-            !pod.homes.is_empty() && pod.homes.values().all(|(process, _)| self.kernel.is_still(process));
-        if is_known && pod.status.as_ref().is_some_and(|before| before.uid == pod.order.uid) {
-            // Nothing of what was found out has ceased to be true.
+        if !pod.homes.is_empty() && !pod.is_moved && pod.status.as_ref().is_some_and(|before| before.uid == pod.order.uid) {
+            // Nothing of what was found out has ceased to be true, when it was looked at last: rules are not held up to look again.
             if let Some(before) = &pod.status {
                 (status.more, status.refused) = (before.more, before.refused.clone());
             }
@@ -244,6 +244,7 @@ impl<K: Kernel> Worker<K> {
         status.more = decision.more;
         status.refused = decision.refused.into_iter().map(|(path, why)| (path, why.to_string())).collect();
         pod.paths_known.clone_from(&pod.order.paths);
+        pod.is_moved = false;
         let mut homes = Vec::new();
         for home in decision.homes {
             // Rules of two Pods in one namespace would take turns. Only what is privileged can get into another's.
@@ -355,6 +356,7 @@ impl<T> Enforced<T> {
             order,
             homes: BTreeMap::new(),
             frame: LastFrame::default(),
+            is_moved: false,
             paths_known: Vec::new(),
             pause: None,
             status: None,
