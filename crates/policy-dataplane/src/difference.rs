@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use policy_engine::program::{FamilySet, Part, Program, ProgramChain};
@@ -37,6 +37,8 @@ struct GateChange {
     is_stricter: bool,
     first: Batch,
     last: Batch,
+    /// All of it, where nothing changes but gates.
+    alone: OnceLock<Arc<Batch>>,
 }
 
 /// Anonymous sets of gates are numbered from here on, and those of frames from one.
@@ -51,17 +53,25 @@ impl Changes {
     }
 
     /// Makes the second program of the first, which the kernel has. The table stays, unless one of them has none.
-    pub fn batch(&mut self, before: &Program, now: &Program, protection: Protection) -> Batch {
+    pub fn batch(&mut self, before: &Program, now: &Program, protection: Protection) -> Arc<Batch> {
         if before.is_empty() || now.is_empty() {
-            return if before == now { Batch::default() } else { Batch::replace(now, protection) };
+            let replaced = || Batch::replace(now, protection);
+            return Arc::new(if before == now { Batch::default() } else { replaced() });
         }
         let gates = self.of_gates(&before.gates, &now.gates);
-        let mut batch = Batch::begun();
-        batch.append(&gates.first);
-        batch.come(&before.frame, &now.frame);
-        batch.go(&before.frame, &now.frame);
-        batch.append(&gates.last);
-        batch.ended()
+        let put_together = || {
+            let mut batch = Batch::begun();
+            batch.append(&gates.first);
+            batch.come(&before.frame, &now.frame);
+            batch.go(&before.frame, &now.frame);
+            batch.append(&gates.last);
+            Arc::new(batch.ended())
+        };
+        if Arc::ptr_eq(&before.frame, &now.frame) {
+            // Then it is the same for all Pods with these gates.
+            return Arc::clone(gates.alone.get_or_init(put_together));
+        }
+        put_together()
     }
 
     fn of_gates(&mut self, before: &Arc<Part>, now: &Arc<Part>) -> Arc<GateChange> {
@@ -82,7 +92,7 @@ impl GateChange {
         let (mut first, mut last) = (Batch::numbered_from(SETS_OF_GATES), Batch::default());
         first.come(before, now);
         last.go(before, now);
-        Self { is_stricter: now.are_stricter_than(before), first, last }
+        Self { is_stricter: now.are_stricter_than(before), first, last, alone: OnceLock::new() }
     }
 }
 
@@ -90,7 +100,7 @@ impl GateChange {
 
 impl Batch {
     /// Makes the second program of the first, once.
-    pub fn difference(before: &Program, now: &Program, protection: Protection) -> Self {
+    pub fn difference(before: &Program, now: &Program, protection: Protection) -> Arc<Self> {
         Changes::default().batch(before, now, protection)
     }
 
