@@ -25,6 +25,7 @@ mod metrics;
 mod needs;
 mod node_addresses;
 mod pod_scope;
+pub mod rehearsal;
 mod report;
 mod review;
 mod roster;
@@ -50,7 +51,6 @@ use operator_runtime::{
     EventPublisher, LeaseConfig, LeaseState, LeaseTimings, ShutdownSignal, connect, identity, lead, serve,
     shutdown_signal,
 };
-use policy_dataplane::Root;
 use policy_engine::{NamespacedName, World};
 use prometheus_client::registry::Registry;
 use tokio::{
@@ -150,9 +150,8 @@ fn enforce(
     news: mpsc::UnboundedSender<News>,
 ) -> anyhow::Result<Enforcement> {
     let ExceptionArgs { allow_node, dns, dns_service, established, forward } = &args.exceptions;
-    let roots = &args.place.netns_root;
-    let roots = if roots.is_empty() { Root::usual() } else { roots.clone() };
-    let kernel = Linux::new(args.place.proc.clone(), roots, *established == Established::Recheck)?;
+    let kernel =
+        Linux::new(args.place.proc.clone(), args.place.roots(), *established == Established::Recheck)?;
     // Whoever is told has gone only if the agent ends.
     let worker = Worker::new(kernel, move |it| drop(news.send(it)));
     let (rounds, ordered) = std::sync::mpsc::channel();
@@ -165,6 +164,14 @@ fn enforce(
         forward: (*forward).into(),
     };
     Ok(Enforcement::new(exceptions, certainty, rounds))
+}
+
+/// Orders the rules that are necessary by now. Tells whether there were any.
+fn order(knowledge: &mut Knowledge, enforcement: &mut Enforcement, nodes: &BTreeSet<IpAddr>) -> bool {
+    let changed = knowledge.take_changed();
+    let local = knowledge.local_pods().collect();
+    let is_complete = knowledge.coverage().is_complete();
+    enforcement.order(knowledge.engine(), &View { changed: &changed, local: &local, nodes, is_complete })
 }
 
 fn lease(identity: String) -> LeaseConfig {
@@ -246,16 +253,11 @@ impl Agent {
 
     /// Has rules put into Pods, as it is necessary by now.
     fn enforce(&mut self) {
-        let changed = self.knowledge.take_changed();
-        let Some(enforcement) = &mut self.enforcement else { return };
-        let knowledge = &self.knowledge;
-        let view = View {
-            changed: &changed,
-            local: &knowledge.local_pods().collect(),
-            nodes: &self.nodes.borrow_and_update(),
-            is_complete: knowledge.coverage().is_complete(),
+        let nodes = self.nodes.borrow_and_update();
+        match &mut self.enforcement {
+            Some(enforcement) => order(&mut self.knowledge, enforcement, &nodes),
+            None => !self.knowledge.take_changed().is_empty(),
         };
-        enforcement.order(knowledge.engine(), &view);
     }
 
     /// Takes note of how it went, and tells whom it concerns.

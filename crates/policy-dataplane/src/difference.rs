@@ -6,8 +6,9 @@
 //! and is let in by such a set would be rejected. So sets of ranges may come in a batch before, while nothing looks into them.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use policy_engine::{
@@ -43,6 +44,8 @@ struct GateChange {
     ahead: Batch,
     first: Batch,
     last: Batch,
+    /// All of it, where nothing changes but gates.
+    alone: OnceLock<[Arc<Batch>; 2]>,
 }
 
 /// Anonymous sets of gates are numbered from here on, and those of frames from one.
@@ -58,14 +61,23 @@ impl Changes {
 
     /// Makes the second program of the first, which the kernel has, by one batch after the other: the first of them brings sets into
     /// which nothing looks yet. The table stays, unless one of the programs has none.
-    pub fn batches(&mut self, before: &Program, now: &Program, protection: Protection) -> [Batch; 2] {
+    pub fn batches(&mut self, before: &Program, now: &Program, protection: Protection) -> [Arc<Batch>; 2] {
         if before.is_empty() || now.is_empty() {
-            let batch = if before == now { Batch::default() } else { Batch::replace(now, protection) };
-            return [Batch::default(), batch];
+            let replaced = || Batch::replace(now, protection);
+            let batch = if before == now { Batch::default() } else { replaced() };
+            return [Batch::default(), batch].map(Arc::new);
         }
         let gates = self.of_gates(&before.gates, &now.gates);
-        let frame = Batch::of_frame(before, now);
-        [Batch::of_parts(&[&gates.ahead]), Batch::of_parts(&[&gates.first, &frame, &gates.last])]
+        let put_together = || {
+            let frame = Batch::of_frame(before, now);
+            let parts = Batch::of_parts(&[&gates.first, &frame, &gates.last]);
+            [Batch::of_parts(&[&gates.ahead]), parts].map(Arc::new)
+        };
+        if Arc::ptr_eq(&before.frame, &now.frame) {
+            // Then they are the same for all Pods with these gates.
+            return gates.alone.get_or_init(put_together).each_ref().map(Arc::clone);
+        }
+        put_together()
     }
 
     fn of_gates(&mut self, before: &Arc<Part>, now: &Arc<Part>) -> Arc<GateChange> {
@@ -89,7 +101,7 @@ impl GateChange {
         ahead.come(before, &prepared);
         first.come(&prepared, now);
         last.go(&prepared, now);
-        Self { is_stricter: now.are_stricter_than(before), ahead, first, last }
+        Self { is_stricter: now.are_stricter_than(before), ahead, first, last, alone: OnceLock::new() }
     }
 }
 
@@ -203,13 +215,15 @@ impl Batch {
 }
 
 /// Gates that have the sets of ranges of others, too.
-fn prepared(before: &Part, now: &Part) -> Part {
+fn prepared<'a>(before: &'a Part, now: &Part) -> Cow<'a, Part> {
     let there = sets(before);
     let is_new = |set: &&FamilySet| {
         matches!(*set.members, Members::Ranges(..)) && !there.contains_key(set.name.as_str())
     };
-    let mut prepared = before.clone();
-    prepared.sets.extend(now.sets.iter().filter(is_new).cloned());
+    let mut prepared = Cow::Borrowed(before);
+    for set in now.sets.iter().filter(is_new) {
+        prepared.to_mut().sets.push(set.clone());
+    }
     prepared
 }
 

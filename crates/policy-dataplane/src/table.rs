@@ -283,7 +283,7 @@ impl Table {
 
     /// From the next batch on, connections are judged again. The label that says that they were is not to be on any.
     fn advance(&mut self) -> io::Result<()> {
-        let next = self.generation + 1;
+        let next = self.generation.wrapping_add(1);
         if self.options.memory == Memory::Labels && next.is_multiple_of(HALF) {
             let half = u128::from(u64::MAX) << (u32::from(Flows::label(next)));
             self.socket.clear_labels(half)?;

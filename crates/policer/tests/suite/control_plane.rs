@@ -5,7 +5,10 @@
 
 mod agent;
 mod agent_rights;
+mod enforcement;
 mod explain_cluster;
+mod namespace;
+mod node;
 mod policies;
 mod program;
 

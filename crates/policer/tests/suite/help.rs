@@ -35,7 +35,7 @@ async fn wrong_usage_is_told_with_what_is_right() {
         ("evaluate --objects x --probe GRE/1", expected),
         ("evaluate --objects x --probe TCP/80 --via nft", "possible values: policy, ruleset"),
         ("evaluate --objects x --probe TCP/80 -o yaml", "possible values: table, json"),
-        ("render --objects x --pod web-0", "\"web-0\" is not NAMESPACE/POD"),
+        ("render --objects x --pod web-0", "\"web-0\" is not NAMESPACE/NAME"),
         (
             "explain --from a/b/c --to b --port TCP/80",
             "\"a/b/c\" is neither NAMESPACE/POD[@INTERFACE] nor an address",

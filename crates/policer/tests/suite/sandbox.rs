@@ -6,11 +6,14 @@
 mod agent;
 mod agent_faults;
 mod agent_watches;
+mod enforcement;
 mod evaluate;
 mod explain;
 mod files;
 mod help;
 mod live;
+mod namespace;
+mod node;
 mod output;
 mod policies;
 mod program;

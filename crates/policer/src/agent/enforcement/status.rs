@@ -79,6 +79,11 @@ impl State {
         }
     }
 
+    /// What another failure makes of it: what was closed stays so.
+    pub(super) const fn failure(&self) -> fn(String) -> Self {
+        if matches!(self, Self::Closed(_)) { Self::Closed } else { Self::Failed }
+    }
+
     /// Whether something failed.
     pub(in crate::agent) const fn is_failure(&self) -> bool {
         matches!(self, Self::Closed(_) | Self::Failed(_))

@@ -10,11 +10,12 @@ use std::{
 use policy_dataplane::{
     Changes, Claim, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process, Residents,
 };
-use policy_engine::NamespacedName;
+use policy_engine::{NamespacedName, program::LastFrame};
 
 use super::{
     kernel::{Kernel, PodTable},
     order::{Aim, Order, Round, Rules},
+    place::Place,
     status::{News, State, Status},
 };
 
@@ -40,8 +41,12 @@ pub(in crate::agent) struct Worker<K: Kernel> {
 struct Enforced<T> {
     order: Order,
     homes: BTreeMap<NamespaceId, (Process, T)>,
-    /// What its endpoints said when its namespaces were found.
-    paths_known: Vec<String>,
+    /// What its endpoints said when its namespaces were found, and all of them had the rules. None if they have to be looked for.
+    located: Option<Vec<String>>,
+    /// The frame of its rules as it was put there last.
+    frame: LastFrame,
+    /// Whether a process was not where it was, when it was looked at last.
+    is_moved: bool,
     /// How long what failed is left alone, and until when.
     pause: Option<(Duration, Instant)>,
     status: Option<Status>,
@@ -107,7 +112,7 @@ impl<K: Kernel> Worker<K> {
         if !self.pods.get(&order.pod).is_none_or(is_same)
             && let Some(gone) = self.pods.remove(&order.pod)
         {
-            self.close(gone);
+            self.let_go(gone);
         }
         if order.aim == Aim::Gone {
             return;
@@ -121,11 +126,13 @@ impl<K: Kernel> Worker<K> {
     }
 
     /// Lets go of the namespaces of a Pod. Its rules stay: it may be there still.
-    fn close(&self, pod: Enforced<K::Table>) {
-        for (_, table) in pod.homes.into_values() {
-            // Nobody takes it if this is the end, and then it is closed here.
-            let _ = self.closer.send(table);
-        }
+    fn let_go(&self, pod: Enforced<K::Table>) {
+        pod.homes.into_values().for_each(|(_, table)| self.close(table));
+    }
+
+    fn close(&self, table: K::Table) {
+        // Nobody takes it if this is the end, and then it is closed here.
+        let _ = self.closer.send(table);
     }
 
     /// Looks at these Pods; those first whose rules become stricter.
@@ -156,25 +163,24 @@ impl<K: Kernel> Worker<K> {
 
     /// Looks at all Pods that may not be as they should be, though nobody ordered anything.
     fn look(&mut self) {
-        let names: Vec<NamespacedName> = self.pods.keys().cloned().collect();
-        let mut again = BTreeSet::new();
-        for name in names {
-            let Some(pod) = self.pods.get_mut(&name) else { continue };
-            let is_moved = pod.homes.values().any(|(process, _)| !self.kernel.is_still(process));
-            if is_moved {
-                again.insert(name);
+        let (mut again, mut broken) = (BTreeSet::new(), Vec::new());
+        for (name, pod) in &mut self.pods {
+            pod.is_moved = pod.homes.values().any(|(process, _)| !self.kernel.is_still(process));
+            if pod.is_moved {
+                again.insert(name.clone());
                 continue;
             }
-            let mended: Vec<Result<bool, String>> =
-                pod.homes.values_mut().map(|(_, table)| table.mend()).collect();
-            if mended.contains(&Ok(true)) {
+            let (is_changed, lost) = pod.mend();
+            if is_changed {
                 let status = pod.status.clone().map(|status| Status { is_tampered: true, ..status });
                 status.into_iter().map(News::Pod).for_each(&self.tell);
             }
-            if mended.iter().any(Result::is_err) {
-                again.insert(name);
+            if !lost.is_empty() {
+                again.insert(name.clone());
+                broken.extend(lost);
             }
         }
+        broken.into_iter().for_each(|table| self.close(table));
         self.work(&again);
     }
 
@@ -194,83 +200,68 @@ impl<K: Kernel> Worker<K> {
 
     fn enforce(&self, pod: &mut Enforced<K::Table>, sight: &mut Sight) -> Status {
         let mut status = Status::new(&pod.order);
-        let newcomers = match self.find(pod, sight, &mut status) {
-            Ok(newcomers) => newcomers,
-            Err(reason) => {
-                status.state = State::Failed(reason);
-                return status;
+        status.state = match self.find(pod, sight, &mut status) {
+            Ok((newcomers, problem)) => {
+                let state = match pod.order.aim.clone() {
+                    Aim::Rules(rules) => self.put(pod, newcomers, &rules, sight),
+                    Aim::Open | Aim::Gone => self.clear(pod, &newcomers),
+                };
+                problem.filter(|_| !state.is_failure()).map_or(state, State::Failed)
             }
+            Err(reason) => State::Failed(reason),
         };
-        let found_out = std::mem::replace(&mut status.state, State::Waiting);
-        status.state = match pod.order.aim.clone() {
-            Aim::Rules(rules) => self.put(pod, newcomers, &rules, sight),
-            Aim::Open | Aim::Gone => self.clear(pod, &newcomers),
-        };
-        if found_out.is_failure() && !status.state.is_failure() {
-            status.state = found_out;
-        }
+        // Where something failed there may be a namespace that nobody holds.
+        pod.located = (!status.state.is_failure()).then(|| pod.order.paths.clone());
         status.namespaces = pod.homes.keys().map(ToString::to_string).collect();
         status
     }
 
-    /// Finds the namespaces of a Pod. Lets go of those that are none any more, and gives those that are new.
+    /// Finds the namespaces of a Pod. Lets go of those that are none any more, and gives those that are new, and why there is one that
+    /// its rules do not belong in.
     fn find(
         &self,
         pod: &mut Enforced<K::Table>,
         sight: &mut Sight,
         status: &mut Status,
-    ) -> Result<Vec<Process>, String> {
-        let is_known =
-            !pod.homes.is_empty() && pod.homes.values().all(|(process, _)| self.kernel.is_still(process));
-        if is_known && pod.status.as_ref().is_some_and(|before| before.uid == pod.order.uid) {
+    ) -> Result<(Vec<Process>, Option<String>), String> {
+        if let Some(before) = pod.status.as_ref().filter(|_| Self::is_located(pod)) {
             // Nothing of what was found out has ceased to be true.
-            if let Some(before) = &pod.status {
-                (status.more, status.refused) = (before.more, before.refused.clone());
-            }
-            if pod.paths_known == pod.order.paths {
-                return Ok(Vec::new());
-            }
+            (status.more, status.refused) = (before.more, before.refused.clone());
+            return Ok((Vec::new(), None));
         }
         let residents = match &sight.residents {
             Some(residents) => residents,
             None => sight.residents.insert(self.kernel.residents()?),
         };
-        let uid = PodUid::new(&pod.order.uid).ok_or_else(|| {
-            format!("the Pod's uid {:?} is none that kubelet makes cgroups for", pod.order.uid)
-        })?;
         let claims: Vec<Claim> = pod.order.paths.iter().map(|path| self.kernel.claim(path)).collect();
-        let decision = residents.decide(&uid, &claims);
-        status.more = decision.more;
-        status.refused = decision.refused.into_iter().map(|(path, why)| (path, why.to_string())).collect();
-        pod.paths_known.clone_from(&pod.order.paths);
-        let mut homes = Vec::new();
-        for home in decision.homes {
-            // Rules of two Pods in one namespace would take turns. Only what is privileged can get into another's.
-            match home.shared_with.iter().find(|other| **other < uid) {
-                None => homes.push(home.process),
-                Some(other) => {
-                    let namespace = home.process.namespace;
-                    status.state = State::Failed(format!(
-                        "its network namespace {namespace} is that of the Pod with uid {other}, too, whose rules are there"
-                    ));
-                }
-            }
-        }
-        let gone: Vec<NamespaceId> =
-            pod.homes.keys().filter(|id| homes.iter().all(|home| home.namespace != **id)).copied().collect();
-        for id in gone {
-            if let Some((_, table)) = pod.homes.remove(&id) {
-                let _ = self.closer.send(table);
-            }
+        let place = Place::of(&pod.order, residents, &claims, |uid| self.has_rules(uid))?;
+        (status.more, status.refused) = (place.more, place.refused);
+        pod.is_moved = false;
+        let is_home = |id: &NamespaceId| place.homes.iter().any(|home| home.namespace == *id);
+        for (_, (_, table)) in pod.homes.extract_if(.., |id, _| !is_home(id)) {
+            self.close(table);
         }
         let mut newcomers = Vec::new();
-        for home in homes {
+        for home in place.homes {
             match pod.homes.get_mut(&home.namespace) {
                 Some((process, _)) => *process = home,
                 None => newcomers.push(home),
             }
         }
-        Ok(newcomers)
+        Ok((newcomers, place.problem))
+    }
+
+    /// Whether all namespaces of a Pod are held, and nothing of what was found out had ceased to be true when it was looked at last: rules are not held up to look again.
+    fn is_located(pod: &Enforced<K::Table>) -> bool {
+        !pod.homes.is_empty() && pod.located.as_ref() == Some(&pod.order.paths) && !pod.is_moved
+    }
+
+    /// Whether a Pod is to have rules.
+    fn has_rules(&self, uid: &PodUid) -> bool {
+        let has_rules = |order: &Order| matches!(order.aim, Aim::Rules(_));
+        self.pods
+            .values()
+            .any(|pod| has_rules(&pod.order) && PodUid::new(&pod.order.uid).as_ref() == Some(uid))
     }
 
     fn put(
@@ -280,14 +271,16 @@ impl<K: Kernel> Worker<K> {
         rules: &Rules,
         sight: &mut Sight,
     ) -> State {
-        let make: MakeProgram<'_> = &|flows| rules.program(flows);
+        let frame = std::mem::take(&mut pod.frame);
+        let make: MakeProgram<'_> = &|flows| rules.program(&frame, flows);
+        let failed = pod.status.as_ref().map_or(State::Failed as fn(_) -> _, |before| before.state.failure());
         let mut state =
             if pod.homes.is_empty() && newcomers.is_empty() { State::Waiting } else { State::Enforced };
         for (_, table) in pod.homes.values_mut() {
             match table.put(make, &mut sight.changes, self.found) {
                 Ok(Outcome::LeftAlone) => state = State::LeftAlone,
                 Ok(_) => {}
-                Err(reason) => state = State::Failed(reason),
+                Err(reason) => state = failed(reason),
             }
         }
         for process in newcomers {
@@ -302,6 +295,7 @@ impl<K: Kernel> Worker<K> {
                 Err(reason) => state = State::Failed(reason),
             }
         }
+        pod.frame = frame;
         state
     }
 
@@ -313,8 +307,8 @@ impl<K: Kernel> Worker<K> {
         reason: String,
         state: &mut State,
     ) -> Result<(K::Table, Outcome), String> {
-        let closed = rules.without_allowances();
-        let opened = self.kernel.open(process, &|flows| closed.program(flows), self.found);
+        let (closed, frame) = (rules.without_allowances(), LastFrame::default());
+        let opened = self.kernel.open(process, &|flows| closed.program(&frame, flows), self.found);
         if opened.is_ok() {
             *state = State::Closed(reason.clone());
         }
@@ -326,7 +320,7 @@ impl<K: Kernel> Worker<K> {
         let mut failure = None;
         for (id, (process, table)) in std::mem::take(&mut pod.homes) {
             match table.remove() {
-                Ok(()) => drop(self.closer.send(table)),
+                Ok(()) => self.close(table),
                 Err(reason) => {
                     failure = Some(reason);
                     pod.homes.insert(id, (process, table));
@@ -347,16 +341,47 @@ impl<K: Kernel> Worker<K> {
 // === impl Enforced ===
 
 impl<T> Enforced<T> {
-    const fn new(order: Order) -> Self {
-        Self { order, homes: BTreeMap::new(), paths_known: Vec::new(), pause: None, status: None }
+    fn new(order: Order) -> Self {
+        Self {
+            order,
+            homes: BTreeMap::new(),
+            located: None,
+            frame: LastFrame::default(),
+            is_moved: false,
+            pause: None,
+            status: None,
+        }
     }
 }
 
 impl<T: PodTable> Enforced<T> {
+    /// Undoes what somebody else did to its tables, and tells whether that was so. Gives those of which that failed: they have to be
+    /// taken over anew.
+    fn mend(&mut self) -> (bool, Vec<T>) {
+        let (mut is_changed, mut broken) = (false, Vec::new());
+        for (id, (_, table)) in &mut self.homes {
+            match table.mend() {
+                Ok(was_changed) => is_changed |= was_changed,
+                Err(reason) => {
+                    tracing::warn!(
+                        "the rules of {} cannot be looked after in {id}: {reason}",
+                        self.order.pod
+                    );
+                    broken.push(*id);
+                }
+            }
+        }
+        if !broken.is_empty() {
+            self.located = None;
+        }
+        let broken = broken.into_iter().filter_map(|id| self.homes.remove(&id)).map(|(_, table)| table);
+        (is_changed, broken.collect())
+    }
+
     /// Whether its rules become stricter than those that it has.
     fn is_stricter(&self, changes: &mut Changes) -> bool {
         let Aim::Rules(rules) = &self.order.aim else { return false };
-        let make: MakeProgram<'_> = &|flows| rules.program(flows);
+        let make: MakeProgram<'_> = &|flows| rules.program(&self.frame, flows);
         self.homes.is_empty() || self.homes.values().any(|(_, table)| table.is_stricter(make, changes))
     }
 }
