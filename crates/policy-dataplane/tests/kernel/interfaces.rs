@@ -24,6 +24,18 @@ use crate::{
 
 const PORT: u16 = 80;
 
+/// The networks of the Pod's interfaces.
+const NETWORKS: [(&str, &str); 2] = [("default", "DanmNet"), ("lan1", "ClusterNetwork")];
+
+/// The Pod's addresses, each with its interface.
+fn own_addresses() -> BTreeMap<IpAddr, InterfaceName> {
+    let of_device = |(device, name): (usize, &&str)| {
+        let interface = InterfaceName::new(name).expect("a name");
+        [true, false].map(|is_v4| (Who::Pod.address(device, is_v4), interface.clone()))
+    };
+    DEVICES.iter().enumerate().flat_map(of_device).collect()
+}
+
 /// What a policy says that is about one network alone.
 fn nothing_on_lan1() -> Value {
     let mut policy = nothing();
@@ -149,8 +161,7 @@ fn an_address_that_two_have_on_two_networks_is_each_ones_by_its_own_interface() 
         let shared = format!("{}/32", Who::Friend.address(1 - device, true));
         peer.run("ip", &["addr", "add", &shared, "dev", "eth0"], "");
     }
-    let networks = [("default", "DanmNet"), ("lan1", "ClusterNetwork")];
-    for (device, (network, kind)) in networks.into_iter().enumerate() {
+    for (device, (network, kind)) in NETWORKS.into_iter().enumerate() {
         star.enforce(&[friend_by(network, kind, &[PORT])]);
         let friend = Who::Friend.address(device, true);
         let to = |device| SocketAddr::new(Who::Pod.address(device, true), PORT);
@@ -165,6 +176,58 @@ fn an_address_that_two_have_on_two_networks_is_each_ones_by_its_own_interface() 
         let mut message = [0; 16];
         let length = receiver.recv(&mut message).expect("it comes");
         assert_eq!(&message[..length], b"friend", "{network}");
+    }
+}
+
+/// Has one interface closed, and the friend come to an address of the Pod by the other; then somebody on the closed one who says
+/// that he is the friend. Gives whether he got through.
+fn impostor_passes(star: &mut Star, closed: usize, to: SocketAddr) -> bool {
+    let (network, kind) = NETWORKS[closed];
+    star.enforce(&[json!({
+        "policyTypes": ["Ingress"], "networkSelector": [{"name": network, "type": kind}],
+    })]);
+    let friend = SocketAddr::new(Who::Friend.address(0, true), 5_060);
+    let [real, impostor] = [1 - closed, closed].map(|device| port::udp(&star.peers[device], friend));
+    let receiver = port::udp(&star.pod, to);
+    receiver.set_read_timeout(Some(PATIENCE)).expect("it may be told");
+    let mut message = [0; 16];
+    for _ in 0..3 {
+        let before = denied(star, closed);
+        real.send_to(b"friend", to).expect("it is sent");
+        let (length, from) = receiver.recv_from(&mut message).expect("it comes");
+        assert_eq!(&message[..length], b"friend");
+        // What it answers is judged by the interface of its address.
+        let _ = receiver.send_to(b"answer", from);
+        impostor.send_to(b"impostor", to).expect("it is sent");
+        receiver.set_nonblocking(true).expect("it may be told");
+        while denied(star, closed) == before {
+            if receiver.recv(&mut message).is_ok() {
+                return true;
+            }
+        }
+        receiver.set_nonblocking(false).expect("it may be told");
+    }
+    false
+}
+
+/// Regression: a packet with the ends of a connection that was allowed passed by whatever interface it came.
+#[test]
+fn who_uses_the_ends_of_an_allowed_connection_on_another_network_is_judged_there() {
+    for memory in [Memory::Labels, Memory::Nothing] {
+        let Some(mut star) = Star::with(memory) else { return };
+        star.enforcement.surroundings.addresses = own_addresses();
+        let friend = Who::Friend.address(0, true).to_string();
+        star.peers[1].run("ip", &["addr", "add", &friend, "dev", "eth0"], "");
+        for (device, peer) in star.peers.iter().enumerate() {
+            let other = Who::Pod.address(1 - device, true).to_string();
+            let by = Who::Pod.address(device, true).to_string();
+            peer.run("ip", &["route", "add", &other, "via", &by], "");
+        }
+        for (closed, address) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let to = SocketAddr::new(Who::Pod.address(address, true), PORT);
+            let passes = impostor_passes(&mut star, closed, to);
+            assert!(!passes, "{memory:?}: by {} to {to}", DEVICES[closed]);
+        }
     }
 }
 
