@@ -126,8 +126,8 @@ fn dhcp(star: &Star, device: usize, is_v4: bool, client: u16, server: u16) -> [b
     let pod = bound(&star.pod, Who::Pod, client);
     let [asked, answers] = [Who::Friend, Who::Stranger].map(|who| bound(&star.peers[device], who, server));
     // A server may answer from another address than it was asked at.
-    let is_given = datagram_between(&answers.0, &pod.0, pod.1);
-    [datagram_between(&pod.0, &asked.0, asked.1), is_given]
+    let is_given = datagram_between(&answers.0, &pod.0, pod.1, 1);
+    [datagram_between(&pod.0, &asked.0, asked.1, 1), is_given]
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn interfaces_that_are_parts_of_the_nodes_are_judged_like_others() {
 }
 
 /// How many packets the Pod's rules have denied that came by an interface.
-fn denied(star: &Star, device: usize) -> u64 {
+pub fn denied(star: &Star, device: usize) -> u64 {
     let chain = format!("ingress_{}", DEVICES[device]);
     let text = star.pod.run("nft", &["list", "chain", "inet", "danm_policer", &chain], "");
     let line = text.lines().find(|line| line.contains("\"denied\"")).expect("it is counted");

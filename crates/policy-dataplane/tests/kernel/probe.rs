@@ -17,21 +17,22 @@ pub type End<'a> = (&'a Namespace, SocketAddr);
 pub fn datagram(from: End<'_>, to: End<'_>) -> bool {
     let receiver = port::udp(to.0, to.1);
     let sender = port::udp(from.0, from.1);
-    datagram_between(&sender, &receiver, to.1)
+    datagram_between(&sender, &receiver, to.1, 1)
 }
 
-/// Whether a datagram comes from one socket to the other.
-pub fn datagram_between(sender: &UdpSocket, receiver: &UdpSocket, to: SocketAddr) -> bool {
+/// Whether a datagram of so many bytes comes from one socket to the other.
+pub fn datagram_between(sender: &UdpSocket, receiver: &UdpSocket, to: SocketAddr, length: usize) -> bool {
     sender.connect(to).expect("an address");
     sender.set_nonblocking(true).expect("it may be told");
     receiver.set_nonblocking(true).expect("it may be told");
     // Who is told at once has sent nothing.
-    if sender.send(b"x").is_err() {
+    if sender.send(&vec![7; length]).is_err() {
         return false;
     }
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
-        if receiver.recv(&mut [0; 8]).is_ok() {
+        if let Ok(received) = receiver.recv(&mut vec![0; length + 1]) {
+            assert_eq!(received, length, "it comes as a whole");
             return true;
         }
         match sender.recv(&mut [0; 8]) {
