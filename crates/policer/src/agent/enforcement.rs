@@ -109,7 +109,7 @@ impl Enforcement {
         }
         let found = match self.certainty {
             Certainty::Complete => Found::Corrected,
-            Certainty::Remembered | Certainty::Lost => Found::LeftAlone,
+            Certainty::Remembered | Certainty::Unknown | Certainty::Lost => Found::LeftAlone,
         };
         // The worker ends with the agent alone.
         let _ = self.rounds.send(Round { orders, found, at });
