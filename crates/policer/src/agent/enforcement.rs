@@ -9,6 +9,8 @@
 //! Responsible for when something is asked of the worker. What is right is decided in `intent.rs`, how it comes to a kernel in
 //! `policy-dataplane`.
 
+#[cfg(test)]
+mod fixture;
 pub(super) mod intent;
 pub(super) mod kernel;
 mod notes;
@@ -166,3 +168,6 @@ impl Enforcement {
         self.statuses.values()
     }
 }
+
+#[cfg(test)]
+mod tests;

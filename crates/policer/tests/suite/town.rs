@@ -43,7 +43,8 @@ impl Town {
     pub fn way_to_nowhere(&self) -> PathBuf {
         let text = fs::read_to_string(self.cluster.kubeconfig()).expect("a kubeconfig");
         let (before, server) = text.split_once("://").expect("a server");
-        let end = server.find(|letter: char| letter.is_whitespace() || letter == '"').expect("its end");
+        let end =
+            server.find(|letter: char| letter.is_whitespace() || "'\",".contains(letter)).expect("its end");
         let path = self.node.state().join("kubeconfig");
         fs::write(&path, format!("{before}://127.0.0.1:1{}", &server[end..])).expect("written");
         path

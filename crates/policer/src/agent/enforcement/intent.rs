@@ -87,3 +87,6 @@ fn paths(world: &World, name: &NamespacedName) -> Vec<String> {
     let paths: BTreeSet<&str> = told.collect();
     paths.into_iter().map(str::to_owned).collect()
 }
+
+#[cfg(test)]
+mod tests;
