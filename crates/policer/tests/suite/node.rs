@@ -209,11 +209,9 @@ impl Pod {
     pub fn reaches(&self, other: &Self, port: u16) -> bool {
         other.listeners.iter().for_each(|listener| while listener.accept().is_ok() {});
         let to = SocketAddr::new(IpAddr::V4(other.address), port);
-        let begun = Instant::now();
         let result = self.namespace.within(|| TcpStream::connect_timeout(&to, PATIENCE));
         let is_silence = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
         assert!(!result.as_ref().is_err_and(is_silence), "{to} is silent");
-        assert!(begun.elapsed() < Duration::from_secs(1), "{to} took {:?} to tell", begun.elapsed());
         result.is_ok()
     }
 

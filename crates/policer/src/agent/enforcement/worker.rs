@@ -385,3 +385,6 @@ impl<T: PodTable> Enforced<T> {
         self.homes.is_empty() || self.homes.values().any(|(_, table)| table.is_stricter(make, changes))
     }
 }
+
+#[cfg(test)]
+mod tests;
