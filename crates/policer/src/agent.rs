@@ -25,6 +25,7 @@ mod metrics;
 mod needs;
 mod node_addresses;
 mod pod_scope;
+pub mod rehearsal;
 mod report;
 mod review;
 mod roster;
@@ -165,6 +166,14 @@ fn enforce(
     Ok(Enforcement::new(exceptions, certainty, rounds))
 }
 
+/// Orders the rules that are necessary by now. Tells whether there were any.
+fn order(knowledge: &mut Knowledge, enforcement: &mut Enforcement, nodes: &BTreeSet<IpAddr>) -> bool {
+    let changed = knowledge.take_changed();
+    let local = knowledge.local_pods().collect();
+    let is_complete = knowledge.coverage().is_complete();
+    enforcement.order(knowledge.engine(), &View { changed: &changed, local: &local, nodes, is_complete })
+}
+
 fn lease(identity: String) -> LeaseConfig {
     LeaseConfig {
         namespace: LEASE_NAMESPACE.to_owned(),
@@ -244,16 +253,11 @@ impl Agent {
 
     /// Has rules put into Pods, as it is necessary by now.
     fn enforce(&mut self) {
-        let changed = self.knowledge.take_changed();
-        let Some(enforcement) = &mut self.enforcement else { return };
-        let knowledge = &self.knowledge;
-        let view = View {
-            changed: &changed,
-            local: &knowledge.local_pods().collect(),
-            nodes: &self.nodes.borrow_and_update(),
-            is_complete: knowledge.coverage().is_complete(),
+        let nodes = self.nodes.borrow_and_update();
+        match &mut self.enforcement {
+            Some(enforcement) => order(&mut self.knowledge, enforcement, &nodes),
+            None => !self.knowledge.take_changed().is_empty(),
         };
-        enforcement.order(knowledge.engine(), &view);
     }
 
     /// Takes note of how it went, and tells whom it concerns.

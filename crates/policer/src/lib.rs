@@ -31,5 +31,7 @@ mod suggestion;
 mod view;
 mod words;
 
+#[doc(hidden)]
+pub use agent::rehearsal;
 pub use cli::command;
 pub use run::run;

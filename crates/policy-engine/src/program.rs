@@ -16,6 +16,7 @@
 
 mod frame;
 mod gates;
+mod last_frame;
 mod strictness;
 mod surroundings;
 
@@ -31,13 +32,14 @@ use crate::{
 };
 
 pub use gates::gates;
+pub use last_frame::LastFrame;
 pub use surroundings::{Dns, Flows, Forward, NodeAccess, Surroundings};
 
 /// Everything in the one table that is ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Program {
-    /// What leads to the gates.
-    pub frame: Part,
+    /// What leads to the gates; shared by programs that differ in these alone.
+    pub frame: Arc<Part>,
     /// What policies say; shared by Pods for which they say the same.
     pub gates: Arc<Part>,
 }
@@ -242,7 +244,7 @@ impl Program {
         if ruleset.is_open() {
             return Self::default();
         }
-        Self { frame: frame::frame(ruleset, surroundings, flows), gates }
+        Self { frame: Arc::new(frame::frame(ruleset, surroundings, flows)), gates }
     }
 
     /// Whether there is nothing, so that everything passes.

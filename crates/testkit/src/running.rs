@@ -43,6 +43,14 @@ impl Running {
         Self { child, log, address }
     }
 
+    /// The number of its process.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         text_of(&self.log)

@@ -19,6 +19,8 @@ pub enum Bench {
     Calico,
     /// Rulesets of very many Pods, one change, memory of peers
     PolicyEngine,
+    /// Rules in the kernels of many Pods: a change, a start, packets, memory; needs root
+    Policer,
     /// Listings, overviews and large networks
     Showalloc,
 }
@@ -30,6 +32,7 @@ pub fn run(bench: &Bench) -> Result<()> {
         Bench::Cleaner => ["cleaner", "cleaner"],
         Bench::Calico => ["calico-store", "calico"],
         Bench::PolicyEngine => ["policy-engine", "policy_engine"],
+        Bench::Policer => ["policer", "policer"],
         Bench::Showalloc => ["showalloc", "showalloc"],
     };
     let mut bench_of = cargo();

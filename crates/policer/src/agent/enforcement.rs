@@ -85,8 +85,8 @@ impl Enforcement {
         }
     }
 
-    /// Orders what is necessary by now.
-    pub(super) fn order(&mut self, engine: &Engine, view: &View<'_>) {
+    /// Orders what is necessary by now. Tells whether anything was.
+    pub(super) fn order(&mut self, engine: &Engine, view: &View<'_>) -> bool {
         let View { changed, local, nodes, is_complete } = *view;
         let at = Instant::now();
         let common = Common::of(engine.world(), &self.exceptions, nodes);
@@ -107,14 +107,14 @@ impl Enforcement {
         orders.iter().for_each(|order| self.remember(order));
         self.common = Some(common);
         if orders.is_empty() {
-            return;
+            return false;
         }
         let found = match self.certainty {
             Certainty::Complete => Found::Corrected,
             Certainty::Remembered | Certainty::Unknown | Certainty::Lost => Found::LeftAlone,
         };
         // The worker ends with the agent alone.
-        let _ = self.rounds.send(Round { orders, found, at });
+        self.rounds.send(Round { orders, found, at }).is_ok()
     }
 
     fn remember(&mut self, order: &Order) {

@@ -121,8 +121,7 @@ impl Node {
     /// Whether a process is where it was, and whose it was. Costs little: while this is so of each namespace that somebody
     /// holds, nothing of what is known has ceased to be true.
     pub fn is_still(&self, process: &Process) -> bool {
-        let is_it = |now: &Process| now.namespace == process.namespace && now.pod == process.pod;
-        Process::read(&self.proc, process.pid, &self.host).is_ok_and(|now| now.iter().any(is_it))
+        process.is_still(&self.proc, &self.host)
     }
 
     /// Opens the namespace that a process is in. It is looked at once more while it is held: from then on its number is

@@ -64,6 +64,19 @@ impl Process {
         Ok(elsewhere.map(process).collect())
     }
 
+    /// Whether it is where it was, and whose it was. Its first thread tells as a rule; the others are asked only if it does not.
+    pub(super) fn is_still(&self, proc: &Path, host: &BTreeSet<NamespaceId>) -> bool {
+        let folder = proc.join(self.pid.to_string());
+        let is_ours = |whose: Option<Membership>| whose.is_some_and(|whose| whose.pod == self.pod);
+        if NamespaceId::at(&namespace_in(&folder)).is_ok_and(|now| now == self.namespace)
+            && membership(&folder).is_ok_and(is_ours)
+        {
+            return true;
+        }
+        let is_it = |now: &Self| now.namespace == self.namespace && now.pod == self.pod;
+        Self::read(proc, self.pid, host).is_ok_and(|now| now.iter().any(is_it))
+    }
+
     /// Where a folder of processes has the namespace that this one is in: that of a thread, if its first one is elsewhere.
     pub(super) fn path(&self, proc: &Path) -> io::Result<Option<PathBuf>> {
         let folder = proc.join(self.pid.to_string());

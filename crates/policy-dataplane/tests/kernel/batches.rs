@@ -92,7 +92,7 @@ fn each_commit_of_anybody_is_one_generation_more() {
     namespace.run("nft", &["add", "table", "ip", "other"], "");
     assert_eq!(socket.generation().expect("it is told"), before + 4);
     let mut broken = with_peers(1);
-    broken.frame.chains.first_mut().expect("a chain").name = "x".repeat(300);
+    Arc::make_mut(&mut broken.frame).chains.first_mut().expect("a chain").name = "x".repeat(300);
     socket.commit(&Batch::replace(&broken, Protection::Shared)).expect_err("no chain is called so");
     assert_eq!(socket.generation().expect("it is told"), before + 4, "what is refused is no commit");
 }

@@ -225,7 +225,7 @@ fn places(program: &Program) -> Vec<(bool, usize, usize)> {
 }
 
 fn rules(program: &mut Program, (is_gate, chain, _): (bool, usize, usize)) -> &mut Vec<ProgramRule> {
-    let part = if is_gate { Arc::make_mut(&mut program.gates) } else { &mut program.frame };
+    let part = if is_gate { Arc::make_mut(&mut program.gates) } else { Arc::make_mut(&mut program.frame) };
     &mut part.chains[chain].rules
 }
 

@@ -3,8 +3,13 @@
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
 mod batches;
+mod blocks;
 mod conntrack;
+mod enforcement;
+mod established;
+mod generations;
 mod lab;
+mod link;
 mod listing;
 mod namespace;
 mod node;
@@ -15,5 +20,8 @@ mod pair;
 #[path = "../../../policy-engine/tests/fixtures/plain_numbers.rs"]
 mod plain_numbers;
 mod repair;
+mod star;
+mod stream;
+mod tcp;
 mod tcp_connections;
 mod updates;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use policy_dataplane::Found;
 use policy_engine::{
     NamespacedName, Ruleset,
-    program::{Flows, Part, Program, Surroundings, gates},
+    program::{Flows, LastFrame, Part, Program, Surroundings, gates},
 };
 
 /// Some Pods, and what is to become of each.
@@ -61,9 +61,9 @@ impl Order {
 // === impl Rules ===
 
 impl Rules {
-    /// The program for a kernel.
-    pub(in crate::agent) fn program(&self, flows: Flows) -> Program {
-        Program::around(Arc::clone(&self.gates), &self.ruleset, &self.surroundings, flows)
+    /// The program for a kernel of the Pod that had this frame last.
+    pub(in crate::agent) fn program(&self, frame: &LastFrame, flows: Flows) -> Program {
+        frame.program(Arc::clone(&self.gates), &self.ruleset, &self.surroundings, flows)
     }
 
     /// What is left of them where they cannot be had: nothing is allowed that policies are about.

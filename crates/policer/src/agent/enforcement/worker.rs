@@ -10,7 +10,7 @@ use std::{
 use policy_dataplane::{
     Changes, Claim, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process, Residents,
 };
-use policy_engine::NamespacedName;
+use policy_engine::{NamespacedName, program::LastFrame};
 
 use super::{
     kernel::{Kernel, PodTable},
@@ -43,6 +43,10 @@ struct Enforced<T> {
     homes: BTreeMap<NamespaceId, (Process, T)>,
     /// What its endpoints said when its namespaces were found, and all of them had the rules. None if they have to be looked for.
     located: Option<Vec<String>>,
+    /// The frame of its rules as it was put there last.
+    frame: LastFrame,
+    /// Whether a process was not where it was, when it was looked at last.
+    is_moved: bool,
     /// How long what failed is left alone, and until when.
     pause: Option<(Duration, Instant)>,
     status: Option<Status>,
@@ -161,7 +165,8 @@ impl<K: Kernel> Worker<K> {
     fn look(&mut self) {
         let (mut again, mut broken) = (BTreeSet::new(), Vec::new());
         for (name, pod) in &mut self.pods {
-            if pod.homes.values().any(|(process, _)| !self.kernel.is_still(process)) {
+            pod.is_moved = pod.homes.values().any(|(process, _)| !self.kernel.is_still(process));
+            if pod.is_moved {
                 again.insert(name.clone());
                 continue;
             }
@@ -219,7 +224,7 @@ impl<K: Kernel> Worker<K> {
         sight: &mut Sight,
         status: &mut Status,
     ) -> Result<(Vec<Process>, Option<String>), String> {
-        if let Some(before) = pod.status.as_ref().filter(|_| self.is_located(pod)) {
+        if let Some(before) = pod.status.as_ref().filter(|_| Self::is_located(pod)) {
             // Nothing of what was found out has ceased to be true.
             (status.more, status.refused) = (before.more, before.refused.clone());
             return Ok((Vec::new(), None));
@@ -231,6 +236,7 @@ impl<K: Kernel> Worker<K> {
         let claims: Vec<Claim> = pod.order.paths.iter().map(|path| self.kernel.claim(path)).collect();
         let place = Place::of(&pod.order, residents, &claims, |uid| self.has_rules(uid))?;
         (status.more, status.refused) = (place.more, place.refused);
+        pod.is_moved = false;
         let is_home = |id: &NamespaceId| place.homes.iter().any(|home| home.namespace == *id);
         for (_, (_, table)) in pod.homes.extract_if(.., |id, _| !is_home(id)) {
             self.close(table);
@@ -245,11 +251,9 @@ impl<K: Kernel> Worker<K> {
         Ok((newcomers, place.problem))
     }
 
-    /// Whether all namespaces of a Pod are held, and are its own still.
-    fn is_located(&self, pod: &Enforced<K::Table>) -> bool {
-        !pod.homes.is_empty()
-            && pod.located.as_ref() == Some(&pod.order.paths)
-            && pod.homes.values().all(|(process, _)| self.kernel.is_still(process))
+    /// Whether all namespaces of a Pod are held, and nothing of what was found out had ceased to be true when it was looked at last: rules are not held up to look again.
+    fn is_located(pod: &Enforced<K::Table>) -> bool {
+        !pod.homes.is_empty() && pod.located.as_ref() == Some(&pod.order.paths) && !pod.is_moved
     }
 
     /// Whether a Pod is to have rules.
@@ -267,7 +271,8 @@ impl<K: Kernel> Worker<K> {
         rules: &Rules,
         sight: &mut Sight,
     ) -> State {
-        let make: MakeProgram<'_> = &|flows| rules.program(flows);
+        let frame = std::mem::take(&mut pod.frame);
+        let make: MakeProgram<'_> = &|flows| rules.program(&frame, flows);
         let failed = pod.status.as_ref().map_or(State::Failed as fn(_) -> _, |before| before.state.failure());
         let mut state =
             if pod.homes.is_empty() && newcomers.is_empty() { State::Waiting } else { State::Enforced };
@@ -290,6 +295,7 @@ impl<K: Kernel> Worker<K> {
                 Err(reason) => state = State::Failed(reason),
             }
         }
+        pod.frame = frame;
         state
     }
 
@@ -301,8 +307,8 @@ impl<K: Kernel> Worker<K> {
         reason: String,
         state: &mut State,
     ) -> Result<(K::Table, Outcome), String> {
-        let closed = rules.without_allowances();
-        let opened = self.kernel.open(process, &|flows| closed.program(flows), self.found);
+        let (closed, frame) = (rules.without_allowances(), LastFrame::default());
+        let opened = self.kernel.open(process, &|flows| closed.program(&frame, flows), self.found);
         if opened.is_ok() {
             *state = State::Closed(reason.clone());
         }
@@ -335,8 +341,16 @@ impl<K: Kernel> Worker<K> {
 // === impl Enforced ===
 
 impl<T> Enforced<T> {
-    const fn new(order: Order) -> Self {
-        Self { order, homes: BTreeMap::new(), located: None, pause: None, status: None }
+    fn new(order: Order) -> Self {
+        Self {
+            order,
+            homes: BTreeMap::new(),
+            located: None,
+            frame: LastFrame::default(),
+            is_moved: false,
+            pause: None,
+            status: None,
+        }
     }
 }
 
@@ -367,7 +381,7 @@ impl<T: PodTable> Enforced<T> {
     /// Whether its rules become stricter than those that it has.
     fn is_stricter(&self, changes: &mut Changes) -> bool {
         let Aim::Rules(rules) = &self.order.aim else { return false };
-        let make: MakeProgram<'_> = &|flows| rules.program(flows);
+        let make: MakeProgram<'_> = &|flows| rules.program(&self.frame, flows);
         self.homes.is_empty() || self.homes.values().any(|(_, table)| table.is_stricter(make, changes))
     }
 }
