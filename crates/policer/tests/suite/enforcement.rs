@@ -253,7 +253,9 @@ async fn endpoints_and_policies_that_are_broken_hold_up_no_others() {
     }
     let broken = json!({"podSelector": {"matchLabels": {"app": "db"}}, "ingress": [{"from": [{"ipBlock": {"cidr": "x"}}]}]});
     town.cluster.create([policy("broken", &broken), database(&from_web(), &json!(80))]).await;
+    // The broken one isolates, and comes first.
     town.batch.comes_to_reach(&town.db, 80, false).await;
+    town.web.comes_to_reach(&town.db, 80, true).await;
     town.assert_is_isolated();
     town.cluster.delete(&policy("db", &json!({}))).await;
     town.web.comes_to_reach(&town.db, 80, false).await;
