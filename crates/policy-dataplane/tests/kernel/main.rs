@@ -7,6 +7,7 @@ mod blocks;
 mod conntrack;
 mod enforcement;
 mod established;
+mod exceptions;
 mod forwarding;
 mod generations;
 mod lab;
@@ -21,6 +22,7 @@ mod packets;
 mod pair;
 #[path = "../../../policy-engine/tests/fixtures/plain_numbers.rs"]
 mod plain_numbers;
+mod probe;
 mod repair;
 mod star;
 mod stream;
