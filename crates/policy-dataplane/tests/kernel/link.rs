@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpStream, UdpSocket},
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
 };
 
 use policy_dataplane::End;
@@ -18,6 +18,8 @@ pub struct Link<E> {
     pub way: Way,
     pub pod: E,
     pub friend: E,
+    /// Servers go on listening.
+    _listener: Option<TcpListener>,
 }
 
 /// The ports of connections: of those on which the Pod speaks first after rules have changed, and of others.
@@ -59,17 +61,14 @@ impl Way {
 
     pub fn tcp(self, star: &Star) -> Link<TcpStream> {
         let peer = &star.peers[self.device];
-        let (pod, friend) = match self.opened_by {
-            End::Local => {
-                let (pod, friend, _) = connect(&star.pod, peer, self.address(Who::Friend, self.port()));
-                (pod, friend)
-            }
+        let (pod, friend, listener) = match self.opened_by {
+            End::Local => connect(&star.pod, peer, self.address(Who::Friend, self.port())),
             End::Remote => {
-                let (friend, pod, _) = connect(peer, &star.pod, self.address(Who::Pod, self.port()));
-                (pod, friend)
+                let (friend, pod, listener) = connect(peer, &star.pod, self.address(Who::Pod, self.port()));
+                (pod, friend, listener)
             }
         };
-        Link { way: self, pod, friend }
+        Link { way: self, pod, friend, _listener: Some(listener) }
     }
 
     /// Who has opened it asks once, and is answered.
@@ -82,7 +81,7 @@ impl Way {
             one.connect(other.local_addr().expect("it has one")).expect("an address");
             one.set_read_timeout(Some(PATIENCE)).expect("it may be told");
         }
-        let link = Link { way: self, pod, friend };
+        let link = Link { way: self, pod, friend, _listener: None };
         let (first, second) = link.ends(self.opened_by);
         hears(first, second);
         hears(second, first);

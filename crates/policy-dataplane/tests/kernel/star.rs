@@ -60,6 +60,10 @@ impl Star {
         for file in ["net/ipv4/icmp_ratelimit", "net/ipv6/icmp/ratelimit"] {
             star.pod.set(file, "0");
         }
+        for namespace in star.peers.iter().chain([&star.pod]) {
+            // Nobody else has the addresses; to make sure would take a second.
+            namespace.set("net/ipv6/conf/default/dad_transmits", "0");
+        }
         star.pod.run("ip", &["link", "set", "lo", "up"], "");
         for (device, name) in DEVICES.into_iter().enumerate() {
             star.plug(device, name);
