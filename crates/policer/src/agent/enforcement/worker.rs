@@ -22,10 +22,13 @@ use super::{
 /// How soon what somebody else did to a table, or that a namespace has gone, is noticed.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// How long something that failed is left alone, at first and at most; likewise a Pod that has no process yet: to look for one means to
-/// read what all processes of the node are.
+/// How long something that failed is left alone, at first and at most.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The same of a Pod that has no process yet: it is open until one is found, and to look for it means to read what all processes of
+/// the node are.
+const LONGEST_SEARCH: Duration = Duration::from_secs(1);
 
 /// The worker.
 pub(in crate::agent) struct Worker<K: Kernel> {
@@ -186,12 +189,14 @@ impl<K: Kernel> Worker<K> {
 
     /// Takes note of how it went, and tells if that is news.
     fn conclude(&self, pod: &mut Enforced<K::Table>, status: Status) {
-        let pause = pod.pause.map_or(PAUSE, |(pause, _)| (2 * pause).min(LONGEST_PAUSE));
-        pod.pause = match &status.state {
+        let longest = match &status.state {
             // What was left alone is ordered anew once everything is known.
             State::Enforced | State::Open | State::LeftAlone => None,
-            State::Waiting | State::Closed(_) | State::Failed(_) => Some((pause, Instant::now() + pause)),
+            State::Waiting => Some(LONGEST_SEARCH),
+            State::Closed(_) | State::Failed(_) => Some(LONGEST_PAUSE),
         };
+        let pause = pod.pause.map_or(PAUSE, |(pause, _)| 2 * pause);
+        pod.pause = longest.map(|longest| pause.min(longest)).map(|pause| (pause, Instant::now() + pause));
         if pod.status.as_ref() != Some(&status) {
             (self.tell)(News::Pod(status.clone()));
             pod.status = Some(status);

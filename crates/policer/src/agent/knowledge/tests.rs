@@ -384,7 +384,7 @@ fn another_pod_of_the_same_name_and_what_its_endpoints_say_are_changes_whatever_
     };
     let endpoint = |address: &str| {
         let object = json!({"metadata": {"namespace": "x", "name": "e"},
-                            "spec": {"Pod": "a", "Interface": {"Name": "eth0", "Address": address}}});
+                            "spec": {"Pod": "a", "NetworkName": "n", "Interface": {"Name": "eth0", "Address": address}}});
         Told::object(Object::endpoint(ApiGroup::DanmIo, &serde_json::from_value(object).unwrap()))
     };
     knowledge.lists(PODS, [pod("1", "1")]);

@@ -303,7 +303,10 @@ fn a_pod_that_has_no_process_is_waited_for_and_what_its_endpoints_say_is_not_fal
     test.order(&["a"]);
     let News::Pod(status) = test.news.try_recv().expect("it is told") else { panic!("it is about a Pod") };
     assert_eq!((status.state, status.refused), (State::Waiting, vec![]));
-    assert!(test.pause("a").is_some());
+    for _ in 0..10 {
+        test.try_again("a");
+    }
+    assert_eq!(test.pause("a"), Some(LONGEST_SEARCH), "it is open until it is found");
     test.node.run(11, UIDS[0], 11);
     test.try_again("a");
     assert_eq!(test.node.done(), ["open 11"]);
