@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
+    net::{SocketAddr, TcpStream, UdpSocket},
 };
 
 use policy_engine::program::Forward;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     lab::PATIENCE,
     link::{hears, refusal},
+    port,
     star::{Star, Who, friend_on, nothing},
     tcp::{connect, is_reset, pass},
 };
@@ -45,8 +46,8 @@ fn tcp(star: &Star, is_v4: bool) -> [TcpStream; 2] {
 
 fn udp(star: &Star, is_v4: bool) -> [UdpSocket; 2] {
     let from = SocketAddr::new(Who::Friend.address(0, is_v4), 0);
-    let client = star.peers[0].within(|| UdpSocket::bind(from)).expect("a port");
-    let server = star.peers[1].within(|| UdpSocket::bind(to(is_v4))).expect("a port");
+    let client = port::udp(&star.peers[0], from);
+    let server = port::udp(&star.peers[1], to(is_v4));
     for (one, other) in [(&client, &server), (&server, &client)] {
         one.connect(other.local_addr().expect("it has one")).expect("an address");
         one.set_read_timeout(Some(PATIENCE)).expect("it may be told");
@@ -64,7 +65,7 @@ fn passes(star: &Star, is_v4: bool) {
 }
 
 fn is_refused(star: &Star, is_v4: bool) {
-    let _listener = star.peers[1].within(|| TcpListener::bind(to(is_v4))).expect("a listener");
+    let _listener = port::listener(&star.peers[1], to(is_v4));
     let result = star.peers[0].within(|| TcpStream::connect_timeout(&to(is_v4), PATIENCE));
     assert_eq!(result.expect_err("it is denied").kind(), io::ErrorKind::ConnectionRefused);
     let [client, server] = udp(star, is_v4);

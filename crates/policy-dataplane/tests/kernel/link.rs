@@ -9,6 +9,7 @@ use policy_dataplane::End;
 
 use crate::{
     lab::PATIENCE,
+    port,
     star::{DEVICES, Star, Who},
     tcp::connect,
 };
@@ -73,10 +74,9 @@ impl Way {
 
     /// Who has opened it asks once, and is answered.
     pub fn udp(self, star: &Star) -> Link<UdpSocket> {
-        let port = |end| if self.opened_by == end { 0 } else { self.port() };
-        let bind = |address: SocketAddr| move || UdpSocket::bind(address).expect("a port");
-        let pod = star.pod.within(bind(self.address(Who::Pod, port(End::Local))));
-        let friend = star.peers[self.device].within(bind(self.address(Who::Friend, port(End::Remote))));
+        let number = |end| if self.opened_by == end { 0 } else { self.port() };
+        let pod = port::udp(&star.pod, self.address(Who::Pod, number(End::Local)));
+        let friend = port::udp(&star.peers[self.device], self.address(Who::Friend, number(End::Remote)));
         for (one, other) in [(&pod, &friend), (&friend, &pod)] {
             one.connect(other.local_addr().expect("it has one")).expect("an address");
             one.set_read_timeout(Some(PATIENCE)).expect("it may be told");

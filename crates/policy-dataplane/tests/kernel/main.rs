@@ -22,6 +22,7 @@ mod packets;
 mod pair;
 #[path = "../../../policy-engine/tests/fixtures/plain_numbers.rs"]
 mod plain_numbers;
+mod port;
 mod probe;
 mod repair;
 mod star;

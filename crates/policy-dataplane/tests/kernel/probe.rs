@@ -2,21 +2,21 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener, UdpSocket},
+    net::{SocketAddr, UdpSocket},
     time::Instant,
 };
 
 use socket2::{Domain, Socket, Type};
 
-use crate::{lab::PATIENCE, namespace::Namespace};
+use crate::{lab::PATIENCE, namespace::Namespace, port};
 
 /// Somebody's address and port.
 pub type End<'a> = (&'a Namespace, SocketAddr);
 
 /// Whether a datagram comes.
 pub fn datagram(from: End<'_>, to: End<'_>) -> bool {
-    let receiver = to.0.within(|| UdpSocket::bind(to.1)).expect("a receiver");
-    let sender = from.0.within(|| UdpSocket::bind(from.1)).expect("a sender");
+    let receiver = port::udp(to.0, to.1);
+    let sender = port::udp(from.0, from.1);
     datagram_between(&sender, &receiver, to.1)
 }
 
@@ -44,7 +44,7 @@ pub fn datagram_between(sender: &UdpSocket, receiver: &UdpSocket, to: SocketAddr
 
 /// Whether a TCP connection comes about.
 pub fn connection(from: End<'_>, to: End<'_>) -> bool {
-    let _listener = to.0.within(|| TcpListener::bind(to.1)).expect("a listener");
+    let _listener = port::listener(to.0, to.1);
     let socket = from.0.within(|| Socket::new(Domain::for_address(from.1), Type::STREAM, None));
     let socket = socket.expect("a socket");
     socket.bind(&from.1.into()).expect("an address");

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream, UdpSocket},
+    net::{SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{lab::PATIENCE, namespace::Namespace, tcp};
+use crate::{lab::PATIENCE, namespace::Namespace, port, tcp};
 
 /// What is sent, and comes back.
 pub struct Stream {
@@ -31,8 +31,8 @@ const NUMBERS: usize = 2_000;
 impl Stream {
     /// Datagrams from a port of somebody's to another's, and back.
     pub fn udp(from: (&Namespace, SocketAddr), to: (&Namespace, SocketAddr)) -> Self {
-        let echo = to.0.within(|| UdpSocket::bind(to.1)).expect("an echo");
-        let socket = from.0.within(|| UdpSocket::bind(from.1)).expect("a sender");
+        let echo = port::udp(to.0, to.1);
+        let socket = port::udp(from.0, from.1);
         socket.connect(to.1).expect("an address");
         socket.set_read_timeout(Some(PATIENCE)).expect("it may be told");
         echo.set_read_timeout(Some(PATIENCE)).expect("it may be told");

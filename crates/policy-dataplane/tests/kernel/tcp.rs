@@ -6,11 +6,11 @@ use std::{
     thread,
 };
 
-use crate::{lab::PATIENCE, namespace::Namespace};
+use crate::{lab::PATIENCE, namespace::Namespace, port};
 
 /// Connects to somebody who listens from then on: the end of who calls, that of who is called, and the listener.
 pub fn connect(from: &Namespace, to: &Namespace, address: SocketAddr) -> (TcpStream, TcpStream, TcpListener) {
-    let listener = to.within(|| TcpListener::bind(address)).expect("a listener");
+    let listener = port::listener(to, address);
     let address = listener.local_addr().expect("it has one");
     let client = from.within(|| TcpStream::connect_timeout(&address, PATIENCE)).expect("it is connected");
     let (server, _) = listener.accept().expect("it is called");
