@@ -9,6 +9,7 @@
 //! Responsible for when something is asked of the worker. What is right is decided in `intent.rs`, how it comes to a kernel in
 //! `policy-dataplane`.
 
+mod enforced;
 #[cfg(test)]
 mod fixture;
 pub(super) mod intent;

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::agent::enforcement::{
+    enforced::{LONGEST_PAUSE, LONGEST_SEARCH},
     fixture::{apply, endpoint, engine, name, pod, policy, policy_key},
     intent::{Certainty, orders},
     surroundings::{Common, Exceptions},
