@@ -1,6 +1,6 @@
 //! Puts rulesets into a namespace as an agent does: by a table that is held from the first rules until there are none.
 
-use std::{fs::File, os::fd::AsFd, sync::Arc, time::Instant};
+use std::{fs::File, os::fd::AsFd, path::Path, sync::Arc, time::Instant};
 
 use policy_dataplane::{Changes, Found, Memory, Outcome, Protection, Table, TableOptions};
 use policy_engine::{
@@ -34,7 +34,7 @@ impl Enforcement {
     }
 
     /// Has a namespace have these rules.
-    pub fn put(&mut self, namespace: &Namespace, ruleset: &Ruleset) -> Outcome {
+    pub fn put(&mut self, namespace: &Path, ruleset: &Ruleset) -> Outcome {
         if ruleset.is_open() {
             return self.remove();
         }
@@ -43,7 +43,7 @@ impl Enforcement {
         if let Some(table) = &mut self.table {
             return table.put(&make, &mut self.changes).expect("the kernel takes it");
         }
-        let place = File::open(namespace.path()).expect("a namespace");
+        let place = File::open(namespace).expect("a namespace");
         let (table, outcome) =
             Table::open(place.as_fd(), self.options, &make, Found::Corrected).expect("the kernel takes it");
         self.table = Some(table);

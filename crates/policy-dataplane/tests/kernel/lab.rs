@@ -183,7 +183,7 @@ impl Lab {
     pub fn program(&mut self) {
         for (name, pod) in &mut self.pods {
             let ruleset = self.engine.ruleset(name).unwrap_or_default();
-            pod.enforcement.put(&pod.namespace, &ruleset);
+            pod.enforcement.put(&pod.namespace.path(), &ruleset);
         }
     }
 

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use policy_dataplane::{Memory, Outcome};
-use policy_engine::{NamespacedName, Object, World, compile};
+use policy_engine::{NamespacedName, Object, Ruleset, World, compile};
 use serde_json::{Value, json};
 
 use crate::{enforcement::Enforcement, namespace::Namespace};
@@ -26,7 +26,6 @@ pub struct Star {
     /// Who is at the other end of each cable.
     pub peers: [Namespace; 2],
     pub enforcement: Enforcement,
-    world: World,
 }
 
 // === impl Who ===
@@ -55,7 +54,7 @@ impl Star {
     pub fn with(memory: Memory) -> Option<Self> {
         let pod = Namespace::new()?;
         let peers = [Namespace::new()?, Namespace::new()?];
-        let star = Self { pod, peers, enforcement: Enforcement::with(memory), world: world() };
+        let star = Self { pod, peers, enforcement: Enforcement::with(memory) };
         // Everybody who is rejected is to be told, not one a second.
         for file in ["net/ipv4/icmp_ratelimit", "net/ipv6/icmp/ratelimit"] {
             star.pod.set(file, "0");
@@ -85,13 +84,17 @@ impl Star {
 
     /// Has these policies, and no others, be what the Pod's rules say.
     pub fn enforce(&mut self, policies: &[Value]) -> Outcome {
-        let mut world = self.world.clone();
-        for (number, spec) in policies.iter().enumerate() {
-            world.apply(object(&policy(number, spec)));
-        }
-        let ruleset = compile(&world, &NamespacedName::new("x", "pod")).expect("it can be isolated");
-        self.enforcement.put(&self.pod, &ruleset)
+        self.enforcement.put(&self.pod.path(), &ruleset(policies))
     }
+}
+
+/// What these policies, and no others, make of the Pod's rules.
+pub fn ruleset(policies: &[Value]) -> Ruleset {
+    let mut world = world();
+    for (number, spec) in policies.iter().enumerate() {
+        world.apply(object(&policy(number, spec)));
+    }
+    compile(&world, &NamespacedName::new("x", "pod")).expect("it can be isolated")
 }
 
 /// The addresses of somebody on an interface.
