@@ -223,7 +223,10 @@ impl<K: Kernel> Worker<K> {
         sight: &mut Sight,
         status: &mut Status,
     ) -> Result<Vec<Process>, String> {
-        if !pod.homes.is_empty() && !pod.is_moved && pod.status.as_ref().is_some_and(|before| before.uid == pod.order.uid) {
+        if !pod.homes.is_empty()
+            && !pod.is_moved
+            && pod.status.as_ref().is_some_and(|before| before.uid == pod.order.uid)
+        {
             // Nothing of what was found out has ceased to be true, when it was looked at last: rules are not held up to look again.
             if let Some(before) = &pod.status {
                 (status.more, status.refused) = (before.more, before.refused.clone());
