@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Which policy and which rule decides about a connection, and why
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// Takes the rules away that an agent left in the Pods of this node. They stay when it ends
+    #[command(after_help = CLEANUP_EXAMPLES)]
+    Cleanup(CleanupArgs),
     /// Prints the completions for a shell
     Completion {
         /// The shell
@@ -108,6 +111,15 @@ pub(crate) struct PlaceArgs {
     /// The processes of the node
     #[arg(long, value_name = "FOLDER", default_value = "/proc", env = "DANM_POLICER_PROC")]
     pub proc: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CleanupArgs {
+    /// Take nothing away: say where there are rules
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten, next_help_heading = "The node")]
+    pub place: PlaceArgs,
 }
 
 /// Which nodes reach Pods whatever policies say.
@@ -246,6 +258,15 @@ pub(crate) enum TextFormat {
     Json,
 }
 
+// === impl PlaceArgs ===
+
+impl PlaceArgs {
+    /// The folders of network namespaces.
+    pub fn roots(&self) -> Vec<Root> {
+        if self.netns_root.is_empty() { Root::usual() } else { self.netns_root.clone() }
+    }
+}
+
 impl From<ForwardMode> for Forward {
     fn from(mode: ForwardMode) -> Self {
         match mode {
@@ -281,6 +302,24 @@ Examples:
 
   What became of the policies:
     kubectl get danmnetworkpolicies -A -o wide";
+
+const CLEANUP_EXAMPLES: &str = "\
+Examples:
+  On a node, as root, once its agent is gone for good:
+    danm-policer cleanup
+
+  In a Pod with hostPID, where the node's folders are mounted elsewhere:
+    danm-policer cleanup --netns-root /run/netns=/host/run/netns
+
+  Where there are rules:
+    danm-policer cleanup --dry-run
+
+No API server is asked, and every Pod of the node is open afterwards.
+While an agent is at work its rules are its own, and cannot be taken away.
+
+Exit codes:
+  0  done
+  2  wrong usage, or rules that are there still";
 
 const EVALUATE_EXAMPLES: &str = "\
 Examples:

@@ -1,5 +1,6 @@
 //! The commands: each reads what it needs, and prints what the views make of it.
 
+pub(crate) mod cleanup;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod render;

@@ -1,14 +1,20 @@
 //! What has to be told a kernel that has one program so that it has another: members that come and go, chains whose rules are
 //! others, sets and chains that are new or gone. What is alike is left alone, and keeps its counters.
 //!
-//! All of it is one batch, so the order is only the kernel's: what something refers to is there before it, and goes after it.
+//! All of it is one batch, so the order is only the kernel's: what something refers to is there before it, and goes after it. But
+//! there are kernels in which a set of ranges that is new is empty for a moment when its batch is there already: whoever was let in
+//! and is let in by such a set would be rejected. So sets of ranges may come in a batch before, while nothing looks into them.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     sync::{Arc, OnceLock},
 };
 
-use policy_engine::program::{FamilySet, Part, Program, ProgramChain};
+use policy_engine::{
+    program::{FamilySet, Part, Program, ProgramChain},
+    set::Members,
+};
 
 use crate::{
     Protection,
@@ -31,14 +37,15 @@ struct Known {
     change: Arc<GateChange>,
 }
 
-/// What changes in gates: messages to be told before anything leads to them, and after nothing does.
+/// What changes in gates: sets of ranges that are new, and messages to be told before anything leads to them, and after nothing does.
 #[derive(Debug, Default)]
 struct GateChange {
     is_stricter: bool,
+    ahead: Batch,
     first: Batch,
     last: Batch,
     /// All of it, where nothing changes but gates.
-    alone: OnceLock<Arc<Batch>>,
+    alone: OnceLock<[Arc<Batch>; 2]>,
 }
 
 /// Anonymous sets of gates are numbered from here on, and those of frames from one.
@@ -52,24 +59,23 @@ impl Changes {
         now.leads_elsewhere_than(before) || self.of_gates(&before.gates, &now.gates).is_stricter
     }
 
-    /// Makes the second program of the first, which the kernel has. The table stays, unless one of them has none.
-    pub fn batch(&mut self, before: &Program, now: &Program, protection: Protection) -> Arc<Batch> {
+    /// Makes the second program of the first, which the kernel has, by one batch after the other: the first of them brings sets into
+    /// which nothing looks yet. The table stays, unless one of the programs has none.
+    pub fn batches(&mut self, before: &Program, now: &Program, protection: Protection) -> [Arc<Batch>; 2] {
         if before.is_empty() || now.is_empty() {
             let replaced = || Batch::replace(now, protection);
-            return Arc::new(if before == now { Batch::default() } else { replaced() });
+            let batch = if before == now { Batch::default() } else { replaced() };
+            return [Batch::default(), batch].map(Arc::new);
         }
         let gates = self.of_gates(&before.gates, &now.gates);
         let put_together = || {
-            let mut batch = Batch::begun();
-            batch.append(&gates.first);
-            batch.come(&before.frame, &now.frame);
-            batch.go(&before.frame, &now.frame);
-            batch.append(&gates.last);
-            Arc::new(batch.ended())
+            let frame = Batch::of_frame(before, now);
+            let parts = Batch::of_parts(&[&gates.first, &frame, &gates.last]);
+            [Batch::of_parts(&[&gates.ahead]), parts].map(Arc::new)
         };
         if Arc::ptr_eq(&before.frame, &now.frame) {
-            // Then it is the same for all Pods with these gates.
-            return Arc::clone(gates.alone.get_or_init(put_together));
+            // Then they are the same for all Pods with these gates.
+            return gates.alone.get_or_init(put_together).each_ref().map(Arc::clone);
         }
         put_together()
     }
@@ -89,19 +95,57 @@ impl GateChange {
         if Arc::ptr_eq(before, now) {
             return Self::default();
         }
-        let (mut first, mut last) = (Batch::numbered_from(SETS_OF_GATES), Batch::default());
-        first.come(before, now);
-        last.go(before, now);
-        Self { is_stricter: now.are_stricter_than(before), first, last, alone: OnceLock::new() }
+        let prepared = prepared(before, now);
+        let (mut ahead, mut last) = (Batch::default(), Batch::default());
+        let mut first = Batch::numbered_from(SETS_OF_GATES);
+        ahead.come(before, &prepared);
+        first.come(&prepared, now);
+        last.go(&prepared, now);
+        Self { is_stricter: now.are_stricter_than(before), ahead, first, last, alone: OnceLock::new() }
     }
 }
 
 // === impl Batch ===
 
 impl Batch {
-    /// Makes the second program of the first, once.
-    pub fn difference(before: &Program, now: &Program, protection: Protection) -> Arc<Self> {
-        Changes::default().batch(before, now, protection)
+    /// Makes the second program of the first by one batch.
+    pub fn difference(before: &Program, now: &Program, protection: Protection) -> Self {
+        if before.is_empty() || now.is_empty() {
+            return if before == now { Self::default() } else { Self::replace(now, protection) };
+        }
+        let gates = GateChange::of(&before.gates, &now.gates);
+        Self::of_parts(&[&gates.ahead, &gates.first, &Self::of_frame(before, now), &gates.last])
+    }
+
+    /// The first rules of a namespace, by two batches like any others. Its connections are tracked already, or from now on.
+    pub(crate) fn first_of(program: &Program, protection: Protection) -> [Self; 2] {
+        if program.is_empty() {
+            return [Self::remove(), Self::default()];
+        }
+        // What is in the frame and what is in the gates lead to each other.
+        let whole =
+            Part { sets: program.sets().cloned().collect(), chains: program.chains().cloned().collect() };
+        let nothing = Part::default();
+        let prepared = prepared(&nothing, &whole);
+        let (mut first, mut second) = (Self::begun(), Self::begun());
+        first.table(TABLE, protection);
+        first.come(&nothing, &prepared);
+        second.come(&prepared, &whole);
+        second.no_tracking();
+        [first.ended(), second.ended()]
+    }
+
+    fn of_frame(before: &Program, now: &Program) -> Self {
+        let mut batch = Self::default();
+        batch.come(&before.frame, &now.frame);
+        batch.go(&before.frame, &now.frame);
+        batch
+    }
+
+    fn of_parts(parts: &[&Self]) -> Self {
+        let mut batch = Self::begun();
+        parts.iter().for_each(|part| batch.append(part));
+        batch.ended()
     }
 
     /// What is there now: members, sets and chains that come, and chains whose rules are others.
@@ -168,6 +212,19 @@ impl Batch {
         attributes.text(attribute, name);
         self.message(kind, &attributes, &format!("{what} {name}"));
     }
+}
+
+/// Gates that have the sets of ranges of others, too.
+fn prepared<'a>(before: &'a Part, now: &Part) -> Cow<'a, Part> {
+    let there = sets(before);
+    let is_new = |set: &&FamilySet| {
+        matches!(*set.members, Members::Ranges(..)) && !there.contains_key(set.name.as_str())
+    };
+    let mut prepared = Cow::Borrowed(before);
+    for set in now.sets.iter().filter(is_new) {
+        prepared.to_mut().sets.push(set.clone());
+    }
+    prepared
 }
 
 fn sets(part: &Part) -> BTreeMap<&str, &FamilySet> {

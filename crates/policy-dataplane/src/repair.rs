@@ -3,7 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use policy_engine::program::{FamilySet, Program, ProgramChain};
+use policy_engine::{
+    program::{FamilySet, Program, ProgramChain},
+    set::Members,
+};
 
 use crate::{
     Protection, Snapshot,
@@ -13,6 +16,17 @@ use crate::{
 };
 
 impl Batch {
+    /// What is to be there before a program is made of what was found: sets of ranges that are missing, into which nothing looks yet
+    /// (see `difference.rs`).
+    pub(crate) fn ahead_of_repair(found: &Snapshot, wanted: &Program) -> Self {
+        let is_missing = |set: &&FamilySet| {
+            matches!(*set.members, Members::Ranges(..)) && !found.sets().contains_key(&set.name)
+        };
+        let mut batch = Self::begun();
+        wanted.sets().filter(is_missing).for_each(|set| batch.set(set));
+        batch.ended()
+    }
+
     /// Makes a program of what was found.
     pub fn repair(found: &Snapshot, wanted: &Program, protection: Protection) -> Self {
         let meant = Snapshot::of(wanted);

@@ -73,12 +73,10 @@ impl AnonymousSet {
         Self::new(0, ICMPV6_TYPE, 1, types.iter().map(|number| Element::of(vec![*number])).collect())
     }
 
+    /// One element for each port: a set of ranges that is new is empty for a moment in some kernels.
     pub fn ports(ranges: &[(u16, u16)]) -> Self {
-        let elements = ranges.iter().flat_map(|(first, last)| {
-            let end = last.checked_add(1).map(|after| after.to_be_bytes().to_vec());
-            Element::of_range(first.to_be_bytes().to_vec(), end)
-        });
-        Self::new(INTERVAL, SERVICE, 2, elements.collect())
+        let ports = ranges.iter().flat_map(|(first, last)| *first..=*last);
+        Self::new(0, SERVICE, 2, ports.map(|port| Element::of(port.to_be_bytes().to_vec())).collect())
     }
 
     pub fn interfaces(targets: &[(InterfaceName, Option<String>)]) -> Self {

@@ -93,6 +93,11 @@ impl Snapshot {
         self.chains.is_empty() && self.sets.is_empty()
     }
 
+    /// Whether packets come to any of it.
+    pub fn sees_packets(&self) -> bool {
+        self.chains.values().any(|chain| chain.hook.is_some())
+    }
+
     /// How often connections had to be judged again, if a rule tells it.
     pub const fn generation(&self) -> Option<u64> {
         self.generation

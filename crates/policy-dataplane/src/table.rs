@@ -1,5 +1,6 @@
 //! The table of one network namespace: what its kernel has, and the way from there to what it is to have. Every step is one batch,
-//! so that there is no moment at which a packet finds less than the rules before or the rules after.
+//! so that there is no moment at which a packet finds less than the rules before or the rules after. Some sets come in a batch before
+//! (see `difference.rs`): nothing looks into them yet.
 //!
 //! Which rules a Pod has is not known here, nor whether a namespace is the Pod's.
 
@@ -30,7 +31,7 @@ pub struct Table {
     program: Option<Program>,
     /// How often connections had to be judged again.
     generation: u64,
-    /// The kernel's count of changes after which the table was as it should be.
+    /// The kernel's count of changes after which the table was as it should be, if that was looked at.
     intact_at: Option<u32>,
     /// Whether somebody made the table who could not protect it, and we can.
     is_makeshift: bool,
@@ -91,13 +92,12 @@ impl Table {
         let program = Some(Program::default());
         let mut table =
             Self { socket, options, program, generation: 0, intact_at: None, is_makeshift: false };
-        let outcome = if there.is_empty() {
+        let outcome = if there.sees_packets() {
+            table.take_over(&there, make, found)?
+        } else {
             table.begin(namespace, make)?;
             Outcome::Replaced
-        } else {
-            table.take_over(&there, make, found)?
         };
-        table.intact_at = table.socket.generation().ok();
         Ok((table, outcome))
     }
 
@@ -118,11 +118,11 @@ impl Table {
             program = make(self.flows());
         }
         let before = self.program.as_ref().unwrap_or(&program);
-        let batch = changes.batch(before, &program, self.options.protection);
+        let [ahead, batch] = changes.batches(before, &program, self.options.protection);
         if batch.is_empty() {
             return Ok(Outcome::Unchanged);
         }
-        let outcome = match self.commit(&batch) {
+        let outcome = match self.commit(&ahead).and_then(|()| self.commit(&batch)) {
             Ok(()) => Outcome::Changed,
             // Whatever is in its way, nothing is in the way of a table made anew.
             Err(CommitError::Refused { .. }) => {
@@ -146,16 +146,9 @@ impl Table {
             return Ok(false);
         }
         let found = self.socket.snapshot().map_err(TableError::Read)?;
-        let repair = Batch::repair(&found, program, self.options.protection);
-        let is_changed = !repair.is_empty();
-        match self.socket.commit(&repair) {
-            Err(CommitError::Refused { .. }) => {
-                self.socket.commit(&Batch::replace(program, self.options.protection))?;
-            }
-            result => result?,
-        }
+        let is_changed = self.repair(&found, program)? != Outcome::Unchanged;
         // What somebody changes in this moment is seen at the next look.
-        self.intact_at = Some(now.wrapping_add(u32::from(is_changed)));
+        self.intact_at = Some(now).filter(|_| !is_changed);
         Ok(is_changed)
     }
 
@@ -183,12 +176,13 @@ impl Table {
     /// The first rules of a namespace. Connections that are older are judged as if they were opened now, so the kernel has to know
     /// which way that was. It is told once it looks at connections by itself: those that are opened meanwhile it sees.
     fn begin(&mut self, namespace: BorrowedFd<'_>, make: MakeProgram<'_>) -> Result<(), TableError> {
-        let protection = self.options.protection;
         if self.options.memory == Memory::Labels {
             // Earlier rules than these may have left some.
             self.socket.clear_labels(u128::MAX).map_err(TableError::Connections)?;
         }
-        match self.socket.commit(&Batch::track(protection)) {
+        // Whoever has made a table to which no packet comes has said nothing, and may have made it so that we cannot own it.
+        self.socket.commit(&Batch::remove())?;
+        match self.socket.commit(&Batch::track(self.options.protection)) {
             // A kernel without labels begins to track with the rules.
             Err(CommitError::Refused { .. }) if self.options.memory != Memory::Labels => {}
             result => result?,
@@ -196,7 +190,9 @@ impl Table {
         let older = TcpConnection::all_in(namespace).map_err(TableError::Connections)?;
         self.socket.remember(&older).map_err(TableError::Connections)?;
         let program = make(self.flows());
-        self.socket.commit(&Batch::replace(&program, protection))?;
+        for batch in Batch::first_of(&program, self.options.protection) {
+            self.socket.commit(&batch)?;
+        }
         self.program = Some(program);
         Ok(())
     }
@@ -233,22 +229,40 @@ impl Table {
     fn correct(&mut self, there: &Snapshot, make: MakeProgram<'_>) -> Result<Outcome, TableError> {
         self.advance().map_err(TableError::Connections)?;
         let program = make(self.flows());
-        let protection = self.options.protection;
-        let anew = Batch::replace(&program, protection);
-        let batch = if self.is_makeshift { &anew } else { &Batch::repair(there, &program, protection) };
-        let outcome = match self.socket.commit(batch) {
-            Ok(()) if self.is_makeshift => Outcome::Replaced,
-            Ok(()) => Outcome::Changed,
-            Err(CommitError::Refused { .. }) => {
-                self.socket.commit(&anew)?;
-                Outcome::Replaced
-            }
-            Err(error) => return Err(error.into()),
+        let outcome = if self.is_makeshift {
+            self.socket.commit(&Batch::replace(&program, self.options.protection))?;
+            Outcome::Replaced
+        } else {
+            self.repair(there, &program)?
         };
         self.is_makeshift = false;
         self.program = Some(program);
-        self.intact_at = self.socket.generation().ok();
+        self.intact_at = None;
         Ok(outcome)
+    }
+
+    /// Makes a program of what was found, whoever made that.
+    fn repair(&self, found: &Snapshot, program: &Program) -> Result<Outcome, TableError> {
+        let protection = self.options.protection;
+        let ahead = Batch::ahead_of_repair(found, program);
+        let now;
+        let found = if ahead.is_empty() {
+            found
+        } else {
+            self.socket.commit(&ahead)?;
+            now = self.socket.snapshot().map_err(TableError::Read)?;
+            &now
+        };
+        let repair = Batch::repair(found, program, protection);
+        match self.socket.commit(&repair) {
+            Ok(()) if repair.is_empty() => Ok(Outcome::Unchanged),
+            Ok(()) => Ok(Outcome::Changed),
+            Err(CommitError::Refused { .. }) => {
+                self.socket.commit(&Batch::replace(program, protection))?;
+                Ok(Outcome::Replaced)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Makes the table ours with all that is in it. Tells whether that is so: one that never had an owner has to be made anew.
@@ -269,7 +283,7 @@ impl Table {
 
     /// From the next batch on, connections are judged again. The label that says that they were is not to be on any.
     fn advance(&mut self) -> io::Result<()> {
-        let next = self.generation + 1;
+        let next = self.generation.wrapping_add(1);
         if self.options.memory == Memory::Labels && next.is_multiple_of(HALF) {
             let half = u128::from(u64::MAX) << (u32::from(Flows::label(next)));
             self.socket.clear_labels(half)?;
@@ -279,6 +293,9 @@ impl Table {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
         self.socket.commit(batch)?;
         // Anything else than one more is somebody else's doing.
         let expected = self.intact_at.map(|before| before.wrapping_add(1));

@@ -26,12 +26,23 @@ impl Batch {
     pub fn track(protection: Protection) -> Self {
         let mut batch = Self::begun();
         batch.table(TABLE, protection);
+        batch.tracking_chain();
+        batch.message(Kind::NewRule, &rule(), &format!("rule of chain {CHAIN}"));
+        batch.ended()
+    }
+
+    /// Takes the chain away, whether it is there or not. It has to be there to be deleted.
+    pub(crate) fn no_tracking(&mut self) {
+        self.tracking_chain();
+        self.clear(CHAIN);
+        self.delete_chain(CHAIN);
+    }
+
+    fn tracking_chain(&mut self) {
         let mut chain = Attributes::default();
         chain.text(1, TABLE);
         chain.text(3, CHAIN);
-        batch.message(Kind::NewChain, &chain, &format!("chain {CHAIN}"));
-        batch.message(Kind::NewRule, &rule(), &format!("rule of chain {CHAIN}"));
-        batch.ended()
+        self.message(Kind::NewChain, &chain, &format!("chain {CHAIN}"));
     }
 }
 

@@ -16,7 +16,8 @@ impl Spent {
     pub fn on<T>(work: impl FnOnce() -> T) -> (Self, T) {
         let (begun, before) = (Instant::now(), cpu());
         let result = work();
-        let spent = Self { wall: milliseconds(begun.elapsed()), cpu: milliseconds(cpu() - before) };
+        let spent =
+            Self { wall: milliseconds(begun.elapsed()), cpu: milliseconds(cpu().saturating_sub(before)) };
         (spent, result)
     }
 

@@ -9,10 +9,14 @@
 //! Responsible for when something is asked of the worker. What is right is decided in `intent.rs`, how it comes to a kernel in
 //! `policy-dataplane`.
 
+mod enforced;
+#[cfg(test)]
+mod fixture;
 pub(super) mod intent;
 pub(super) mod kernel;
 mod notes;
 pub(super) mod order;
+mod place;
 pub(super) mod status;
 pub(super) mod surroundings;
 pub(super) mod worker;
@@ -20,7 +24,7 @@ pub(super) mod worker;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     time::Instant,
 };
 
@@ -43,8 +47,11 @@ pub(super) struct Enforcement {
     /// What is the same for all Pods, as it was when they were looked at last.
     common: Option<Common>,
     certainty: Certainty,
-    /// Pods that were told to have rules.
-    isolated: BTreeSet<NamespacedName>,
+    /// Pods that were told to have rules, by their uids: another one of the same name was told nothing.
+    isolated: BTreeMap<NamespacedName, Arc<str>>,
+    /// Pods of which it is not known whether an agent before us left something in them: they had no endpoints when it was looked
+    /// for.
+    unsearched: BTreeSet<NamespacedName>,
     /// Pods that the worker knows.
     known: BTreeSet<NamespacedName>,
     statuses: BTreeMap<NamespacedName, Status>,
@@ -72,7 +79,8 @@ impl Enforcement {
             rounds,
             common: None,
             certainty,
-            isolated: BTreeSet::new(),
+            isolated: BTreeMap::new(),
+            unsearched: BTreeSet::new(),
             known: BTreeSet::new(),
             statuses: BTreeMap::new(),
         }
@@ -86,16 +94,16 @@ impl Enforcement {
         let is_settling = is_complete && self.certainty != Certainty::Complete;
         if is_settling {
             self.certainty = Certainty::Complete;
+            self.unsearched = local.iter().map(|pod| (*pod).clone()).collect();
         }
         let concerns_all = is_settling || self.common.as_ref() != Some(&common);
         let gone = self.known.iter().filter(|pod| !local.contains(pod));
         let gone: Vec<Order> = gone.cloned().map(Order::gone).collect();
         let pods: Vec<&NamespacedName> =
             if concerns_all { local.iter().copied().collect() } else { changed.iter().collect() };
-        let pods = pods.into_iter().filter(|pod| local.contains(pod) && self.may_order(pod));
+        let pods = pods.into_iter().filter(|pod| local.contains(pod));
         let mut orders = orders(engine, pods, &common, self.certainty);
-        // Of those that never had rules, what an agent before us left is looked for once.
-        orders.retain(|order| order.aim != Aim::Open || is_settling || self.isolated.contains(&order.pod));
+        orders.retain(|order| self.is_necessary(order));
         orders.extend(gone);
         orders.iter().for_each(|order| self.remember(order));
         self.common = Some(common);
@@ -104,7 +112,7 @@ impl Enforcement {
         }
         let found = match self.certainty {
             Certainty::Complete => Found::Corrected,
-            Certainty::Remembered | Certainty::Lost => Found::LeftAlone,
+            Certainty::Remembered | Certainty::Unknown | Certainty::Lost => Found::LeftAlone,
         };
         // The worker ends with the agent alone.
         self.rounds.send(Round { orders, found, at }).is_ok()
@@ -112,9 +120,10 @@ impl Enforcement {
 
     fn remember(&mut self, order: &Order) {
         let pod = &order.pod;
+        self.unsearched.remove(pod);
         match order.aim {
             Aim::Rules(_) => {
-                self.isolated.insert(pod.clone());
+                self.isolated.insert(pod.clone(), Arc::clone(&order.uid));
                 self.known.insert(pod.clone());
             }
             Aim::Open => {
@@ -129,9 +138,16 @@ impl Enforcement {
         }
     }
 
-    /// As long as not everything is known, a Pod that has rules keeps them.
-    fn may_order(&self, pod: &NamespacedName) -> bool {
-        self.certainty == Certainty::Complete || !self.isolated.contains(pod)
+    /// As long as not everything is known, a Pod that has rules keeps them. In one that never had any, what an agent before us left is
+    /// looked for once.
+    fn is_necessary(&self, order: &Order) -> bool {
+        match order.aim {
+            Aim::Rules(_) if self.certainty != Certainty::Complete => {
+                self.isolated.get(&order.pod) != Some(&order.uid)
+            }
+            Aim::Open => self.unsearched.contains(&order.pod) || self.isolated.contains_key(&order.pod),
+            Aim::Rules(_) | Aim::Gone => true,
+        }
     }
 
     /// Takes note of how it went. Gives what people are to be told.
@@ -153,3 +169,6 @@ impl Enforcement {
         self.statuses.values()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -260,7 +260,7 @@ impl Knowledge {
         }
         let named = self.named_by(key);
         self.engine.delete(key);
-        named.iter().for_each(|pod| self.note_pod(pod));
+        named.iter().for_each(|pod| self.touch_pod(pod));
         match key {
             Key::Policy(key) => {
                 self.note_policy(key);
@@ -278,7 +278,7 @@ impl Knowledge {
         let key = object.key();
         let before = self.named_by(&key);
         self.engine.apply(object);
-        before.into_iter().chain(self.named_by(&key)).for_each(|pod| self.note_pod(&pod));
+        before.into_iter().chain(self.named_by(&key)).for_each(|pod| self.touch_pod(&pod));
     }
 
     fn mark_all(&mut self) {

@@ -48,7 +48,9 @@ async fn follow_own(tell: watch::Sender<BTreeSet<IpAddr>>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !tell.is_closed() {
         ticks.tick().await;
-        change(&tell, own(&tell.borrow()));
+        // The value is locked as long as it is borrowed, and to change it means to lock it.
+        let before = tell.borrow().clone();
+        change(&tell, own(&before));
     }
 }
 

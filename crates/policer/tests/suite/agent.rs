@@ -10,7 +10,7 @@ use crate::{
         NAMESPACE, agent, becomes, broken_selector, clear, condition, events, fine, policies, policy,
         problem, shows,
     },
-    program::{finish, program, run},
+    program::{finish, program},
 };
 
 const WRITTEN: &str = "danm_policer_status_writes_total{result=\"done\"}";
@@ -35,12 +35,6 @@ fn on_network(name: &str) -> Value {
 async fn versions(cluster: &Cluster, objects: [&Value; 2]) -> [Value; 2] {
     let stored = [cluster.get(objects[0]).await, cluster.get(objects[1]).await];
     stored.map(|object| object.expect("it is there")["metadata"]["resourceVersion"].clone())
-}
-
-#[tokio::test]
-async fn without_dry_run_it_ends_at_once() {
-    let run = run("agent --node-name node-a --kubeconfig /no/such/file").await;
-    assert_eq!(run.error(), "this version does not put rules into Pods yet; --dry-run watches and reports");
 }
 
 #[tokio::test]

@@ -5,9 +5,13 @@
 
 mod agent;
 mod agent_rights;
+mod enforcement;
 mod explain_cluster;
+mod namespace;
+mod node;
 mod policies;
 mod program;
+mod town;
 
 use testkit::{Cluster, Server, Unavailable};
 

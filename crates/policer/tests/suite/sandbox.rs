@@ -6,15 +6,20 @@
 mod agent;
 mod agent_faults;
 mod agent_watches;
+mod enforcement;
+mod enforcement_faults;
 mod evaluate;
 mod explain;
 mod files;
 mod help;
 mod live;
+mod namespace;
+mod node;
 mod output;
 mod policies;
 mod program;
 mod render;
+mod town;
 
 use testkit::{Cluster, Server, Unavailable};
 

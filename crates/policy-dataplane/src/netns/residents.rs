@@ -82,6 +82,11 @@ impl Residents {
         self.unreadable
     }
 
+    /// A process of a Pod in each network namespace that any Pod is in.
+    pub fn everywhere(&self) -> impl Iterator<Item = &Process> {
+        self.within.values().filter_map(|within| within.values().next())
+    }
+
     /// Whether this namespace is this Pod's. If it is not, whoever holds it has to let go: it keeps devices from going home.
     pub fn is_home(&self, pod: &PodUid, namespace: NamespaceId) -> bool {
         let within = self.within.get(&namespace);

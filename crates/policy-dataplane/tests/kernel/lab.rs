@@ -13,12 +13,11 @@ use std::{
     time::Duration,
 };
 
-use policy_dataplane::{Batch, Protection, Socket};
-use policy_engine::{Engine, InterfaceName, Key, NamespacedName, Object, program::Program};
+use policy_engine::{Engine, InterfaceName, Key, NamespacedName, Object};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 
-use crate::{namespace::Namespace, objects};
+use crate::{enforcement::Enforcement, namespace::Namespace, objects};
 
 /// How long a connection may take that nobody rejects: then rules drop where they should tell.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,12 +30,11 @@ pub type Addresses = BTreeMap<(&'static str, bool), IpAddr>;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A Pod: its namespace, a thread in it, and what its kernel has.
+/// A Pod: its namespace, a thread in it, and what holds its rules.
 pub struct Pod {
     namespace: Namespace,
     jobs: mpsc::Sender<Job>,
-    socket: Socket,
-    program: Program,
+    enforcement: Enforcement,
     pub addresses: Addresses,
 }
 
@@ -53,14 +51,13 @@ pub struct Lab {
 impl Pod {
     fn new(addresses: Addresses) -> Option<Self> {
         let namespace = Namespace::new()?;
-        let socket = Socket::open_in(&namespace.path()).expect("a socket");
         let place = File::open(namespace.path()).expect("a namespace");
         let (jobs, taken) = mpsc::channel::<Job>();
         thread::spawn(move || {
             move_into_link_name_space(place.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may");
             taken.into_iter().for_each(|job| job());
         });
-        Some(Self { namespace, jobs, socket, program: Program::default(), addresses })
+        Some(Self { namespace, jobs, enforcement: Enforcement::new(), addresses })
     }
 
     /// Does something in the namespace.
@@ -182,15 +179,11 @@ impl Lab {
         }
     }
 
-    /// Tells each kernel what differs.
+    /// Has each Pod have the rules that it should.
     pub fn program(&mut self) {
         for (name, pod) in &mut self.pods {
             let ruleset = self.engine.ruleset(name).unwrap_or_default();
-            let now = Program::of(&ruleset);
-            pod.socket
-                .commit(&Batch::difference(&pod.program, &now, Protection::Owned))
-                .expect("the kernel takes it");
-            pod.program = now;
+            pod.enforcement.put(&pod.namespace, &ruleset);
         }
     }
 

@@ -3,17 +3,30 @@
 #![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
 
 mod batches;
+mod blocks;
 mod conntrack;
+mod enforcement;
+mod established;
+mod exceptions;
+mod forwarding;
+mod generations;
 mod lab;
+mod link;
 mod listing;
 mod namespace;
 mod node;
 mod objects;
+mod older;
 mod ownership;
 mod packets;
 mod pair;
 #[path = "../../../policy-engine/tests/fixtures/plain_numbers.rs"]
 mod plain_numbers;
+mod port;
+mod probe;
 mod repair;
+mod star;
+mod stream;
+mod tcp;
 mod tcp_connections;
 mod updates;

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    fs::File,
+    fs::{self, File},
     io::{Read, Write},
     os::fd::AsFd,
     path::{Path, PathBuf},
@@ -56,6 +56,11 @@ impl Namespace {
             });
             visitor.join().expect("it ends")
         })
+    }
+
+    /// Sets what `/proc/sys` has in this file.
+    pub fn set(&self, file: &str, value: &str) {
+        self.within(|| fs::write(Path::new("/proc/sys").join(file), value)).expect("root may");
     }
 
     /// Runs a program in it. Gives what it says.

@@ -4,16 +4,15 @@
 use std::{
     io::{self, Read, Write},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
-    thread,
 };
 
 use policy_dataplane::{Batch, End, Protection, Socket, TcpConnection};
 
 use crate::{
-    lab::PATIENCE,
     listing::{isolating_program, listed},
     namespace::Namespace,
     pair::{Pair, V4, V6},
+    tcp::{connect, pass},
 };
 
 /// What tells how the kernel sees the Pod's connections: packets of one that is new begin with SYN, and none is out of place.
@@ -52,18 +51,6 @@ struct Ends {
 /// More than windows have without their scale.
 const MUCH: usize = 8 << 20;
 
-fn connect(from: &Namespace, to: &Namespace, address: SocketAddr) -> (TcpStream, TcpStream, TcpListener) {
-    let listener = to.within(|| TcpListener::bind(address)).expect("a listener");
-    let address = listener.local_addr().expect("it has one");
-    let client = from.within(|| TcpStream::connect_timeout(&address, PATIENCE)).expect("it is connected");
-    let (server, _) = listener.accept().expect("it is called");
-    for stream in [&client, &server] {
-        stream.set_read_timeout(Some(PATIENCE)).expect("it may be told");
-        stream.set_write_timeout(Some(PATIENCE)).expect("it may be told");
-    }
-    (client, server, listener)
-}
-
 fn opened(pair: &Pair, addresses: [IpAddr; 2], opened_by: End) -> Ends {
     match opened_by {
         End::Local => {
@@ -77,16 +64,6 @@ fn opened(pair: &Pair, addresses: [IpAddr; 2], opened_by: End) -> Ends {
             Ends { pod, peer, _listener: listener }
         }
     }
-}
-
-/// Sends from one end to the other.
-fn pass(mut from: &TcpStream, mut to: &TcpStream, length: usize) -> Result<(), String> {
-    thread::scope(|scope| {
-        let sender = scope.spawn(move || from.write_all(&vec![7; length]));
-        let received = to.read_exact(&mut vec![0; length]);
-        let sent = sender.join().expect("it ends");
-        sent.and(received).map_err(|error| error.to_string())
-    })
 }
 
 /// How many packets a counter of the Pod's rules has seen.

@@ -78,10 +78,18 @@ fn matches(ruleset: &Ruleset, rule: &Rule) -> Vec<Vec<Match>> {
 fn ports(ports: &Ports) -> Vec<Vec<Match>> {
     let Ports::Numbers(numbers) = ports else { return vec![Vec::new()] };
     let of_protocol = |(protocol, ranges): (&_, &Vec<Range<u16>>)| match ranges.as_slice() {
-        [(0, u16::MAX)] => vec![Match::Protocol(*protocol)],
-        ranges => vec![Match::Ports(*protocol, ranges.to_vec())],
+        [(0, u16::MAX)] => vec![vec![Match::Protocol(*protocol)]],
+        ranges => listed(ranges).into_iter().map(|ranges| vec![Match::Ports(*protocol, ranges)]).collect(),
     };
-    numbers.iter().map(of_protocol).collect()
+    numbers.iter().flat_map(of_protocol).collect()
+}
+
+/// Single ports in one list, and each range alone. There are kernels in which a set of ranges that is new is empty for a moment when
+/// the rule is there already that looks into it.
+fn listed(ranges: &[Range<u16>]) -> Vec<Vec<Range<u16>>> {
+    let (singles, wide): (Vec<_>, Vec<_>) = ranges.iter().partition(|(first, last)| first == last);
+    let singles = Some(singles).filter(|singles| !singles.is_empty());
+    singles.into_iter().chain(wide.into_iter().map(|range| vec![range])).collect()
 }
 
 /// What the gate for interfaces is called that no endpoint names.

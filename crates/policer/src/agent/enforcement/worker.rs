@@ -13,18 +13,15 @@ use policy_dataplane::{
 use policy_engine::{NamespacedName, program::LastFrame};
 
 use super::{
+    enforced::{Enforced, PAUSE},
     kernel::{Kernel, PodTable},
     order::{Aim, Order, Round, Rules},
+    place::Place,
     status::{News, State, Status},
 };
 
 /// How soon what somebody else did to a table, or that a namespace has gone, is noticed.
 const LOOK: Duration = Duration::from_millis(300);
-
-/// How long something that failed is left alone, at first and at most; likewise a Pod that has no process yet: to look for one means to
-/// read what all processes of the node are.
-const PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// The worker.
 pub(in crate::agent) struct Worker<K: Kernel> {
@@ -34,20 +31,6 @@ pub(in crate::agent) struct Worker<K: Kernel> {
     tell: Box<dyn Fn(News) + Send>,
     /// Takes what is to be closed: that may take a while.
     closer: mpsc::Sender<K::Table>,
-}
-
-/// A Pod for which there are orders.
-struct Enforced<T> {
-    order: Order,
-    homes: BTreeMap<NamespaceId, (Process, T)>,
-    frame: LastFrame,
-    /// Whether a process was not where it was, when it was looked at last.
-    is_moved: bool,
-    /// What its endpoints said when its namespaces were found.
-    paths_known: Vec<String>,
-    /// How long what failed is left alone, and until when.
-    pause: Option<(Duration, Instant)>,
-    status: Option<Status>,
 }
 
 /// What is known of a node while some Pods are looked at.
@@ -72,7 +55,7 @@ impl<K: Kernel> Worker<K> {
     pub(in crate::agent) fn run(mut self, rounds: &mpsc::Receiver<Round>) {
         let mut looked = Instant::now();
         loop {
-            match rounds.recv_timeout(LOOK.min(PAUSE)) {
+            match rounds.recv_timeout(PAUSE) {
                 Ok(round) => {
                     // What came meanwhile is done in one go: of several orders about a Pod the last one counts.
                     let (dirty, first) = self.take([round].into_iter().chain(rounds.try_iter()));
@@ -110,7 +93,7 @@ impl<K: Kernel> Worker<K> {
         if !self.pods.get(&order.pod).is_none_or(is_same)
             && let Some(gone) = self.pods.remove(&order.pod)
         {
-            self.close(gone);
+            self.let_go(gone);
         }
         if order.aim == Aim::Gone {
             return;
@@ -124,11 +107,13 @@ impl<K: Kernel> Worker<K> {
     }
 
     /// Lets go of the namespaces of a Pod. Its rules stay: it may be there still.
-    fn close(&self, pod: Enforced<K::Table>) {
-        for (_, table) in pod.homes.into_values() {
-            // Nobody takes it if this is the end, and then it is closed here.
-            let _ = self.closer.send(table);
-        }
+    fn let_go(&self, pod: Enforced<K::Table>) {
+        pod.homes.into_values().for_each(|(_, table)| self.close(table));
+    }
+
+    fn close(&self, table: K::Table) {
+        // Nobody takes it if this is the end, and then it is closed here.
+        let _ = self.closer.send(table);
     }
 
     /// Looks at these Pods; those first whose rules become stricter.
@@ -159,36 +144,30 @@ impl<K: Kernel> Worker<K> {
 
     /// Looks at all Pods that may not be as they should be, though nobody ordered anything.
     fn look(&mut self) {
-        let names: Vec<NamespacedName> = self.pods.keys().cloned().collect();
-        let mut again = BTreeSet::new();
-        for name in names {
-            let Some(pod) = self.pods.get_mut(&name) else { continue };
+        let (mut again, mut broken) = (BTreeSet::new(), Vec::new());
+        for (name, pod) in &mut self.pods {
             pod.is_moved = pod.homes.values().any(|(process, _)| !self.kernel.is_still(process));
             if pod.is_moved {
-                again.insert(name);
+                again.insert(name.clone());
                 continue;
             }
-            let mended: Vec<Result<bool, String>> =
-                pod.homes.values_mut().map(|(_, table)| table.mend()).collect();
-            if mended.contains(&Ok(true)) {
+            let (is_changed, lost) = pod.mend();
+            if is_changed {
                 let status = pod.status.clone().map(|status| Status { is_tampered: true, ..status });
                 status.into_iter().map(News::Pod).for_each(&self.tell);
             }
-            if mended.iter().any(Result::is_err) {
-                again.insert(name);
+            if !lost.is_empty() {
+                again.insert(name.clone());
+                broken.extend(lost);
             }
         }
+        broken.into_iter().for_each(|table| self.close(table));
         self.work(&again);
     }
 
     /// Takes note of how it went, and tells if that is news.
     fn conclude(&self, pod: &mut Enforced<K::Table>, status: Status) {
-        let pause = pod.pause.map_or(PAUSE, |(pause, _)| (2 * pause).min(LONGEST_PAUSE));
-        pod.pause = match &status.state {
-            // What was left alone is ordered anew once everything is known.
-            State::Enforced | State::Open | State::LeftAlone => None,
-            State::Waiting | State::Closed(_) | State::Failed(_) => Some((pause, Instant::now() + pause)),
-        };
+        pod.leave_alone_after(&status.state);
         if pod.status.as_ref() != Some(&status) {
             (self.tell)(News::Pod(status.clone()));
             pod.status = Some(status);
@@ -197,85 +176,63 @@ impl<K: Kernel> Worker<K> {
 
     fn enforce(&self, pod: &mut Enforced<K::Table>, sight: &mut Sight) -> Status {
         let mut status = Status::new(&pod.order);
-        let newcomers = match self.find(pod, sight, &mut status) {
-            Ok(newcomers) => newcomers,
-            Err(reason) => {
-                status.state = State::Failed(reason);
-                return status;
+        status.state = match self.find(pod, sight, &mut status) {
+            Ok((newcomers, problem)) => {
+                let state = match pod.order.aim.clone() {
+                    Aim::Rules(rules) => self.put(pod, newcomers, &rules, sight),
+                    Aim::Open | Aim::Gone => self.clear(pod, &newcomers),
+                };
+                problem.filter(|_| !state.is_failure()).map_or(state, State::Failed)
             }
+            Err(reason) => State::Failed(reason),
         };
-        let found_out = std::mem::replace(&mut status.state, State::Waiting);
-        status.state = match pod.order.aim.clone() {
-            Aim::Rules(rules) => self.put(pod, newcomers, &rules, sight),
-            Aim::Open | Aim::Gone => self.clear(pod, &newcomers),
-        };
-        if found_out.is_failure() && !status.state.is_failure() {
-            status.state = found_out;
-        }
+        // Where something failed there may be a namespace that nobody holds.
+        pod.located = (!status.state.is_failure()).then(|| pod.order.paths.clone());
         status.namespaces = pod.homes.keys().map(ToString::to_string).collect();
         status
     }
 
-    /// Finds the namespaces of a Pod. Lets go of those that are none any more, and gives those that are new.
+    /// Finds the namespaces of a Pod. Lets go of those that are none any more, and gives those that are new, and why there is one that
+    /// its rules do not belong in.
     fn find(
         &self,
         pod: &mut Enforced<K::Table>,
         sight: &mut Sight,
         status: &mut Status,
-    ) -> Result<Vec<Process>, String> {
-        if !pod.homes.is_empty()
-            && !pod.is_moved
-            && pod.status.as_ref().is_some_and(|before| before.uid == pod.order.uid)
-        {
-            // Nothing of what was found out has ceased to be true, when it was looked at last: rules are not held up to look again.
-            if let Some(before) = &pod.status {
-                (status.more, status.refused) = (before.more, before.refused.clone());
-            }
-            if pod.paths_known == pod.order.paths {
-                return Ok(Vec::new());
-            }
+    ) -> Result<(Vec<Process>, Option<String>), String> {
+        if let Some(before) = pod.status.as_ref().filter(|_| pod.is_located()) {
+            // Nothing of what was found out has ceased to be true.
+            (status.more, status.refused) = (before.more, before.refused.clone());
+            return Ok((Vec::new(), None));
         }
         let residents = match &sight.residents {
             Some(residents) => residents,
             None => sight.residents.insert(self.kernel.residents()?),
         };
-        let uid = PodUid::new(&pod.order.uid).ok_or_else(|| {
-            format!("the Pod's uid {:?} is none that kubelet makes cgroups for", pod.order.uid)
-        })?;
         let claims: Vec<Claim> = pod.order.paths.iter().map(|path| self.kernel.claim(path)).collect();
-        let decision = residents.decide(&uid, &claims);
-        status.more = decision.more;
-        status.refused = decision.refused.into_iter().map(|(path, why)| (path, why.to_string())).collect();
-        pod.paths_known.clone_from(&pod.order.paths);
+        let place = Place::of(&pod.order, residents, &claims, |uid| self.has_rules(uid))?;
+        (status.more, status.refused) = (place.more, place.refused);
         pod.is_moved = false;
-        let mut homes = Vec::new();
-        for home in decision.homes {
-            // Rules of two Pods in one namespace would take turns. Only what is privileged can get into another's.
-            match home.shared_with.iter().find(|other| **other < uid) {
-                None => homes.push(home.process),
-                Some(other) => {
-                    let namespace = home.process.namespace;
-                    status.state = State::Failed(format!(
-                        "its network namespace {namespace} is that of the Pod with uid {other}, too, whose rules are there"
-                    ));
-                }
-            }
-        }
-        let gone: Vec<NamespaceId> =
-            pod.homes.keys().filter(|id| homes.iter().all(|home| home.namespace != **id)).copied().collect();
-        for id in gone {
-            if let Some((_, table)) = pod.homes.remove(&id) {
-                let _ = self.closer.send(table);
-            }
+        let is_home = |id: &NamespaceId| place.homes.iter().any(|home| home.namespace == *id);
+        for (_, (_, table)) in pod.homes.extract_if(.., |id, _| !is_home(id)) {
+            self.close(table);
         }
         let mut newcomers = Vec::new();
-        for home in homes {
+        for home in place.homes {
             match pod.homes.get_mut(&home.namespace) {
                 Some((process, _)) => *process = home,
                 None => newcomers.push(home),
             }
         }
-        Ok(newcomers)
+        Ok((newcomers, place.problem))
+    }
+
+    /// Whether a Pod is to have rules.
+    fn has_rules(&self, uid: &PodUid) -> bool {
+        let has_rules = |order: &Order| matches!(order.aim, Aim::Rules(_));
+        self.pods
+            .values()
+            .any(|pod| has_rules(&pod.order) && PodUid::new(&pod.order.uid).as_ref() == Some(uid))
     }
 
     fn put(
@@ -287,53 +244,46 @@ impl<K: Kernel> Worker<K> {
     ) -> State {
         let frame = std::mem::take(&mut pod.frame);
         let make: MakeProgram<'_> = &|flows| rules.program(&frame, flows);
+        let failed = pod.status.as_ref().map_or(State::Failed as fn(_) -> _, |before| before.state.failure());
         let mut state =
             if pod.homes.is_empty() && newcomers.is_empty() { State::Waiting } else { State::Enforced };
         for (_, table) in pod.homes.values_mut() {
             match table.put(make, &mut sight.changes, self.found) {
-                Ok(Outcome::LeftAlone) => state = State::LeftAlone,
+                Ok(Outcome::LeftAlone) => state = state.or(State::LeftAlone),
                 Ok(_) => {}
-                Err(reason) => state = State::Failed(reason),
+                Err(reason) => state = state.or(failed(reason)),
             }
         }
         for process in newcomers {
             let opened = self.kernel.open(&process, make, self.found);
-            match opened.or_else(|reason| self.open_closed(&process, rules, reason, &mut state)) {
-                Ok((table, outcome)) => {
-                    if outcome == Outcome::LeftAlone {
-                        state = State::LeftAlone;
-                    }
-                    pod.homes.insert(process.namespace, (process, table));
-                }
-                Err(reason) => state = State::Failed(reason),
-            }
+            let (table, became) = match opened {
+                Ok((table, Outcome::LeftAlone)) => (Some(table), State::LeftAlone),
+                Ok((table, _)) => (Some(table), State::Enforced),
+                Err(reason) => self.open_closed(&process, rules, reason),
+            };
+            state = state.or(became);
+            pod.homes.extend(table.map(|table| (process.namespace, (process, table))));
         }
         pod.frame = frame;
         state
     }
 
     /// A Pod whose first rules cannot be had is not to be open for that.
-    fn open_closed(
-        &self,
-        process: &Process,
-        rules: &Rules,
-        reason: String,
-        state: &mut State,
-    ) -> Result<(K::Table, Outcome), String> {
+    fn open_closed(&self, process: &Process, rules: &Rules, reason: String) -> (Option<K::Table>, State) {
         let (closed, frame) = (rules.without_allowances(), LastFrame::default());
-        let opened = self.kernel.open(process, &|flows| closed.program(&frame, flows), self.found);
-        if opened.is_ok() {
-            *state = State::Closed(reason.clone());
+        match self.kernel.open(process, &|flows| closed.program(&frame, flows), self.found) {
+            Ok((table, Outcome::LeftAlone)) => (Some(table), State::LeftAlone),
+            Ok((table, _)) => (Some(table), State::Closed(reason)),
+            // Why the first attempt failed says more.
+            Err(_) => (None, State::Failed(reason)),
         }
-        // Why the first attempt failed says more.
-        opened.map_err(|_| reason)
     }
 
     fn clear(&self, pod: &mut Enforced<K::Table>, left: &[Process]) -> State {
         let mut failure = None;
         for (id, (process, table)) in std::mem::take(&mut pod.homes) {
             match table.remove() {
-                Ok(()) => drop(self.closer.send(table)),
+                Ok(()) => self.close(table),
                 Err(reason) => {
                     failure = Some(reason);
                     pod.homes.insert(id, (process, table));
@@ -351,27 +301,5 @@ impl<K: Kernel> Worker<K> {
     }
 }
 
-// === impl Enforced ===
-
-impl<T> Enforced<T> {
-    fn new(order: Order) -> Self {
-        Self {
-            order,
-            homes: BTreeMap::new(),
-            frame: LastFrame::default(),
-            is_moved: false,
-            paths_known: Vec::new(),
-            pause: None,
-            status: None,
-        }
-    }
-}
-
-impl<T: PodTable> Enforced<T> {
-    /// Whether its rules become stricter than those that it has.
-    fn is_stricter(&self, changes: &mut Changes) -> bool {
-        let Aim::Rules(rules) = &self.order.aim else { return false };
-        let make: MakeProgram<'_> = &|flows| rules.program(&self.frame, flows);
-        self.homes.is_empty() || self.homes.values().any(|(_, table)| table.is_stricter(make, changes))
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,9 @@ use crate::agent::{
 pub(super) struct Pods {
     roster: Roster,
     local: BTreeSet<NamespacedName>,
+    /// Pods of this node of which anything has changed: another uid is another Pod, whatever its rules are, and rules take more
+    /// into account than the engine knows.
+    touched: BTreeSet<NamespacedName>,
     needs: Needs,
     depth: Depth,
     /// What was ordered to be watched in full.
@@ -49,10 +52,13 @@ impl Knowledge {
         self.pods.local.iter()
     }
 
-    /// Pods of this node that are there and whose rulesets may differ from when this was asked last. Who has gone is not
-    /// among them.
+    /// Pods of this node that are there and whose rules may differ from when this was asked last, or who may be another Pod. Who
+    /// has gone is not among them.
     pub(crate) fn take_changed(&mut self) -> BTreeSet<NamespacedName> {
-        self.engine.take_changed()
+        let mut changed = self.engine.take_changed();
+        changed.append(&mut self.pods.touched);
+        changed.retain(|name| self.pods.is_local(name));
+        changed
     }
 
     /// What is to be watched besides, or no longer, by what is needed now. As long as not all endpoints are known, nobody can
@@ -99,6 +105,7 @@ impl Knowledge {
 
     /// Makes the world's Pod what the watches say between them.
     fn refresh_pod(&mut self, name: &NamespacedName) {
+        self.pods.touched.insert(name.clone());
         let present = self.pods.roster.present(name);
         let is_local = present.as_ref().is_some_and(|present| present.is_local);
         match present {
@@ -117,6 +124,12 @@ impl Knowledge {
         } else if self.pods.local.remove(name) {
             self.engine.untrack(name);
         }
+        self.note_pod(name);
+    }
+
+    /// An endpoint that names a Pod has changed.
+    pub(super) fn touch_pod(&mut self, name: &NamespacedName) {
+        self.pods.touched.insert(name.clone());
         self.note_pod(name);
     }
 

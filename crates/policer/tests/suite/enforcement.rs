@@ -1,0 +1,328 @@
+//! The agent on real network namespaces: what is written is what connections meet, on either API server, whoever stops and starts.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use danm_api::ApiGroup;
+use serde_json::json;
+use testkit::{eventually, objects, within};
+
+use crate::{
+    node::{labelled, table},
+    policies::{NAMESPACE, policy},
+    town::{Town, database, from_web},
+};
+
+/// Enough for whatever is noticed by looking.
+const SOON: Duration = Duration::from_secs(1);
+
+fn tell(what: &str, took: Duration) {
+    eprintln!("{what}: {:.1} ms", took.as_secs_f64() * 1e3);
+}
+
+#[tokio::test]
+async fn a_connection_is_judged_by_what_is_written_now() {
+    let Some(mut town) = Town::new().await else { return };
+    let _agent = town.agent().await;
+    let Town { cluster, db, web, batch, guest, node } = &mut town;
+    assert!(web.reaches(db, 80) && batch.reaches(db, 80) && guest.reaches(db, 80), "nobody isolates it");
+
+    cluster.create([database(&from_web(), &json!(80))]).await;
+    tell("a policy comes", batch.comes_to_reach(db, 80, false).await);
+    assert!(web.reaches(db, 80) && !web.reaches(db, 81) && !guest.reaches(db, 80));
+    assert!(db.reaches(web, 80), "it asks whom it likes");
+    assert_eq!(web.table(), None, "nobody isolates it");
+
+    let db_policy = database(&from_web(), &json!(81));
+    cluster.patch(&db_policy, &json!({"spec": db_policy["spec"]})).await;
+    tell("its port changes", web.comes_to_reach(db, 81, true).await);
+    assert!(!web.reaches(db, 80));
+
+    let named = database(&from_web(), &json!("sql"));
+    cluster.patch(&named, &json!({"spec": named["spec"]})).await;
+    tell("it names a port", web.comes_to_reach(db, 80, true).await);
+    assert!(!web.reaches(db, 81));
+
+    cluster.patch(&batch.object, &json!({"metadata": {"labels": {"app": "web"}}})).await;
+    tell("a peer's label comes", batch.comes_to_reach(db, 80, true).await);
+    cluster.patch(&batch.object, &json!({"metadata": {"labels": {"app": "batch"}}})).await;
+    tell("a peer's label goes", batch.comes_to_reach(db, 80, false).await);
+
+    let elsewhere = json!({"spec": {"Interface": {"Address": "10.77.9.9/24"}}});
+    cluster.patch(&web.endpoint, &elsewhere).await;
+    tell("a peer's address goes", web.comes_to_reach(db, 80, false).await);
+    let back = json!({"spec": {"Interface": web.endpoint["spec"]["Interface"]}});
+    cluster.patch(&web.endpoint, &back).await;
+    tell("a peer's address comes back", web.comes_to_reach(db, 80, true).await);
+
+    let red = json!([{"namespaceSelector": {"matchLabels": {"team": "red"}}}]);
+    let guests = database(&red, &json!(80));
+    cluster.patch(&guests, &json!({"spec": guests["spec"]})).await;
+    tell("its peers change", web.comes_to_reach(db, 80, false).await);
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "guests"}});
+    cluster.patch(&namespace, &json!({"metadata": {"labels": {"team": "red"}}})).await;
+    tell("a namespace's label comes", guest.comes_to_reach(db, 80, true).await);
+    cluster.patch(&namespace, &json!({"metadata": {"labels": {"team": null}}})).await;
+    tell("a namespace's label goes", guest.comes_to_reach(db, 80, false).await);
+
+    cluster.delete(&guests).await;
+    tell("the policy goes", batch.comes_to_reach(db, 81, true).await);
+    db.comes_to_have_table(false).await;
+    assert_eq!(table(&node.host), None, "the node is never isolated");
+}
+
+#[tokio::test]
+async fn a_pod_that_comes_is_isolated_once_an_endpoint_names_it() {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let _agent = town.agent().await;
+    let mut gaps = Vec::new();
+    for name in ["db-1", "db-2", "db-3"] {
+        let pod = town.node.pod_without_endpoint(&mut town.cluster, labelled(name, "db")).await;
+        let mut pod = pod.expect("there was a namespace before");
+        pod.listen();
+        let begun = Instant::now();
+        town.cluster.create([pod.endpoint.clone()]).await;
+        eventually("it is isolated", async || !town.batch.reaches(&pod, 80)).await;
+        gaps.push(begun.elapsed());
+        assert!(town.web.reaches(&pod, 80));
+    }
+    gaps.into_iter().for_each(|gap| tell("from a DanmEp to isolation", gap));
+}
+
+#[tokio::test]
+async fn an_agent_that_is_killed_leaves_rules_and_the_next_one_takes_them_over_as_they_are() {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let agent = town.agent().await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    let before = town.db.handles();
+
+    agent.kill().await;
+    town.assert_is_isolated();
+
+    let agent = town.agent().await;
+    eventually("its rules are looked after", async || town.db.state(&agent).await["state"] == "enforced")
+        .await;
+    assert_eq!(town.db.handles(), before, "nothing was made anew");
+    town.assert_is_isolated();
+
+    agent.kill().await;
+    let other_port = database(&from_web(), &json!(81));
+    town.cluster.patch(&other_port, &json!({"spec": other_port["spec"]})).await;
+    let closed = json!({"podSelector": {"matchLabels": {"app": "batch"}}, "ingress": []});
+    town.cluster.create([policy("batch", &closed)]).await;
+    town.assert_is_isolated();
+    let agent = town.agent().await;
+    town.web.comes_to_reach(&town.db, 80, false).await;
+    town.web.comes_to_reach(&town.batch, 80, false).await;
+    assert!(town.web.reaches(&town.db, 81));
+    assert_eq!(town.db.handles()[0], before[0], "the table is the same");
+
+    let (_, is_success) = agent.stop("TERM").await;
+    assert!(is_success && !town.web.reaches(&town.db, 80), "rules stay");
+
+    town.cluster.delete(&other_port).await;
+    let _agent = town.agent().await;
+    town.web.comes_to_reach(&town.db, 80, true).await;
+    town.db.comes_to_have_table(false).await;
+    assert!(town.batch.table().is_some());
+}
+
+#[tokio::test]
+async fn without_an_api_server_what_was_last_known_is_enforced() {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let agent = town.agent().await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    eventually("it is kept", async || town.node.state().join("pods-of-this-node").exists()).await;
+    let before = town.db.handles();
+    agent.kill().await;
+
+    let nowhere = town.way_to_nowhere();
+    let agent = town.node.agent_of(&nowhere).await;
+    eventually("its rules are looked after", async || town.db.state(&agent).await["state"] == "enforced")
+        .await;
+    assert_eq!(town.db.handles(), before);
+    town.assert_is_isolated();
+    agent.kill().await;
+
+    // As in a Pod that was made anew while nobody looked.
+    town.db.namespace.run("nft", "delete table inet danm_policer");
+    assert!(town.batch.reaches(&town.db, 80));
+    let agent = town.node.agent_of(&nowhere).await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    town.assert_is_isolated();
+    assert_eq!(agent.ask("/ready").await.0, 503);
+}
+
+#[tokio::test]
+async fn if_what_was_known_is_lost_pods_with_rules_keep_them_and_others_are_closed_until_everything_is_listed()
+ {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let agent = town.agent().await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    let kept = town.node.state().join("pods-of-this-node");
+    eventually("it is kept", async || kept.exists()).await;
+    let before = town.db.handles();
+    agent.kill().await;
+    fs::write(&kept, "what is this?").expect("written");
+
+    let agent = town.agent().await;
+    town.batch.comes_to_have_table(false).await;
+    eventually("its rules are looked after", async || town.db.state(&agent).await["state"] == "enforced")
+        .await;
+    assert!(agent.log().contains("what was last known is lost"), "{}", agent.log());
+    assert_eq!(town.db.handles()[0], before[0], "the table is the same");
+    town.assert_is_isolated();
+}
+
+#[tokio::test]
+async fn the_table_is_the_agents_alone() {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let agent = town.agent().await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    for change in ["delete table inet danm_policer", "flush table inet danm_policer"] {
+        let output = town.db.namespace.attempt("nft", change);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains("Operation not permitted"), "{change}: {told}");
+    }
+    // It does not name tables of others.
+    town.db.namespace.run("nft", "flush ruleset");
+    town.assert_is_isolated();
+    let run = town.node.clean_up(&[]).await;
+    assert_eq!(run.code, Some(2), "{run:#?}");
+    assert!(run.err.contains("an agent is at work"), "{run:#?}");
+    town.assert_is_isolated();
+    drop(agent);
+}
+
+#[tokio::test]
+async fn a_false_network_namespace_is_told_and_changes_nothing() {
+    let Some(mut town) = Town::new().await else { return };
+    let host = town.node.host.path();
+    town.node.name("host", &host);
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let agent = town.agent().await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    let of_web = town.web.endpoint["spec"]["netns"].as_str().expect("a path").to_owned();
+    for (path, reason) in [
+        ("/var/run/netns/host", "it is the network namespace of the node itself"),
+        ("/proc/1/ns/net", "it is the network namespace of the node itself"),
+        (&of_web, "is in it, and none of this Pod"),
+        ("/var/run/netns/../netns/host", "it is neither a plain name"),
+        ("/var/run/netns/gone", "there is nothing at that path"),
+    ] {
+        town.cluster.patch(&town.db.endpoint, &json!({"spec": {"netns": path}})).await;
+        eventually(&format!("{path} is refused"), async || {
+            let refused = town.db.state(&agent).await["refusedPaths"].clone();
+            refused[0]["path"] == path && refused[0]["reason"].as_str().is_some_and(|it| it.contains(reason))
+        })
+        .await;
+        let event = format!("NetnsRefused an endpoint of this Pod names the network namespace {path}, ");
+        town.db.is_told(&town.cluster, &event).await;
+        assert_eq!(agent.metric("danm_policer_refused_netns_paths").await, Some(1.0));
+        town.assert_is_isolated();
+        assert_eq!((table(&town.node.host), town.web.table()), (None, None), "{path}");
+    }
+    town.cluster.patch(&town.db.endpoint, &json!({"spec": {"netns": null}})).await;
+    eventually("nothing is refused", async || {
+        agent.metric("danm_policer_refused_netns_paths").await == Some(0.0)
+    })
+    .await;
+    town.assert_is_isolated();
+}
+
+#[tokio::test]
+async fn endpoints_and_policies_that_are_broken_hold_up_no_others() {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.install_without_schemas().await;
+    let _agent = town.agent().await;
+    for (name, interface) in [
+        ("none", json!({"Name": "eth1", "Address": "none", "AddressIPv6": "none"})),
+        ("empty", json!({"Name": "eth1", "Address": "", "AddressIPv6": ""})),
+        ("unparsable", json!({"Name": "eth1", "Address": "10.0.0.0.0/99", "AddressIPv6": "::::"})),
+        ("interface", json!({"Name": "an interface / of no kernel", "Address": "10.77.5.5/24"})),
+    ] {
+        let endpoint = objects::endpoint(ApiGroup::DanmIo, NAMESPACE, &format!("odd-{name}"), "db", "other");
+        town.cluster.create([objects::with(endpoint, "/spec/Interface", interface)]).await;
+    }
+    let broken = json!({"podSelector": {"matchLabels": {"app": "db"}}, "ingress": [{"from": [{"ipBlock": {"cidr": "x"}}]}]});
+    town.cluster.create([policy("broken", &broken), database(&from_web(), &json!(80))]).await;
+    // The broken one isolates, and comes first.
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    town.web.comes_to_reach(&town.db, 80, true).await;
+    town.assert_is_isolated();
+    town.cluster.delete(&policy("db", &json!({}))).await;
+    town.web.comes_to_reach(&town.db, 80, false).await;
+}
+
+#[tokio::test]
+async fn a_pod_whose_endpoints_vanish_keeps_its_rules_and_one_that_vanishes_is_let_go() {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let agent = town.agent().await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+
+    town.cluster.delete(&town.db.endpoint).await;
+    // What comes later is enforced, so what came before was looked at.
+    let batch = json!({"podSelector": {"matchLabels": {"app": "batch"}}, "ingress": []});
+    town.cluster.create([policy("batch", &batch)]).await;
+    town.web.comes_to_reach(&town.batch, 80, false).await;
+    town.assert_is_isolated();
+
+    town.cluster.delete(&town.db.object).await;
+    eventually("it is forgotten", async || town.db.state(&agent).await.is_null()).await;
+    town.assert_is_isolated();
+    assert!(town.node.has_cable(1));
+    drop(town.db);
+    // Its name on the node is the node's to take away.
+    town.node.forget_names();
+    within(SOON, "its cable is gone", async || !town.node.has_cable(1)).await;
+}
+
+#[tokio::test]
+async fn another_pod_of_the_same_name_is_isolated_and_nothing_is_written_to_the_one_before() {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let _agent = town.agent().await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    let before = town.db.handles();
+
+    town.cluster.delete(&town.db.endpoint).await;
+    town.cluster.delete(&town.db.object).await;
+    let again = town.node.pod(&mut town.cluster, labelled("db", "db")).await.expect("a namespace");
+    town.batch.comes_to_reach(&again, 80, false).await;
+    assert!(town.web.reaches(&again, 80));
+    let other_port = database(&from_web(), &json!(81));
+    town.cluster.patch(&other_port, &json!({"spec": other_port["spec"]})).await;
+    town.web.comes_to_reach(&again, 80, false).await;
+    assert_eq!(town.db.handles(), before);
+    town.assert_is_isolated();
+}
+
+#[tokio::test]
+async fn cleanup_takes_rules_away_that_nobody_looks_after() {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let agent = town.agent().await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    agent.kill().await;
+
+    let run = town.node.clean_up(&["--dry-run"]).await;
+    assert_eq!((run.code, run.out.lines().count()), (Some(0), 1), "{run:#?}");
+    assert!(run.out.contains("would be taken away"), "{run:#?}");
+    town.assert_is_isolated();
+
+    let run = town.node.clean_up(&[]).await;
+    assert_eq!((run.code, run.out.lines().count()), (Some(0), 1), "{run:#?}");
+    assert!(run.out.contains("were taken away"), "{run:#?}");
+    assert_eq!(town.db.table(), None);
+    assert!(town.batch.reaches(&town.db, 80));
+    let run = town.node.clean_up(&[]).await;
+    assert_eq!((run.code, &*run.out), (Some(0), ""), "{run:#?}");
+}

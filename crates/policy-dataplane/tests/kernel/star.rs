@@ -1,0 +1,174 @@
+//! A Pod with two interfaces, each with a cable to a namespace of those it talks to: a friend and a stranger, by their addresses.
+//! Rules are made of policies by the engine, and put there as an agent does it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use policy_dataplane::{Memory, Outcome};
+use policy_engine::{NamespacedName, Object, World, compile};
+use serde_json::{Value, json};
+
+use crate::{enforcement::Enforcement, namespace::Namespace};
+
+/// The Pod's interfaces.
+pub const DEVICES: [&str; 2] = ["eth0", "net1"];
+
+/// Who has an address on each cable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    Pod = 1,
+    Friend = 2,
+    Stranger = 3,
+}
+
+/// A Pod and those it talks to.
+pub struct Star {
+    pub pod: Namespace,
+    /// Who is at the other end of each cable.
+    pub peers: [Namespace; 2],
+    pub enforcement: Enforcement,
+    world: World,
+}
+
+// === impl Who ===
+
+impl Who {
+    /// Its address on the cable of a device of the Pod.
+    pub fn address(self, device: usize, is_v4: bool) -> IpAddr {
+        let place = u8::try_from(device).expect("one of two");
+        if is_v4 {
+            Ipv4Addr::new(10, 9, place, self as u8).into()
+        } else {
+            Ipv6Addr::new(0xfd09, place.into(), 0, 0, 0, 0, 0, self as u16).into()
+        }
+    }
+}
+
+// === impl Star ===
+
+impl Star {
+    /// None where no namespaces can be had.
+    pub fn new() -> Option<Self> {
+        Self::with(Memory::Labels)
+    }
+
+    /// Where the kernel knows connections in this way.
+    pub fn with(memory: Memory) -> Option<Self> {
+        let pod = Namespace::new()?;
+        let peers = [Namespace::new()?, Namespace::new()?];
+        let star = Self { pod, peers, enforcement: Enforcement::with(memory), world: world() };
+        // Everybody who is rejected is to be told, not one a second.
+        for file in ["net/ipv4/icmp_ratelimit", "net/ipv6/icmp/ratelimit"] {
+            star.pod.set(file, "0");
+        }
+        for namespace in star.peers.iter().chain([&star.pod]) {
+            // Nobody else has the addresses; to make sure would take a second.
+            namespace.set("net/ipv6/conf/default/dad_transmits", "0");
+        }
+        star.pod.run("ip", &["link", "set", "lo", "up"], "");
+        for (device, name) in DEVICES.into_iter().enumerate() {
+            star.plug(device, name);
+        }
+        Some(star)
+    }
+
+    fn plug(&self, device: usize, name: &str) {
+        let peer = &self.peers[device];
+        let process = peer.process().to_string();
+        self.pod.run("ip", &["link", "add", name, "type", "veth", "peer", "eth0", "netns", &process], "");
+        peer.run("ip", &["link", "set", "lo", "up"], "");
+        self.pod.run("ip", &["link", "set", name, "up"], "");
+        peer.run("ip", &["link", "set", "eth0", "up"], "");
+        give(&self.pod, name, Who::Pod, device);
+        give(peer, "eth0", Who::Friend, device);
+        give(peer, "eth0", Who::Stranger, device);
+    }
+
+    /// Has these policies, and no others, be what the Pod's rules say.
+    pub fn enforce(&mut self, policies: &[Value]) -> Outcome {
+        let mut world = self.world.clone();
+        for (number, spec) in policies.iter().enumerate() {
+            world.apply(object(&policy(number, spec)));
+        }
+        let ruleset = compile(&world, &NamespacedName::new("x", "pod")).expect("it can be isolated");
+        self.enforcement.put(&self.pod, &ruleset)
+    }
+}
+
+/// The addresses of somebody on an interface.
+fn give(namespace: &Namespace, interface: &str, who: Who, device: usize) {
+    let v4 = format!("{}/24", who.address(device, true));
+    let v6 = format!("{}/64", who.address(device, false));
+    namespace.run("ip", &["addr", "add", &v4, "dev", interface], "");
+    // Nobody speaks as the stranger who does not say so.
+    let preferred = if who == Who::Stranger { "0" } else { "forever" };
+    let add = ["addr", "add", &v6, "dev", interface, "nodad", "preferred_lft", preferred];
+    namespace.run("ip", &add, "");
+}
+
+fn policy(number: usize, spec: &Value) -> Value {
+    let mut spec = spec.clone();
+    spec["podSelector"] = json!({"matchLabels": {"is": "Pod"}});
+    json!({
+        "apiVersion": "danm.k8s.io/v1", "kind": "DanmNetworkPolicy",
+        "metadata": {"namespace": "x", "name": format!("p{number}")}, "spec": spec,
+    })
+}
+
+fn object(value: &Value) -> Object {
+    Object::read(value).expect("an object").expect("policies are about it")
+}
+
+/// The Pod, its friend and a stranger, each with two endpoints: `eth0` is on a `DanmNet`, `net1` on a `ClusterNetwork`.
+fn world() -> World {
+    let mut world = World::default();
+    let networks = [("DanmNet", "default"), ("ClusterNetwork", "lan1")];
+    for (kind, name) in networks {
+        let namespace = if kind == "DanmNet" { json!("x") } else { Value::Null };
+        world.apply(object(&json!({
+            "apiVersion": "danm.k8s.io/v1", "kind": kind, "metadata": {"namespace": namespace, "name": name},
+            "spec": {"NetworkID": name},
+        })));
+    }
+    world.apply(object(&json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x", "labels": {}},
+    })));
+    for who in [Who::Pod, Who::Friend, Who::Stranger] {
+        let name = format!("{who:?}").to_lowercase();
+        world.apply(object(&json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"namespace": "x", "name": name, "uid": name, "labels": {"is": format!("{who:?}")}},
+            "spec": {"containers": []},
+        })));
+        for (device, (kind, network)) in networks.into_iter().enumerate() {
+            let (v4, v6) = (who.address(device, true), who.address(device, false));
+            world.apply(object(&json!({
+                "apiVersion": "danm.k8s.io/v1", "kind": "DanmEp",
+                "metadata": {"namespace": "x", "name": format!("{name}-{device}")},
+                "spec": {
+                    "NetworkName": network, "apiType": kind, "Pod": name, "PodUID": name,
+                    "Interface": {
+                        "Name": DEVICES[device], "Address": format!("{v4}/24"), "AddressIPv6": format!("{v6}/64"),
+                    },
+                },
+            })));
+        }
+    }
+    world
+}
+
+/// What a policy says that has the friend speak and be spoken to on these ports, by TCP and UDP.
+pub fn friend_on(ports: &[u16]) -> Value {
+    let of_port = |port: &u16| ["TCP", "UDP"].map(|protocol| json!({"port": port, "protocol": protocol}));
+    let ports: Vec<Value> = ports.iter().flat_map(of_port).collect();
+    let friend = json!([{"podSelector": {"matchLabels": {"is": "Friend"}}}]);
+    json!({
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": friend, "ports": ports}],
+        "egress": [{"to": friend, "ports": ports}],
+    })
+}
+
+/// What a policy says that lets nothing in and nothing out.
+pub fn nothing() -> Value {
+    json!({"policyTypes": ["Ingress", "Egress"]})
+}
