@@ -92,6 +92,26 @@ async fn a_pod_that_comes_is_isolated_once_an_endpoint_names_it() {
     gaps.into_iter().for_each(|gap| tell("from a DanmEp to isolation", gap));
 }
 
+/// Runtimes have interfaces made before they start the first process.
+#[tokio::test]
+async fn a_pod_whose_endpoint_comes_before_its_first_process_is_isolated_once_that_is_there() {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let agent = town.agent().await;
+    let pod = town.node.pod_without_endpoint(&mut town.cluster, labelled("db-1", "db")).await;
+    let mut pod = pod.expect("there was a namespace before");
+    pod.listen();
+    town.node.end(&pod.namespace);
+    town.cluster.create([pod.endpoint.clone()]).await;
+    eventually("it is waited for", async || pod.state(&agent).await["state"] == "waiting").await;
+    assert_eq!((pod.table(), pod.state(&agent).await["refusedPaths"].clone()), (None, json!([])));
+
+    let uid = town.cluster.get(&pod.object).await.expect("it is there")["metadata"]["uid"].clone();
+    town.node.run(&pod.namespace, uid.as_str().expect("a uid"));
+    tell("from the first process to isolation", town.batch.comes_to_reach(&pod, 80, false).await);
+    eventually("it is enforced", async || pod.state(&agent).await["state"] == "enforced").await;
+}
+
 #[tokio::test]
 async fn an_agent_that_is_killed_leaves_rules_and_the_next_one_takes_them_over_as_they_are() {
     let Some(mut town) = Town::new().await else { return };

@@ -123,6 +123,12 @@ impl Node {
         self.register(namespace.process(), &namespace.path(), &cgroup);
     }
 
+    /// Nobody runs there any more, as far as the agent can see.
+    pub fn end(&self, namespace: &Namespace) {
+        let process = self.proc().join(namespace.process().to_string());
+        fs::remove_dir_all(process).expect("it was there");
+    }
+
     /// Gives a namespace a name, as `ip netns attach` does.
     pub fn name(&mut self, name: &str, namespace: &Path) {
         let path = self.netns().join(name);
