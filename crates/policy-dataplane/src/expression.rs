@@ -135,6 +135,10 @@ impl Expressions {
                 self.meta(name_of(*side), FIRST);
                 self.compare(FIRST, &name_key(name));
             }
+            Match::Own(address) => {
+                self.connection(own_end(Family::of(*address), direction), Some(ORIGINAL));
+                self.compare(FIRST, &octets(*address));
+            }
             Match::Remote(family, set) => {
                 self.connection(remote_end(*family, direction), Some(ORIGINAL));
                 self.look_up(set, None);

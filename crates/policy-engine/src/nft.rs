@@ -265,6 +265,9 @@ fn spelt(matched: &Match, direction: Direction) -> String {
         Match::Unopened => "ct state new tcp flags != syn / fin,syn,rst,ack".to_owned(),
         Match::Reply => "ct direction reply".to_owned(),
         Match::At(side, name) => format!("{} \"{name}\"", interface(*side)),
+        Match::Own(address) => {
+            format!("ct original {} {} {address}", header(Family::of(*address)), own_end(direction))
+        }
         Match::Remote(family, set) => format!("ct original {} {remote} @{set}", header(*family)),
         Match::RemotePort(family, set) => {
             format!("ct direction original {} {remote} . meta l4proto . th dport @{set}", header(*family))

@@ -14,6 +14,7 @@
 //! leads to them, and what passes whatever policies say; it is each Pod's own. A gate judges a connection by how it was opened, so
 //! that it can be asked about packets of both ways: connections are judged again after rules have become stricter.
 
+mod arrival;
 mod frame;
 mod gates;
 mod last_frame;
@@ -168,6 +169,8 @@ pub enum Match {
     Reply,
     /// They are at this interface.
     At(Side, InterfaceName),
+    /// The Pod's own end of the connection is this address.
+    Own(IpAddr),
     /// The other end of the connection is in this set.
     Remote(Family, String),
     /// The other end of the connection is in this set, together with protocol and port.

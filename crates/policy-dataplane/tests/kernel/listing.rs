@@ -81,7 +81,7 @@ fn the_kernel_has_what_nft_makes_of_the_same_rules_as_text() {
 
 /// Every way to know connections, and every exception.
 fn surroundings() -> Vec<(Surroundings, Flows)> {
-    let eth0 = InterfaceName::new("eth0").expect("a name");
+    let [eth0, net1] = ["eth0", "net1"].map(|name| InterfaceName::new(name).expect("a name"));
     let address = |text: &str| text.parse::<IpAddr>().expect("an address");
     let servers = Members::Ports(
         vec![([10, 96, 0, 10].into(), Protocol::Udp, 53)],
@@ -94,7 +94,7 @@ fn surroundings() -> Vec<(Surroundings, Flows)> {
         dns: Dns::Servers(Arc::new(servers)),
         dhcp: Family::ALL.map(|family| (eth0.clone(), family)).into(),
         forward: Forward::Closed,
-        addresses: [(address("10.0.0.1"), eth0.clone()), (address("fd00::1"), eth0)].into(),
+        addresses: [(address("10.0.0.1"), eth0), (address("fd00::1"), net1)].into(),
     };
     vec![
         (full, Flows::Labelled(127)),

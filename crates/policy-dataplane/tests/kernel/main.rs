@@ -11,6 +11,7 @@ mod established;
 mod exceptions;
 mod forwarding;
 mod generations;
+mod interfaces;
 mod lab;
 mod link;
 mod listing;

@@ -20,8 +20,19 @@ pub enum Who {
     Stranger = 3,
 }
 
+/// What interfaces are.
+#[derive(Clone, Copy, Debug)]
+pub enum Cable {
+    /// Ends of a cable.
+    Veth,
+    /// Each a part of one of the node's.
+    Macvlan,
+}
+
 /// A Pod and those it talks to.
 pub struct Star {
+    /// Where the interfaces are of which those of the Pod may be a part.
+    node: Namespace,
     pub pod: Namespace,
     /// Who is at the other end of each cable.
     pub peers: [Namespace; 2],
@@ -52,9 +63,14 @@ impl Star {
 
     /// Where the kernel knows connections in this way.
     pub fn with(memory: Memory) -> Option<Self> {
-        let pod = Namespace::new()?;
+        Self::of(Cable::Veth, memory)
+    }
+
+    /// With such interfaces.
+    pub fn of(cable: Cable, memory: Memory) -> Option<Self> {
+        let (node, pod) = (Namespace::new()?, Namespace::new()?);
         let peers = [Namespace::new()?, Namespace::new()?];
-        let star = Self { pod, peers, enforcement: Enforcement::with(memory) };
+        let star = Self { node, pod, peers, enforcement: Enforcement::with(memory) };
         // Everybody who is rejected is to be told, not one a second.
         for file in ["net/ipv4/icmp_ratelimit", "net/ipv6/icmp/ratelimit"] {
             star.pod.set(file, "0");
@@ -62,24 +78,49 @@ impl Star {
         for namespace in star.peers.iter().chain([&star.pod]) {
             // Nobody else has the addresses; to make sure would take a second.
             namespace.set("net/ipv6/conf/default/dad_transmits", "0");
+            // Packets may come from where their sender is not.
+            for file in ["net/ipv4/conf/all/rp_filter", "net/ipv4/conf/default/rp_filter"] {
+                namespace.set(file, "0");
+            }
         }
         star.pod.run("ip", &["link", "set", "lo", "up"], "");
         for (device, name) in DEVICES.into_iter().enumerate() {
-            star.plug(device, name);
+            star.plug(device, name, cable);
         }
         Some(star)
     }
 
-    fn plug(&self, device: usize, name: &str) {
+    fn plug(&self, device: usize, name: &str, cable: Cable) {
         let peer = &self.peers[device];
-        let process = peer.process().to_string();
-        self.pod.run("ip", &["link", "add", name, "type", "veth", "peer", "eth0", "netns", &process], "");
+        match cable {
+            Cable::Veth => self.lay(name, peer, "eth0"),
+            Cable::Macvlan => {
+                let other = format!("{name}-end");
+                self.node.run("ip", &["link", "add", name, "type", "veth", "peer", &other], "");
+                for (namespace, part) in [(&self.pod, name), (peer, "eth0")] {
+                    let process = namespace.process().to_string();
+                    let add =
+                        ["link", "add", "link", name, "name", "part", "type", "macvlan", "mode", "bridge"];
+                    self.node.run("ip", &add, "");
+                    self.node.run("ip", &["link", "set", "part", "netns", &process, "name", part], "");
+                }
+                for end in [name, &other] {
+                    self.node.run("ip", &["link", "set", end, "up"], "");
+                }
+            }
+        }
         peer.run("ip", &["link", "set", "lo", "up"], "");
         self.pod.run("ip", &["link", "set", name, "up"], "");
         peer.run("ip", &["link", "set", "eth0", "up"], "");
         give(&self.pod, name, Who::Pod, device);
         give(peer, "eth0", Who::Friend, device);
         give(peer, "eth0", Who::Stranger, device);
+    }
+
+    /// A cable between the Pod and somebody.
+    pub fn lay(&self, name: &str, peer: &Namespace, end: &str) {
+        let process = peer.process().to_string();
+        self.pod.run("ip", &["link", "add", name, "type", "veth", "peer", end, "netns", &process], "");
     }
 
     /// Has these policies, and no others, be what the Pod's rules say.

@@ -6,7 +6,7 @@ use danm_api::Protocol;
 
 use super::{
     Action, Dns, Entry, Family, FamilySet, Flows, Forward, Hook, Match, Meaning, Part, ProgramChain,
-    ProgramRule, Purpose, Side, Surroundings,
+    ProgramRule, Purpose, Side, Surroundings, arrival,
     gates::{gate_name, others_name},
     rejection,
 };
@@ -40,9 +40,11 @@ enum Way {
 /// The frame of a ruleset in which something is denied.
 pub(super) fn frame(ruleset: &Ruleset, surroundings: &Surroundings, flows: Flows) -> Part {
     let mut chains = Vec::new();
-    chains.extend(local(Hook::Input, Direction::Ingress));
-    chains.extend(local(Hook::Output, Direction::Egress));
+    let known = [arrival::judged(surroundings), arrival::allowed(surroundings)];
+    chains.extend(local(Hook::Input, Direction::Ingress, known));
+    chains.extend(local(Hook::Output, Direction::Egress, [JUDGED, ALLOWED]));
     chains.extend(forward(surroundings.forward));
+    chains.extend(arrival::chains(surroundings));
     chains.extend([judged(flows), allowed(flows), opening()]);
     for direction in Direction::ALL {
         chains.extend([Way::Forth, Way::Back].map(|way| judge(ruleset, surroundings, direction, way)));
@@ -63,13 +65,14 @@ fn sets(surroundings: &Surroundings) -> Vec<FamilySet> {
     sets
 }
 
-/// What is for the Pod, or from it: connections of this direction, and replies to those of the other.
-fn local(hook: Hook, direction: Direction) -> [ProgramChain; 2] {
+/// What is for the Pod, or from it: connections of this direction, and replies to those of the other. Tells by which chains those
+/// connections are known and remembered.
+fn local(hook: Hook, direction: Direction, [judged, allowed]: [&str; 2]) -> [ProgramChain; 2] {
     let replies = format!("{}_replies", hook.name());
     let side = side(direction, Way::Forth);
     let mut rules = vec![always(Match::Loopback(side))];
-    rules.extend(before_judgement(&replies));
-    rules.extend([jump(judge_name(direction, Way::Forth)), goto(ALLOWED)]);
+    rules.extend(before_judgement(judged, &replies));
+    rules.extend([jump(judge_name(direction, Way::Forth)), goto(allowed)]);
     let of_replies = vec![jump(judge_name(opposite(direction), Way::Back)), goto(ALLOWED)];
     [
         chain(hook.name(), direction, Entry::Hook(hook), rules),
@@ -96,7 +99,7 @@ fn forward(forward: Forward) -> Vec<ProgramChain> {
         Forward::Closed => vec![base(rejection(Purpose::Denied).to_vec())],
         Forward::Judge => {
             let replies = format!("{}_replies", Hook::Forward.name());
-            let mut rules = before_judgement(&replies);
+            let mut rules = before_judgement(JUDGED, &replies);
             rules.extend(judge([(Direction::Ingress, Way::Forth), (Direction::Egress, Way::Forth)]));
             let of_replies = judge([(Direction::Egress, Way::Back), (Direction::Ingress, Way::Back)]);
             let entry = Entry::Chain("replies to what was passed on");
@@ -106,8 +109,8 @@ fn forward(forward: Forward) -> Vec<ProgramChain> {
 }
 
 /// What need not be judged, and replies, which are judged apart.
-fn before_judgement(replies: &str) -> Vec<ProgramRule> {
-    let mut rules = vec![jump(JUDGED.to_owned())];
+fn before_judgement(judged: &str, replies: &str) -> Vec<ProgramRule> {
+    let mut rules = vec![jump(judged.to_owned())];
     rules.extend(ALWAYS.map(always));
     rules.push(ProgramRule::new(vec![Match::Reply], None, Action::Goto(replies.to_owned())));
     rules
