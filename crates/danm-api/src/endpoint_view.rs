@@ -49,8 +49,8 @@ pub struct EndpointViewSpec {
     /// Id of the Pod's sandbox container.
     #[serde(rename = "CID", default)]
     pub cid: Option<String>,
-    /// Path of the Pod's network namespace on its host.
-    #[serde(default)]
+    /// Path of the Pod's network namespace on its host. What is no text is none: it decides nothing, and hides nothing else.
+    #[serde(default, deserialize_with = "text_or_none")]
     pub netns: Option<String>,
     /// Kind of the network; empty means `DanmNet`.
     #[serde(rename = "apiType", default)]
@@ -70,6 +70,13 @@ pub struct InterfaceView {
     /// The same for IPv6. The text is not canonical.
     #[serde(rename = "AddressIPv6")]
     pub address_ipv6: Option<String>,
+}
+
+fn text_or_none<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    Ok(match serde_json::Value::deserialize(value)? {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    })
 }
 
 resource!(EndpointView, metadata);

@@ -119,6 +119,7 @@ fn what_is_read_of_an_endpoint_is_what_is_in_it() {
             pod: whole.spec.pod,
             pod_uid: whole.spec.pod_uid,
             cid: whole.spec.cid,
+            netns: whole.spec.netns,
             api_type: whole.spec.api_type,
         };
         assert_eq!(view, EndpointView { metadata: whole.metadata.known, spec });

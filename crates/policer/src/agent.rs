@@ -44,6 +44,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::bail;
 use futures::StreamExt;
 use jiff::Timestamp;
 use kube::Client;
@@ -136,11 +137,11 @@ pub(crate) async fn run(cli: &Cli, args: &AgentArgs) -> anyhow::Result<()> {
     };
     let inspection = Arc::clone(&agent.inspection);
     let _admin = serve(args.admin_listen, inspection, Arc::new(registry)).await?;
-    agent.watch(client, args.node_name.clone(), stop).await;
+    let end = agent.watch(client, args.node_name.clone(), stop).await;
     leadership.release().await;
     agent.events.flush(LAST_EVENTS).await;
     tracing::info!("stopped; the rules of Pods stay");
-    Ok(())
+    end
 }
 
 /// Begins to put rules into Pods. They are put there by a thread: that speaks to kernels, which may take their time.
@@ -205,7 +206,13 @@ struct Agent {
 }
 
 impl Agent {
-    async fn watch(&mut self, client: Client, node: String, stop: impl Future<Output = ShutdownSignal>) {
+    /// Works until it is told to stop, or cannot put rules into Pods any more.
+    async fn watch(
+        &mut self,
+        client: Client,
+        node: String,
+        stop: impl Future<Output = ShutdownSignal>,
+    ) -> anyhow::Result<()> {
         let (orders, ordered) = mpsc::unbounded_channel();
         let mut seen = feed::feed(client, node, ordered).ready_chunks(BATCH);
         let mut stop = pin!(stop);
@@ -216,13 +223,16 @@ impl Agent {
         self.enforce();
         loop {
             tokio::select! {
-                _ = &mut stop => return,
+                _ = &mut stop => return Ok(()),
                 Some(batch) = seen.next() => {
                     batch.into_iter().for_each(|seen| self.knowledge.take(seen));
                     self.enforce();
                     self.order(&orders);
                 }
-                Some(news) = self.told.recv() => self.note(news),
+                news = self.told.recv(), if self.enforcement.is_some() => match news {
+                    Some(news) => self.note(news),
+                    None => bail!("what puts rules into Pods has ended, which is a defect of this program"),
+                },
                 (statement, written) = self.scribe.next() => self.settle(statement, written),
                 Ok(()) = lease.changed() => {}
                 _ = ticks.tick() => {

@@ -177,7 +177,7 @@ impl Batch {
 
     fn anonymous(&mut self, set: &AnonymousSet, about: &str) {
         self.message(Kind::NewSet, &set.declaration(), about);
-        set.contents().for_each(|piece| self.message(Kind::NewElements, &piece, about));
+        set.contents().iter().for_each(|piece| self.message(Kind::NewElements, piece, about));
     }
 
     pub(crate) fn message(&mut self, kind: Kind, attributes: &Attributes, about: &str) {

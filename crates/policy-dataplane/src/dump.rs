@@ -53,6 +53,9 @@ impl Socket {
         let mut table = Attributes::default();
         table.text(1, TABLE);
         let mut pieces = vec![found(self.channel().ask(&ask(GET_TABLE, 0, &table)))?];
+        if pieces.iter().all(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
         for kind in [GET_CHAINS, GET_RULES, GET_SETS] {
             pieces.push(self.all(kind, &table)?);
         }

@@ -1,6 +1,7 @@
 //! Sets as `nf_tables` keeps them, named and without a name. An attribute takes less than 64 KiB, so elements come in pieces.
 
 use std::{
+    borrow::Borrow,
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
@@ -114,8 +115,8 @@ impl AnonymousSet {
     }
 
     /// What fills it.
-    pub fn contents(&self) -> impl Iterator<Item = Attributes> {
-        self.elements.chunks(PIECE).map(|piece| elements(Self::NAME, Some(self.id), piece))
+    pub fn contents(&self) -> Vec<Attributes> {
+        pieces(Self::NAME, Some(self.id), self.elements.iter())
     }
 }
 
@@ -143,8 +144,7 @@ const fn address_type(family: Family) -> (u32, u32) {
 
 /// What fills it.
 pub fn contents(set: &FamilySet) -> Vec<Attributes> {
-    let members = members(set);
-    members.chunks(PIECE).map(|piece| elements(&set.name, None, piece)).collect()
+    pieces(&set.name, None, members(set, None))
 }
 
 /// What fills it with members that another of the same kind has not.
@@ -153,17 +153,12 @@ pub fn contents_without(set: &FamilySet, other: &FamilySet) -> Vec<Attributes> {
     if set.members == other.members || matches!(*set.members, Members::Ranges(..)) {
         return Vec::new();
     }
-    let others: BTreeSet<Vec<u8>> = members(other).into_iter().map(|element| element.key).collect();
-    let new: Vec<Element> =
-        members(set).into_iter().filter(|element| !others.contains(&element.key)).collect();
-    new.chunks(PIECE).map(|piece| elements(&set.name, None, piece)).collect()
+    pieces(&set.name, None, members(set, Some(&other.members)))
 }
 
 /// Elements of a set by their keys, each with whether it ends a range.
 pub fn raw_contents(set: &str, keys: impl Iterator<Item = (Vec<u8>, bool)>) -> Vec<Attributes> {
-    let members: Vec<Element> =
-        keys.map(|(key, ends_range)| Element { key, ends_range, target: None }).collect();
-    members.chunks(PIECE).map(|piece| elements(set, None, piece)).collect()
+    pieces(set, None, keys.map(|(key, ends_range)| Element { key, ends_range, target: None }))
 }
 
 fn declare(attributes: &mut Attributes, name: &str, flags: u32, (key_type, key_length): (u32, u32)) {
@@ -174,30 +169,59 @@ fn declare(attributes: &mut Attributes, name: &str, flags: u32, (key_type, key_l
     attributes.u32(5, key_length);
 }
 
-fn elements(set: &str, id: Option<u32>, piece: &[Element]) -> Attributes {
-    let mut attributes = Attributes::default();
-    attributes.text(1, TABLE);
-    attributes.text(2, set);
-    if let Some(id) = id {
-        attributes.u32(4, id);
+/// Elements as they are told, each in one of the messages. There may be very many: one is made after the other.
+fn pieces(
+    set: &str,
+    id: Option<u32>,
+    elements: impl Iterator<Item = impl Borrow<Element>>,
+) -> Vec<Attributes> {
+    let (mut elements, mut pieces) = (elements.peekable(), Vec::new());
+    while elements.peek().is_some() {
+        let mut attributes = Attributes::default();
+        attributes.text(1, TABLE);
+        attributes.text(2, set);
+        if let Some(id) = id {
+            attributes.u32(4, id);
+        }
+        let piece = elements.by_ref().take(PIECE);
+        attributes.nest(3, |list| piece.for_each(|element| element.borrow().write(list)));
+        pieces.push(attributes);
     }
-    attributes.nest(3, |list| piece.iter().for_each(|element| element.write(list)));
-    attributes
+    pieces
 }
 
-fn members(set: &FamilySet) -> Vec<Element> {
+/// The members of a set, without those that others are, too.
+fn members<'a>(set: &'a FamilySet, others: Option<&'a Members>) -> Box<dyn Iterator<Item = Element> + 'a> {
     match (&*set.members, set.family) {
-        (Members::Addresses(v4, _), Family::V4) => v4.iter().map(|it| Element::of(octets(*it))).collect(),
-        (Members::Addresses(_, v6), Family::V6) => v6.iter().map(|it| Element::of(octets(*it))).collect(),
-        (Members::Ranges(v4, _), Family::V4) => v4.iter().copied().flat_map(range_v4).collect(),
-        (Members::Ranges(_, v6), Family::V6) => v6.iter().copied().flat_map(range_v6).collect(),
-        (Members::Ports(v4, _), Family::V4) => {
-            v4.iter().map(|(address, protocol, port)| of_port(octets(*address), *protocol, *port)).collect()
+        (Members::Addresses(v4, v6), family) => {
+            let (others_v4, others_v6) = match others {
+                Some(Members::Addresses(v4, v6)) => (v4.as_slice(), v6.as_slice()),
+                _ => Default::default(),
+            };
+            match family {
+                Family::V4 => Box::new(without(v4, others_v4).map(|it| Element::of(octets(*it)))),
+                Family::V6 => Box::new(without(v6, others_v6).map(|it| Element::of(octets(*it)))),
+            }
         }
-        (Members::Ports(_, v6), Family::V6) => {
-            v6.iter().map(|(address, protocol, port)| of_port(octets(*address), *protocol, *port)).collect()
+        (Members::Ports(v4, v6), family) => {
+            let (others_v4, others_v6) = match others {
+                Some(Members::Ports(v4, v6)) => (v4.as_slice(), v6.as_slice()),
+                _ => Default::default(),
+            };
+            match family {
+                Family::V4 => Box::new(without(v4, others_v4).map(|it| of_port(octets(it.0), it.1, it.2))),
+                Family::V6 => Box::new(without(v6, others_v6).map(|it| of_port(octets(it.0), it.1, it.2))),
+            }
         }
+        (Members::Ranges(v4, _), Family::V4) => Box::new(v4.iter().copied().flat_map(range_v4)),
+        (Members::Ranges(_, v6), Family::V6) => Box::new(v6.iter().copied().flat_map(range_v6)),
     }
+}
+
+/// Those of one list that are not in the other.
+fn without<'a, T: Ord>(all: &'a [T], others: &'a [T]) -> impl Iterator<Item = &'a T> {
+    let others: BTreeSet<&T> = others.iter().collect();
+    all.iter().filter(move |one| !others.contains(one))
 }
 
 fn range_v4((first, last): (Ipv4Addr, Ipv4Addr)) -> Vec<Element> {

@@ -20,6 +20,7 @@ mod change;
 mod lane;
 mod memory;
 #[path = "../../../policy-dataplane/tests/kernel/namespace.rs"]
+#[expect(dead_code, reason = "tests do more in namespaces")]
 mod namespace;
 mod node;
 mod objects;
@@ -34,6 +35,9 @@ use testkit::Figure;
 
 use crate::namespace::Namespace;
 
+/// What measures some of it.
+type Measure = fn() -> Vec<Figure>;
+
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let is_wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
@@ -44,7 +48,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let mut figures = Vec::new();
-    let measures: [(&str, fn() -> Vec<Figure>); 4] = [
+    let measures: [(&str, Measure); 4] = [
         ("change", change::measure),
         ("start", start::measure),
         ("traffic", traffic::measure),

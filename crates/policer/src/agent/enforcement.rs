@@ -9,6 +9,9 @@
 //! Responsible for when something is asked of the worker. What is right is decided in `intent.rs`, how it comes to a kernel in
 //! `policy-dataplane`.
 
+mod enforced;
+#[cfg(test)]
+mod fixture;
 pub(super) mod intent;
 pub(super) mod kernel;
 mod notes;
@@ -109,7 +112,7 @@ impl Enforcement {
         }
         let found = match self.certainty {
             Certainty::Complete => Found::Corrected,
-            Certainty::Remembered | Certainty::Lost => Found::LeftAlone,
+            Certainty::Remembered | Certainty::Unknown | Certainty::Lost => Found::LeftAlone,
         };
         // The worker ends with the agent alone.
         self.rounds.send(Round { orders, found, at }).is_ok()
@@ -166,3 +169,6 @@ impl Enforcement {
         self.statuses.values()
     }
 }
+
+#[cfg(test)]
+mod tests;

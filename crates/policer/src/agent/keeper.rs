@@ -74,7 +74,7 @@ impl Keeper {
                 (Certainty::Remembered, Remembered { local, world })
             }
             // Nothing was ever enforced here.
-            (Stored::Nothing, _) | (_, Stored::Nothing) => (Certainty::Remembered, Remembered::default()),
+            (Stored::Nothing, _) | (_, Stored::Nothing) => (Certainty::Unknown, Remembered::default()),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::{output::compare, program::run};
 
 #[tokio::test]
 async fn help_has_examples() {
-    for command in ["", "agent", "evaluate", "render", "explain"] {
+    for command in ["", "agent", "cleanup", "evaluate", "render", "explain"] {
         let help = run(&format!("{command} --help")).await.clean();
         assert!(help.contains("Examples:"), "{command}");
         compare(&format!("help{}{command}", if command.is_empty() { "" } else { "_" }), &help);
@@ -20,7 +20,10 @@ async fn the_version_is_told() {
 async fn shells_are_given_completions() {
     for shell in ["bash", "zsh", "fish"] {
         let script = run(&format!("completion {shell}")).await.clean();
-        assert!(["evaluate", "render", "explain"].iter().all(|command| script.contains(command)), "{shell}");
+        assert!(
+            ["cleanup", "evaluate", "render", "explain"].iter().all(|command| script.contains(command)),
+            "{shell}"
+        );
     }
 }
 

@@ -123,6 +123,12 @@ impl Node {
         self.register(namespace.process(), &namespace.path(), &cgroup);
     }
 
+    /// Nobody runs there any more, as far as the agent can see.
+    pub fn end(&self, namespace: &Namespace) {
+        let process = self.proc().join(namespace.process().to_string());
+        fs::remove_dir_all(process).expect("it was there");
+    }
+
     /// Gives a namespace a name, as `ip netns attach` does.
     pub fn name(&mut self, name: &str, namespace: &Path) {
         let path = self.netns().join(name);
@@ -209,11 +215,9 @@ impl Pod {
     pub fn reaches(&self, other: &Self, port: u16) -> bool {
         other.listeners.iter().for_each(|listener| while listener.accept().is_ok() {});
         let to = SocketAddr::new(IpAddr::V4(other.address), port);
-        let begun = Instant::now();
         let result = self.namespace.within(|| TcpStream::connect_timeout(&to, PATIENCE));
         let is_silence = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
         assert!(!result.as_ref().is_err_and(is_silence), "{to} is silent");
-        assert!(begun.elapsed() < Duration::from_secs(1), "{to} took {:?} to tell", begun.elapsed());
         result.is_ok()
     }
 

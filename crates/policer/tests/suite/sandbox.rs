@@ -7,6 +7,7 @@ mod agent;
 mod agent_faults;
 mod agent_watches;
 mod enforcement;
+mod enforcement_faults;
 mod evaluate;
 mod explain;
 mod files;
@@ -18,6 +19,7 @@ mod output;
 mod policies;
 mod program;
 mod render;
+mod town;
 
 use testkit::{Cluster, Server, Unavailable};
 

@@ -58,7 +58,7 @@ fn servers(addresses: Vec<IpAddr>) -> Arc<Members> {
 }
 
 /// Whether somebody on a cable of the Pod speaks to it, or is spoken to, by TCP and UDP alike.
-fn speaks(star: &Star, device: usize, who: Who, is_inwards: bool, is_v4: bool, port: u16) -> bool {
+fn speaks(star: &Star, (device, who): (usize, Who), is_inwards: bool, is_v4: bool, port: u16) -> bool {
     let address = |who: Who, port| SocketAddr::new(who.address(device, is_v4), port);
     let (peer, pod) = (&star.peers[device], &star.pod);
     let (from, to): ((&Namespace, _), (&Namespace, _)) = if is_inwards {
@@ -89,8 +89,8 @@ fn nodes_reach(mut star: Star) {
     for (device, is_v4) in [(0, true), (0, false), (1, true), (1, false)] {
         for who in [Who::Friend, Who::Stranger] {
             let expected = device == 0 && who == Who::Friend;
-            assert_eq!(speaks(&star, device, who, true, is_v4, 80), expected, "{device} {who:?} {is_v4}");
-            assert!(!speaks(&star, device, who, false, is_v4, 80), "{device} {who:?} {is_v4}");
+            assert_eq!(speaks(&star, (device, who), true, is_v4, 80), expected, "{device} {who:?} {is_v4}");
+            assert!(!speaks(&star, (device, who), false, is_v4, 80), "{device} {who:?} {is_v4}");
         }
     }
 }
@@ -105,16 +105,16 @@ fn asks_for_names(mut star: Star) {
         star.enforcement.surroundings.dns = dns;
         star.enforce(&[nothing()]);
         for is_v4 in [true, false] {
-            assert!(speaks(&star, 0, Who::Friend, false, is_v4, DNS_PORT));
-            assert_eq!(speaks(&star, 0, Who::Stranger, false, is_v4, DNS_PORT), of_others);
-            assert_eq!(speaks(&star, 1, Who::Friend, false, is_v4, DNS_PORT), of_others);
-            assert!(!speaks(&star, 0, Who::Friend, false, is_v4, DNS_PORT + 1));
-            assert!(!speaks(&star, 0, Who::Friend, true, is_v4, DNS_PORT));
+            assert!(speaks(&star, (0, Who::Friend), false, is_v4, DNS_PORT));
+            assert_eq!(speaks(&star, (0, Who::Stranger), false, is_v4, DNS_PORT), of_others);
+            assert_eq!(speaks(&star, (1, Who::Friend), false, is_v4, DNS_PORT), of_others);
+            assert!(!speaks(&star, (0, Who::Friend), false, is_v4, DNS_PORT + 1));
+            assert!(!speaks(&star, (0, Who::Friend), true, is_v4, DNS_PORT));
         }
     }
     star.enforcement.surroundings.dns = Dns::Closed;
     star.enforce(&[nothing()]);
-    assert!(!speaks(&star, 0, Who::Friend, false, true, DNS_PORT));
+    assert!(!speaks(&star, (0, Who::Friend), false, true, DNS_PORT));
 }
 
 /// Whether an interface of the Pod asks for an address, and whether it is given one, by ports of these numbers.

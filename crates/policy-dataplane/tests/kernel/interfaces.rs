@@ -61,7 +61,7 @@ fn both_ways(one: (&Namespace, IpAddr), other: (&Namespace, IpAddr)) -> [bool; 2
     })
 }
 
-fn ends_of<'a>(star: &'a Star, device: usize, who: Who) -> [(&'a Namespace, IpAddr); 2] {
+fn ends_of(star: &Star, device: usize, who: Who) -> [(&Namespace, IpAddr); 2] {
     [(&star.pod, Who::Pod.address(device, true)), (&star.peers[device], who.address(device, true))]
 }
 

@@ -1,6 +1,6 @@
 //! The data plane in real kernels: what they list, and what they do with packets. Each test has network namespaces of its own.
 
-#![expect(clippy::expect_used, reason = "a test that has not what it needs has failed")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 
 mod adoption;
 mod batches;

@@ -48,7 +48,7 @@ impl Stream {
             socket.send(&number.to_be_bytes())?;
             let mut back = [0; 8];
             socket.recv(&mut back)?;
-            same(u64::from_be_bytes(back), number)
+            same(&u64::from_be_bytes(back), &number)
         })
     }
 
@@ -63,7 +63,7 @@ impl Stream {
             let numbers = number.to_be_bytes().repeat(NUMBERS);
             let mut back = vec![0; numbers.len()];
             exchange(&client, &numbers, &mut back)?;
-            same(back, numbers)
+            same(&back, &numbers)
         })
     }
 
@@ -106,6 +106,6 @@ fn exchange(mut stream: &TcpStream, sent: &[u8], back: &mut [u8]) -> io::Result<
     stream.read_exact(back)
 }
 
-fn same<T: PartialEq>(back: T, sent: T) -> io::Result<()> {
+fn same<T: PartialEq>(back: &T, sent: &T) -> io::Result<()> {
     if back == sent { Ok(()) } else { Err(io::Error::other("what comes back is not what was sent")) }
 }

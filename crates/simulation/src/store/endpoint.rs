@@ -156,6 +156,7 @@ impl Endpoint {
                 pod: Some(self.pod_name.to_string()),
                 pod_uid: Some(if self.has_pod_uid { self.pod.uid() } else { String::new() }),
                 cid: Some(self.sandbox.container()),
+                netns: None,
                 api_type: Some(spec.kind.name().to_owned()),
             },
         }))

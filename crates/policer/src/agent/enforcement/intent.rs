@@ -22,7 +22,10 @@ pub(in crate::agent) enum Certainty {
     Complete,
     /// It is what was kept of the time before, and what was listed since. Nothing is opened by that.
     Remembered,
-    /// The same, but what was kept of the time before is lost. Whoever was isolated then is not known, so everybody is.
+    /// Nothing was kept: no agent was here before, or none that knew everything. Nothing is done by what was listed since: peers may be
+    /// missing.
+    Unknown,
+    /// The same as what was remembered, but what was kept of the time before is lost. Whoever was isolated then is not known, so everybody is.
     Lost,
 }
 
@@ -48,7 +51,7 @@ pub(in crate::agent) fn orders<'a>(
 fn expected(ruleset: Ruleset, certainty: Certainty) -> Ruleset {
     match certainty {
         Certainty::Lost => Ruleset::closed(),
-        Certainty::Complete | Certainty::Remembered => ruleset,
+        Certainty::Complete | Certainty::Remembered | Certainty::Unknown => ruleset,
     }
 }
 
@@ -62,6 +65,9 @@ fn order(
     let Some(pod) = world.pod(name).filter(|pod| !pod.is_on_host_network) else {
         return Some(Order::gone(name.clone()));
     };
+    if certainty == Certainty::Unknown {
+        return None;
+    }
     // Without endpoints nobody knows which interfaces it has.
     let (ruleset, gates) = rules?;
     let aim = if !ruleset.is_open() {
@@ -81,3 +87,6 @@ fn paths(world: &World, name: &NamespacedName) -> Vec<String> {
     let paths: BTreeSet<&str> = told.collect();
     paths.into_iter().map(str::to_owned).collect()
 }
+
+#[cfg(test)]
+mod tests;

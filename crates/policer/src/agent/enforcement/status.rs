@@ -84,6 +84,20 @@ impl State {
         if matches!(self, Self::Closed(_)) { Self::Closed } else { Self::Failed }
     }
 
+    /// The worse of the two: of several namespaces, that of which people have to know.
+    pub(super) fn or(self, other: Self) -> Self {
+        if other.severity() > self.severity() { other } else { self }
+    }
+
+    const fn severity(&self) -> u8 {
+        match self {
+            Self::Enforced | Self::Open | Self::Waiting => 0,
+            Self::LeftAlone => 1,
+            Self::Closed(_) => 2,
+            Self::Failed(_) => 3,
+        }
+    }
+
     /// Whether something failed.
     pub(in crate::agent) const fn is_failure(&self) -> bool {
         matches!(self, Self::Closed(_) | Self::Failed(_))

@@ -155,3 +155,6 @@ fn ports(all: &BTreeSet<(IpAddr, Protocol, u16)>) -> Members {
     }
     Members::Ports(v4, v6)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use policy_dataplane::{
 use policy_engine::{NamespacedName, program::LastFrame};
 
 use super::{
+    enforced::{Enforced, PAUSE},
     kernel::{Kernel, PodTable},
     order::{Aim, Order, Round, Rules},
     place::Place,
@@ -22,11 +23,6 @@ use super::{
 /// How soon what somebody else did to a table, or that a namespace has gone, is noticed.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// How long something that failed is left alone, at first and at most; likewise a Pod that has no process yet: to look for one means to
-/// read what all processes of the node are.
-const PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
 /// The worker.
 pub(in crate::agent) struct Worker<K: Kernel> {
     kernel: K,
@@ -35,21 +31,6 @@ pub(in crate::agent) struct Worker<K: Kernel> {
     tell: Box<dyn Fn(News) + Send>,
     /// Takes what is to be closed: that may take a while.
     closer: mpsc::Sender<K::Table>,
-}
-
-/// A Pod for which there are orders.
-struct Enforced<T> {
-    order: Order,
-    homes: BTreeMap<NamespaceId, (Process, T)>,
-    /// What its endpoints said when its namespaces were found, and all of them had the rules. None if they have to be looked for.
-    located: Option<Vec<String>>,
-    /// The frame of its rules as it was put there last.
-    frame: LastFrame,
-    /// Whether a process was not where it was, when it was looked at last.
-    is_moved: bool,
-    /// How long what failed is left alone, and until when.
-    pause: Option<(Duration, Instant)>,
-    status: Option<Status>,
 }
 
 /// What is known of a node while some Pods are looked at.
@@ -74,7 +55,7 @@ impl<K: Kernel> Worker<K> {
     pub(in crate::agent) fn run(mut self, rounds: &mpsc::Receiver<Round>) {
         let mut looked = Instant::now();
         loop {
-            match rounds.recv_timeout(LOOK.min(PAUSE)) {
+            match rounds.recv_timeout(PAUSE) {
                 Ok(round) => {
                     // What came meanwhile is done in one go: of several orders about a Pod the last one counts.
                     let (dirty, first) = self.take([round].into_iter().chain(rounds.try_iter()));
@@ -186,12 +167,7 @@ impl<K: Kernel> Worker<K> {
 
     /// Takes note of how it went, and tells if that is news.
     fn conclude(&self, pod: &mut Enforced<K::Table>, status: Status) {
-        let pause = pod.pause.map_or(PAUSE, |(pause, _)| (2 * pause).min(LONGEST_PAUSE));
-        pod.pause = match &status.state {
-            // What was left alone is ordered anew once everything is known.
-            State::Enforced | State::Open | State::LeftAlone => None,
-            State::Waiting | State::Closed(_) | State::Failed(_) => Some((pause, Instant::now() + pause)),
-        };
+        pod.leave_alone_after(&status.state);
         if pod.status.as_ref() != Some(&status) {
             (self.tell)(News::Pod(status.clone()));
             pod.status = Some(status);
@@ -224,7 +200,7 @@ impl<K: Kernel> Worker<K> {
         sight: &mut Sight,
         status: &mut Status,
     ) -> Result<(Vec<Process>, Option<String>), String> {
-        if let Some(before) = pod.status.as_ref().filter(|_| Self::is_located(pod)) {
+        if let Some(before) = pod.status.as_ref().filter(|_| pod.is_located()) {
             // Nothing of what was found out has ceased to be true.
             (status.more, status.refused) = (before.more, before.refused.clone());
             return Ok((Vec::new(), None));
@@ -251,11 +227,6 @@ impl<K: Kernel> Worker<K> {
         Ok((newcomers, place.problem))
     }
 
-    /// Whether all namespaces of a Pod are held, and nothing of what was found out had ceased to be true when it was looked at last: rules are not held up to look again.
-    fn is_located(pod: &Enforced<K::Table>) -> bool {
-        !pod.homes.is_empty() && pod.located.as_ref() == Some(&pod.order.paths) && !pod.is_moved
-    }
-
     /// Whether a Pod is to have rules.
     fn has_rules(&self, uid: &PodUid) -> bool {
         let has_rules = |order: &Order| matches!(order.aim, Aim::Rules(_));
@@ -278,42 +249,34 @@ impl<K: Kernel> Worker<K> {
             if pod.homes.is_empty() && newcomers.is_empty() { State::Waiting } else { State::Enforced };
         for (_, table) in pod.homes.values_mut() {
             match table.put(make, &mut sight.changes, self.found) {
-                Ok(Outcome::LeftAlone) => state = State::LeftAlone,
+                Ok(Outcome::LeftAlone) => state = state.or(State::LeftAlone),
                 Ok(_) => {}
-                Err(reason) => state = failed(reason),
+                Err(reason) => state = state.or(failed(reason)),
             }
         }
         for process in newcomers {
             let opened = self.kernel.open(&process, make, self.found);
-            match opened.or_else(|reason| self.open_closed(&process, rules, reason, &mut state)) {
-                Ok((table, outcome)) => {
-                    if outcome == Outcome::LeftAlone {
-                        state = State::LeftAlone;
-                    }
-                    pod.homes.insert(process.namespace, (process, table));
-                }
-                Err(reason) => state = State::Failed(reason),
-            }
+            let (table, became) = match opened {
+                Ok((table, Outcome::LeftAlone)) => (Some(table), State::LeftAlone),
+                Ok((table, _)) => (Some(table), State::Enforced),
+                Err(reason) => self.open_closed(&process, rules, reason),
+            };
+            state = state.or(became);
+            pod.homes.extend(table.map(|table| (process.namespace, (process, table))));
         }
         pod.frame = frame;
         state
     }
 
     /// A Pod whose first rules cannot be had is not to be open for that.
-    fn open_closed(
-        &self,
-        process: &Process,
-        rules: &Rules,
-        reason: String,
-        state: &mut State,
-    ) -> Result<(K::Table, Outcome), String> {
+    fn open_closed(&self, process: &Process, rules: &Rules, reason: String) -> (Option<K::Table>, State) {
         let (closed, frame) = (rules.without_allowances(), LastFrame::default());
-        let opened = self.kernel.open(process, &|flows| closed.program(&frame, flows), self.found);
-        if opened.is_ok() {
-            *state = State::Closed(reason.clone());
+        match self.kernel.open(process, &|flows| closed.program(&frame, flows), self.found) {
+            Ok((table, Outcome::LeftAlone)) => (Some(table), State::LeftAlone),
+            Ok((table, _)) => (Some(table), State::Closed(reason)),
+            // Why the first attempt failed says more.
+            Err(_) => (None, State::Failed(reason)),
         }
-        // Why the first attempt failed says more.
-        opened.map_err(|_| reason)
     }
 
     fn clear(&self, pod: &mut Enforced<K::Table>, left: &[Process]) -> State {
@@ -338,50 +301,5 @@ impl<K: Kernel> Worker<K> {
     }
 }
 
-// === impl Enforced ===
-
-impl<T> Enforced<T> {
-    fn new(order: Order) -> Self {
-        Self {
-            order,
-            homes: BTreeMap::new(),
-            located: None,
-            frame: LastFrame::default(),
-            is_moved: false,
-            pause: None,
-            status: None,
-        }
-    }
-}
-
-impl<T: PodTable> Enforced<T> {
-    /// Undoes what somebody else did to its tables, and tells whether that was so. Gives those of which that failed: they have to be
-    /// taken over anew.
-    fn mend(&mut self) -> (bool, Vec<T>) {
-        let (mut is_changed, mut broken) = (false, Vec::new());
-        for (id, (_, table)) in &mut self.homes {
-            match table.mend() {
-                Ok(was_changed) => is_changed |= was_changed,
-                Err(reason) => {
-                    tracing::warn!(
-                        "the rules of {} cannot be looked after in {id}: {reason}",
-                        self.order.pod
-                    );
-                    broken.push(*id);
-                }
-            }
-        }
-        if !broken.is_empty() {
-            self.located = None;
-        }
-        let broken = broken.into_iter().filter_map(|id| self.homes.remove(&id)).map(|(_, table)| table);
-        (is_changed, broken.collect())
-    }
-
-    /// Whether its rules become stricter than those that it has.
-    fn is_stricter(&self, changes: &mut Changes) -> bool {
-        let Aim::Rules(rules) = &self.order.aim else { return false };
-        let make: MakeProgram<'_> = &|flows| rules.program(&self.frame, flows);
-        self.homes.is_empty() || self.homes.values().any(|(_, table)| table.is_stricter(make, changes))
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -373,3 +373,26 @@ fn rulesets_are_kept_of_this_nodes_pods_alone() {
     knowledge.sees(POLICIES, policy("p", "u", &json!({})));
     assert!(knowledge.take_changed().is_empty(), "its rules are another node's business");
 }
+
+#[test]
+fn another_pod_of_the_same_name_and_what_its_endpoints_say_are_changes_whatever_rules_it_has() {
+    let mut knowledge = Knowledge::default();
+    let name = NamespacedName::new("x", "a");
+    let pod = |uid: &str, version: &str| {
+        let metadata = json!({"namespace": "x", "name": "a", "uid": uid, "resourceVersion": version});
+        Told::pod(&serde_json::from_value(json!({"metadata": metadata})).unwrap())
+    };
+    let endpoint = |address: &str| {
+        let object = json!({"metadata": {"namespace": "x", "name": "e"},
+                            "spec": {"Pod": "a", "NetworkName": "n", "Interface": {"Name": "eth0", "Address": address}}});
+        Told::object(Object::endpoint(ApiGroup::DanmIo, &serde_json::from_value(object).unwrap()))
+    };
+    knowledge.lists(PODS, [pod("1", "1")]);
+    knowledge.lists(ENDPOINTS, [endpoint("10.0.0.1/24")]);
+    knowledge.take_changed();
+    knowledge.lists(PODS, [pod("2", "2")]);
+    assert_eq!(knowledge.take_changed(), [name.clone()].into());
+    knowledge.sees(ENDPOINTS, endpoint("10.0.0.2/24"));
+    assert_eq!(knowledge.take_changed(), [name].into());
+    assert!(knowledge.take_changed().is_empty());
+}

@@ -1,0 +1,105 @@
+//! A Pod for which there are orders, as the worker keeps it: where it is, its tables, and how it went. What is done with it is the
+//! worker's.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use policy_dataplane::{Changes, MakeProgram, NamespaceId, Process};
+use policy_engine::program::LastFrame;
+
+use super::{
+    kernel::PodTable,
+    order::{Aim, Order},
+    status::{State, Status},
+};
+
+/// How long something that failed is left alone, at first and at most.
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The same of a Pod that has no process yet: it is open until one is found, and to look for it means to read what all processes of
+/// the node are.
+pub(super) const LONGEST_SEARCH: Duration = Duration::from_secs(1);
+
+/// A Pod for which there are orders.
+pub(super) struct Enforced<T> {
+    pub(super) order: Order,
+    pub(super) homes: BTreeMap<NamespaceId, (Process, T)>,
+    /// What its endpoints said when its namespaces were found, and all of them had the rules. None if they have to be looked for.
+    pub(super) located: Option<Vec<String>>,
+    /// The frame of its rules as it was put there last.
+    pub(super) frame: LastFrame,
+    /// Whether a process was not where it was, when it was looked at last.
+    pub(super) is_moved: bool,
+    /// How long what failed is left alone, and until when.
+    pub(super) pause: Option<(Duration, Instant)>,
+    pub(super) status: Option<Status>,
+}
+
+// === impl Enforced ===
+
+impl<T> Enforced<T> {
+    pub(super) fn new(order: Order) -> Self {
+        Self {
+            order,
+            homes: BTreeMap::new(),
+            located: None,
+            frame: LastFrame::default(),
+            is_moved: false,
+            pause: None,
+            status: None,
+        }
+    }
+
+    /// Whether all its namespaces are held, and nothing of what was found out had ceased to be true when it was looked at last: rules
+    /// are not held up to look again.
+    pub(super) fn is_located(&self) -> bool {
+        !self.homes.is_empty() && self.located.as_ref() == Some(&self.order.paths) && !self.is_moved
+    }
+
+    /// Decides how long it is left alone now that this became of it.
+    pub(super) fn leave_alone_after(&mut self, state: &State) {
+        let longest = match state {
+            // What was left alone is ordered anew once everything is known.
+            State::Enforced | State::Open | State::LeftAlone => None,
+            State::Waiting => Some(LONGEST_SEARCH),
+            State::Closed(_) | State::Failed(_) => Some(LONGEST_PAUSE),
+        };
+        let pause = self.pause.map_or(PAUSE, |(pause, _)| 2 * pause);
+        self.pause = longest.map(|longest| pause.min(longest)).map(|pause| (pause, Instant::now() + pause));
+    }
+}
+
+impl<T: PodTable> Enforced<T> {
+    /// Undoes what somebody else did to its tables, and tells whether that was so. Gives those of which that failed: they have to be
+    /// taken over anew.
+    pub(super) fn mend(&mut self) -> (bool, Vec<T>) {
+        let (mut is_changed, mut broken) = (false, Vec::new());
+        for (id, (_, table)) in &mut self.homes {
+            match table.mend() {
+                Ok(was_changed) => is_changed |= was_changed,
+                Err(reason) => {
+                    tracing::warn!(
+                        "the rules of {} cannot be looked after in {id}: {reason}",
+                        self.order.pod
+                    );
+                    broken.push(*id);
+                }
+            }
+        }
+        if !broken.is_empty() {
+            self.located = None;
+        }
+        let broken = broken.into_iter().filter_map(|id| self.homes.remove(&id)).map(|(_, table)| table);
+        (is_changed, broken.collect())
+    }
+
+    /// Whether its rules become stricter than those that it has.
+    pub(super) fn is_stricter(&self, changes: &mut Changes) -> bool {
+        let Aim::Rules(rules) = &self.order.aim else { return false };
+        let make: MakeProgram<'_> = &|flows| rules.program(&self.frame, flows);
+        self.homes.is_empty() || self.homes.values().any(|(_, table)| table.is_stricter(make, changes))
+    }
+}

@@ -1,0 +1,82 @@
+//! What becomes of Pods by what is known.
+
+use policy_engine::Engine;
+
+use super::*;
+use crate::agent::enforcement::{
+    fixture::{endpoint, engine, name, pod, policy},
+    surroundings::Exceptions,
+};
+
+/// Pod `a` is isolated, `b` is not, `bare` has no endpoint, and `host` is part of its node.
+fn town() -> Engine {
+    let mut host = pod("host", "4", "192.0.2.1");
+    host["spec"]["hostNetwork"] = true.into();
+    engine(&[
+        pod("a", "1", "10.0.0.1"),
+        pod("b", "2", "10.0.0.2"),
+        pod("bare", "3", "10.0.0.3"),
+        host,
+        endpoint("a", "eth0", ["10.0.0.1/24", ""]),
+        endpoint("a", "net1", ["10.1.0.1/24", ""]),
+        endpoint("b", "eth0", ["10.0.0.2/24", ""]),
+        endpoint("host", "eth0", ["192.0.2.1/24", ""]),
+        policy("a", &["10.9.0.0/16"]),
+        policy("bare", &[]),
+        policy("host", &[]),
+    ])
+}
+
+/// What is ordered: Pods, and in a word what is to become of them.
+fn decided(certainty: Certainty) -> Vec<(String, &'static str)> {
+    let engine = town();
+    let names = ["a", "b", "bare", "host", "nobody"].map(name);
+    let common = Common::of(engine.world(), &Exceptions::none(), &BTreeSet::new());
+    let told = orders(&engine, &names, &common, certainty).into_iter().map(|order| {
+        let aim = match order.aim {
+            Aim::Rules(rules) if *rules.ruleset == Ruleset::closed() => "closed",
+            Aim::Rules(_) => "rules",
+            Aim::Open => "open",
+            Aim::Gone => "gone",
+        };
+        (order.pod.name.to_string(), aim)
+    });
+    let mut told: Vec<_> = told.collect();
+    told.sort();
+    told
+}
+
+fn expected(all: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
+    all.iter().map(|(pod, aim)| ((*pod).to_owned(), *aim)).collect()
+}
+
+#[test]
+fn by_what_is_known_pods_have_rules_or_none_and_nobody_touches_the_node() {
+    let all = [("a", "rules"), ("b", "open"), ("host", "gone"), ("nobody", "gone")];
+    assert_eq!(decided(Certainty::Complete), expected(&all));
+}
+
+#[test]
+fn by_what_was_last_known_nothing_is_opened() {
+    let all = [("a", "rules"), ("host", "gone"), ("nobody", "gone")];
+    assert_eq!(decided(Certainty::Remembered), expected(&all));
+}
+
+#[test]
+fn if_what_was_known_is_lost_everybody_is_closed() {
+    let all = [("a", "closed"), ("b", "closed"), ("host", "gone"), ("nobody", "gone")];
+    assert_eq!(decided(Certainty::Lost), expected(&all));
+}
+
+#[test]
+fn where_nothing_was_ever_known_nothing_is_done() {
+    assert_eq!(decided(Certainty::Unknown), expected(&[("host", "gone"), ("nobody", "gone")]));
+}
+
+#[test]
+fn an_order_tells_which_pod_it_is_and_where_its_endpoints_say_that_it_is() {
+    let engine = town();
+    let common = Common::of(engine.world(), &Exceptions::none(), &BTreeSet::new());
+    let orders = orders(&engine, [&name("a")], &common, Certainty::Complete);
+    assert_eq!((&*orders[0].uid, &orders[0].paths[..]), ("1", &["/run/netns/a".to_owned()][..]));
+}

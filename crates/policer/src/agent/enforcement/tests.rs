@@ -1,0 +1,171 @@
+//! When what is ordered.
+
+use serde_json::Value;
+
+use super::*;
+use crate::agent::enforcement::fixture::{apply, endpoint, engine, name, pod, policy, policy_key};
+
+struct Test {
+    enforcement: Enforcement,
+    rounds: mpsc::Receiver<Round>,
+    engine: Engine,
+    nodes: BTreeSet<IpAddr>,
+    is_complete: bool,
+}
+
+/// A Pod with its endpoint.
+fn resident(name: &str, uid: &str) -> [Value; 2] {
+    [pod(name, uid, "10.0.0.1"), endpoint(name, "eth0", ["10.0.0.1/24", ""])]
+}
+
+impl Test {
+    /// Pods `a` and `b`, the first of which is isolated.
+    fn new(certainty: Certainty) -> Self {
+        let (sender, rounds) = mpsc::channel();
+        let exceptions = Exceptions { allow_node: crate::cli::AllowNode::Own, ..Exceptions::none() };
+        let objects = [&resident("a", "1")[..], &resident("b", "2"), &[policy("a", &[])]].concat();
+        Self {
+            enforcement: Enforcement::new(exceptions, certainty, sender),
+            rounds,
+            engine: engine(&objects),
+            nodes: BTreeSet::new(),
+            is_complete: false,
+        }
+    }
+
+    /// What is ordered by now, and what is to become of what was found.
+    fn order(&mut self) -> Vec<(String, &'static str, Found)> {
+        self.order_about(&[])
+    }
+
+    /// The same, if these Pods were touched, too.
+    fn order_about(&mut self, touched: &[&str]) -> Vec<(String, &'static str, Found)> {
+        let mut changed = self.engine.take_changed();
+        changed.extend(touched.iter().map(|pod| name(pod)));
+        let local: Vec<NamespacedName> = self.engine.world().pods().map(|(name, _)| name.clone()).collect();
+        let view = View {
+            changed: &changed,
+            local: &local.iter().collect(),
+            nodes: &self.nodes,
+            is_complete: self.is_complete,
+        };
+        self.enforcement.order(&self.engine, &view);
+        let orders = self.rounds.try_iter().flat_map(|round| {
+            let found = round.found;
+            round.orders.into_iter().map(move |order| (order, found))
+        });
+        let told = orders.map(|(order, found)| {
+            let aim = match order.aim {
+                Aim::Rules(_) => "rules",
+                Aim::Open => "open",
+                Aim::Gone => "gone",
+            };
+            (order.pod.name.to_string(), aim, found)
+        });
+        let mut told: Vec<_> = told.collect();
+        told.sort_by(|one, other| one.0.cmp(&other.0));
+        told
+    }
+
+    fn complete(&mut self) {
+        self.is_complete = true;
+    }
+}
+
+fn corrected(pod: &str, aim: &'static str) -> (String, &'static str, Found) {
+    (pod.to_owned(), aim, Found::Corrected)
+}
+
+fn left(pod: &str, aim: &'static str) -> (String, &'static str, Found) {
+    (pod.to_owned(), aim, Found::LeftAlone)
+}
+
+#[test]
+fn what_is_remembered_is_ordered_once_and_everybody_once_everything_is_known() {
+    let mut test = Test::new(Certainty::Remembered);
+    assert_eq!(test.order(), [left("a", "rules")]);
+    apply(&mut test.engine, &[policy("a", &["10.0.0.0/8"])]);
+    assert_eq!(test.order(), [], "it keeps what it has");
+    test.engine.delete(&policy_key("a"));
+    assert_eq!(test.order(), [], "nothing is opened");
+    apply(&mut test.engine, &[policy("b", &[])]);
+    assert_eq!(test.order(), [left("b", "rules")], "but it may be closed");
+
+    test.complete();
+    assert_eq!(test.order(), [corrected("a", "open"), corrected("b", "rules")]);
+    assert_eq!(test.order(), []);
+    assert_eq!(test.order_about(&["a"]), [], "it was looked at once");
+}
+
+#[test]
+fn another_pod_of_the_same_name_is_ordered_whatever_is_known() {
+    let mut test = Test::new(Certainty::Remembered);
+    test.order();
+    apply(&mut test.engine, &resident("a", "3"));
+    assert_eq!(test.order_about(&["a"]), [left("a", "rules")]);
+    assert_eq!(test.order_about(&["a"]), []);
+}
+
+#[test]
+fn where_nothing_was_known_nothing_is_ordered_before_everything_is() {
+    let mut test = Test::new(Certainty::Unknown);
+    assert_eq!(test.order(), []);
+    test.complete();
+    assert_eq!(test.order(), [corrected("a", "rules"), corrected("b", "open")]);
+}
+
+#[test]
+fn what_an_agent_before_left_is_looked_for_once_a_pod_has_endpoints() {
+    let mut test = Test::new(Certainty::Unknown);
+    apply(&mut test.engine, &[pod("late", "4", "10.0.0.4")]);
+    test.complete();
+    test.order();
+    apply(&mut test.engine, &[endpoint("late", "eth0", ["10.0.0.4/24", ""])]);
+    assert_eq!(test.order(), [corrected("late", "open")]);
+    assert_eq!(test.order_about(&["late"]), []);
+}
+
+#[test]
+fn what_all_pods_have_in_common_concerns_all_that_have_rules() {
+    let mut test = Test::new(Certainty::Unknown);
+    test.complete();
+    test.order();
+    test.nodes.insert([192, 0, 2, 1].into());
+    assert_eq!(test.order(), [corrected("a", "rules")]);
+    assert_eq!(test.order(), []);
+}
+
+#[test]
+fn a_pod_that_is_gone_is_let_go_once_and_one_without_endpoints_is_not() {
+    let mut test = Test::new(Certainty::Unknown);
+    test.complete();
+    test.order();
+    let Some(policy_engine::Object::Endpoint(key, _)) =
+        policy_engine::Object::read(&endpoint("a", "eth0", ["", ""])).expect("it is read")
+    else {
+        panic!("it is an endpoint")
+    };
+    test.engine.delete(&policy_engine::Key::Endpoint(key));
+    assert_eq!(test.order(), [], "its rules stay");
+    test.engine.delete(&policy_engine::Key::Pod(name("a")));
+    assert_eq!(test.order(), [corrected("a", "gone")]);
+    assert_eq!(test.order(), []);
+}
+
+#[test]
+fn people_are_told_once_what_fails_and_that_it_is_right_again() {
+    let mut test = Test::new(Certainty::Unknown);
+    test.complete();
+    test.order();
+    let status =
+        |state: State| Status { state, ..Status::new(&Order { uid: "1".into(), ..Order::gone(name("a")) }) };
+    let mut reasons = |state: State| {
+        let notes = test.enforcement.note(status(state));
+        notes.into_iter().map(|note| note.reason).collect::<Vec<_>>()
+    };
+    assert_eq!(reasons(State::Enforced), [""; 0]);
+    assert_eq!(reasons(State::Failed("no".to_owned())), ["PolicyNotEnforced"]);
+    assert_eq!(reasons(State::Failed("no".to_owned())), [""; 0]);
+    assert_eq!(reasons(State::Enforced), ["PolicyEnforced"]);
+    assert_eq!(test.enforcement.statuses().count(), 1);
+}

@@ -1,0 +1,444 @@
+//! The loop on a node without a kernel: what it does, in which order, and what it tells.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+};
+
+use policy_dataplane::Refusal;
+use policy_engine::{
+    Engine,
+    program::{Flows, Program},
+};
+use serde_json::Value;
+
+use super::*;
+use crate::agent::enforcement::{
+    enforced::{LONGEST_PAUSE, LONGEST_SEARCH},
+    fixture::{apply, endpoint, engine, name, pod, policy, policy_key},
+    intent::{Certainty, orders},
+    surroundings::{Common, Exceptions},
+};
+
+/// What there is on the node, and what was done.
+#[derive(Default)]
+struct Place {
+    processes: Vec<Process>,
+    /// Tables by namespace.
+    tables: BTreeMap<u64, Program>,
+    /// Processes whose namespaces cannot be programmed, or only if nothing is allowed.
+    broken: Vec<u32>,
+    takes_closed_alone: Vec<u32>,
+    /// Tables that somebody has changed, or that cannot be looked at.
+    tampered: Vec<u64>,
+    unreadable: Vec<u64>,
+    looks: usize,
+    done: Vec<String>,
+}
+
+#[derive(Clone, Default)]
+struct Fake(Arc<Mutex<Place>>);
+
+struct FakeTable {
+    node: Fake,
+    process: Process,
+    program: Option<Program>,
+}
+
+impl Fake {
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A process of a Pod is in a namespace.
+    fn run(&self, pid: u32, uid: &str, inode: u64) {
+        let namespace = NamespaceId { device: 4, inode };
+        let pod = PodUid::new(uid).expect("a uid");
+        self.place().processes.push(Process { pid, namespace, pod, container: None });
+    }
+
+    fn end(&self, pid: u32) {
+        self.place().processes.retain(|process| process.pid != pid);
+    }
+
+    /// What was done since this was asked last.
+    fn done(&self) -> Vec<String> {
+        std::mem::take(&mut self.place().done)
+    }
+
+    fn put(&self, process: &Process, program: &Program) -> Result<(), String> {
+        let mut place = self.place();
+        let allows = program.sets().next().is_some();
+        if place.broken.contains(&process.pid) || allows && place.takes_closed_alone.contains(&process.pid) {
+            return Err("no".to_owned());
+        }
+        place.tables.insert(process.namespace.inode, program.clone());
+        Ok(())
+    }
+
+    fn note(&self, what: &str, process: &Process) {
+        self.place().done.push(format!("{what} {}", process.namespace.inode));
+    }
+}
+
+impl Kernel for Fake {
+    type Table = FakeTable;
+
+    fn claim(&self, path: &str) -> Claim {
+        Claim { path: path.to_owned(), found: Err(Refusal::Gone) }
+    }
+
+    fn residents(&self) -> Result<Residents, String> {
+        self.place().looks += 1;
+        Ok(Residents::new([].into(), [].into(), self.place().processes.clone()))
+    }
+
+    fn is_still(&self, process: &Process) -> bool {
+        self.place().processes.contains(process)
+    }
+
+    fn open(
+        &self,
+        process: &Process,
+        make: MakeProgram<'_>,
+        found: Found,
+    ) -> Result<(FakeTable, Outcome), String> {
+        let table = |program| FakeTable { node: self.clone(), process: process.clone(), program };
+        if found == Found::LeftAlone && self.place().tables.contains_key(&process.namespace.inode) {
+            return Ok((table(None), Outcome::LeftAlone));
+        }
+        let program = make(Flows::Kept);
+        self.put(process, &program)?;
+        self.note("open", process);
+        Ok((table(Some(program)), Outcome::Replaced))
+    }
+
+    fn clean(&self, process: &Process) -> Result<bool, String> {
+        self.note("clean", process);
+        Ok(self.place().tables.remove(&process.namespace.inode).is_some())
+    }
+}
+
+impl PodTable for FakeTable {
+    fn is_stricter(&self, make: MakeProgram<'_>, changes: &mut Changes) -> bool {
+        self.program.as_ref().is_none_or(|before| changes.is_stricter(before, &make(Flows::Kept)))
+    }
+
+    fn put(&mut self, make: MakeProgram<'_>, _: &mut Changes, found: Found) -> Result<Outcome, String> {
+        if found == Found::LeftAlone && self.program.is_none() {
+            return Ok(Outcome::LeftAlone);
+        }
+        let program = make(Flows::Kept);
+        if self.program.as_ref() == Some(&program) {
+            return Ok(Outcome::Unchanged);
+        }
+        self.node.put(&self.process, &program)?;
+        self.node.note("put", &self.process);
+        self.program = Some(program);
+        Ok(Outcome::Changed)
+    }
+
+    fn mend(&mut self) -> Result<bool, String> {
+        let inode = self.process.namespace.inode;
+        let mut place = self.node.place();
+        if place.unreadable.contains(&inode) {
+            return Err("it cannot be read".to_owned());
+        }
+        let before = place.tampered.len();
+        place.tampered.retain(|it| *it != inode);
+        Ok(place.tampered.len() < before)
+    }
+
+    fn remove(&self) -> Result<(), String> {
+        self.node.note("remove", &self.process);
+        self.node.place().tables.remove(&self.process.namespace.inode);
+        Ok(())
+    }
+}
+
+/// A worker, and what it tells.
+struct Test {
+    node: Fake,
+    worker: Worker<Fake>,
+    news: mpsc::Receiver<News>,
+    engine: Engine,
+}
+
+const UIDS: [&str; 3] = ["aaaa", "bbbb", "cccc"];
+
+impl Test {
+    /// Pods a, b and c, each with a process, and a policy about each that lets two blocks in.
+    fn new() -> Self {
+        let node = Fake::default();
+        let mut objects: Vec<Value> = Vec::new();
+        for (number, (pod_name, uid)) in ["a", "b", "c"].into_iter().zip(UIDS).enumerate() {
+            let number = u32::try_from(number).expect("three") + 1;
+            node.run(number, uid, number.into());
+            let address = format!("10.0.0.{number}");
+            objects.push(pod(pod_name, uid, &address));
+            objects.push(endpoint(pod_name, "eth0", [&address, ""]));
+            objects.push(policy(pod_name, &["10.1.0.0/16", "10.2.0.0/16"]));
+        }
+        let (tell, news) = mpsc::channel();
+        let worker = Worker::new(node.clone(), move |it| drop(tell.send(it)));
+        Self { node, worker, news, engine: engine(&objects) }
+    }
+
+    fn round(&self, pods: &[&str], found: Found) -> Round {
+        let common = Common::of(self.engine.world(), &Exceptions::none(), &[].into());
+        let names: Vec<NamespacedName> = pods.iter().map(|pod| name(pod)).collect();
+        let orders = orders(&self.engine, &names, &common, Certainty::Complete);
+        Round { orders, found, at: Instant::now() }
+    }
+
+    fn perform(&mut self, rounds: Vec<Round>) {
+        let (dirty, _) = self.worker.take(rounds.into_iter());
+        self.worker.work(&dirty);
+    }
+
+    /// Orders what is right for these Pods by now.
+    fn order(&mut self, pods: &[&str]) {
+        let round = self.round(pods, Found::Corrected);
+        self.perform(vec![round]);
+    }
+
+    fn apply(&mut self, object: Value) {
+        apply(&mut self.engine, &[object]);
+    }
+
+    /// What was told since this was asked last: Pods and their states.
+    fn told(&self) -> Vec<String> {
+        let told = self.news.try_iter().map(|news| match news {
+            News::Pod(status) => format!("{} {}", status.pod.name, status.state.code()),
+            News::Done { pods, .. } => format!("done {pods}"),
+        });
+        told.collect()
+    }
+
+    /// How long a Pod is left alone that failed.
+    fn pause(&self, pod: &str) -> Option<Duration> {
+        self.worker.pods[&name(pod)].pause.map(|(pause, _)| pause)
+    }
+
+    /// Has the worker try it again now.
+    fn try_again(&mut self, pod: &str) {
+        self.worker.work(&[name(pod)].into());
+    }
+}
+
+#[test]
+fn what_becomes_stricter_comes_before_what_does_not_whatever_the_names_are() {
+    let mut test = Test::new();
+    test.apply(policy("a", &[]));
+    test.order(&["a", "b", "c"]);
+    assert_eq!(test.node.done(), ["open 1", "open 2", "open 3"]);
+    assert_eq!(test.told(), ["a enforced", "b enforced", "c enforced"]);
+    test.apply(policy("a", &["10.1.0.0/16"]));
+    test.engine.delete(&policy_key("b"));
+    test.apply(policy("c", &["10.1.0.0/16"]));
+    test.order(&["a", "b", "c"]);
+    assert_eq!(test.node.done(), ["put 3", "put 1", "remove 2"]);
+    assert_eq!(test.told(), ["b open"]);
+}
+
+#[test]
+fn of_several_orders_about_a_pod_the_last_one_counts() {
+    let mut test = Test::new();
+    let first = test.round(&["a", "b"], Found::LeftAlone);
+    test.apply(policy("a", &[]));
+    let second = test.round(&["a"], Found::Corrected);
+    test.perform(vec![first, second]);
+    assert_eq!(test.node.done(), ["open 1", "open 2"]);
+    assert!(test.node.place().tables[&1].sets().next().is_none(), "nobody is let in");
+    assert_eq!(test.node.place().looks, 1, "processes are read once for all");
+}
+
+#[test]
+fn a_pod_that_fails_is_closed_or_keeps_its_rules_and_holds_up_no_others() {
+    let mut test = Test::new();
+    test.node.place().broken.push(1);
+    test.node.place().takes_closed_alone.push(2);
+    test.order(&["a", "b", "c"]);
+    assert_eq!(test.told(), ["a failed", "b closed", "c enforced"]);
+    assert!(test.node.place().tables[&2].sets().next().is_none(), "nobody is let in");
+
+    test.node.place().broken.push(3);
+    let before = test.node.place().tables[&3].clone();
+    test.apply(policy("c", &["10.1.0.0/16"]));
+    test.order(&["c"]);
+    assert_eq!((test.told(), test.node.place().tables[&3] == before), (vec!["c failed".to_owned()], true));
+
+    test.node.place().broken.clear();
+    test.node.place().takes_closed_alone.clear();
+    for pod in ["a", "b", "c"] {
+        test.try_again(pod);
+        assert_eq!(test.pause(pod), None);
+    }
+    assert_eq!(test.told(), ["a enforced", "b enforced", "c enforced"]);
+}
+
+#[test]
+fn what_fails_is_told_once_and_tried_again_after_pauses_that_grow() {
+    let mut test = Test::new();
+    test.node.place().broken.push(1);
+    test.node.place().takes_closed_alone.push(2);
+    test.order(&["a", "b"]);
+    let mut pauses = Vec::new();
+    for _ in 0..10 {
+        pauses.extend(test.pause("a"));
+        test.try_again("a");
+        test.try_again("b");
+    }
+    assert_eq!(pauses[..3], [PAUSE, 2 * PAUSE, 4 * PAUSE]);
+    assert_eq!(test.pause("a"), Some(LONGEST_PAUSE));
+    assert_eq!(test.told(), ["a failed", "b closed"]);
+    // An order is no reason to wait.
+    test.order(&["a"]);
+    assert_eq!(test.pause("a"), Some(PAUSE));
+}
+
+#[test]
+fn a_pod_that_has_no_process_is_waited_for_and_what_its_endpoints_say_is_not_false_yet() {
+    let mut test = Test::new();
+    test.node.end(1);
+    test.order(&["a"]);
+    let News::Pod(status) = test.news.try_recv().expect("it is told") else { panic!("it is about a Pod") };
+    assert_eq!((status.state, status.refused), (State::Waiting, vec![]));
+    for _ in 0..10 {
+        test.try_again("a");
+    }
+    assert_eq!(test.pause("a"), Some(LONGEST_SEARCH), "it is open until it is found");
+    test.node.run(11, UIDS[0], 11);
+    test.try_again("a");
+    assert_eq!(test.node.done(), ["open 11"]);
+    let News::Pod(status) = test.news.try_recv().expect("it is told") else { panic!("it is about a Pod") };
+    assert_eq!((status.state, status.refused.len()), (State::Enforced, 1));
+}
+
+#[test]
+fn namespaces_that_come_are_given_rules_and_those_that_go_are_let_go() {
+    let mut test = Test::new();
+    test.order(&["a"]);
+    // Another process takes its place.
+    test.node.run(11, UIDS[0], 1);
+    test.node.end(1);
+    test.worker.look();
+    assert_eq!((test.node.done(), test.told()), (vec!["open 1".to_owned()], vec!["a enforced".to_owned()]));
+    // All of it goes elsewhere.
+    test.node.end(11);
+    test.node.run(12, UIDS[0], 12);
+    test.worker.look();
+    assert_eq!(test.node.done(), ["open 12"]);
+    let homes = &test.worker.pods[&name("a")].homes;
+    assert_eq!(homes.keys().map(|id| id.inode).collect::<Vec<_>>(), [12]);
+    test.node.end(12);
+    test.told();
+    test.worker.look();
+    assert_eq!(test.told(), ["a waiting"]);
+    assert!(test.node.place().tables.contains_key(&12), "rules stay");
+}
+
+#[test]
+fn one_namespace_of_several_that_fails_is_not_forgotten() {
+    let mut test = Test::new();
+    test.node.run(11, UIDS[0], 11);
+    test.node.place().broken.push(11);
+    test.order(&["a"]);
+    assert_eq!(test.told(), ["a failed"]);
+    test.try_again("a");
+    assert_eq!(test.told(), [""; 0], "it fails still");
+    test.node.place().broken.clear();
+    test.try_again("a");
+    assert_eq!(test.told(), ["a enforced"]);
+    assert_eq!(test.node.done(), ["open 1", "open 11"]);
+}
+
+#[test]
+fn another_pod_of_the_same_name_has_a_namespace_of_its_own() {
+    let mut test = Test::new();
+    test.order(&["a"]);
+    let before = test.node.place().tables[&1].clone();
+    test.node.run(11, "dddd", 11);
+    test.apply(pod("a", "dddd", "10.0.0.1"));
+    test.apply(policy("a", &[]));
+    test.order(&["a"]);
+    assert_eq!(test.node.done(), ["open 1", "open 11"]);
+    assert!(test.node.place().tables[&1] == before, "nothing is written to the one before");
+}
+
+#[test]
+fn rules_of_a_pod_that_is_gone_stay_and_its_namespace_is_let_go() {
+    let mut test = Test::new();
+    test.order(&["a"]);
+    test.perform(vec![Round {
+        orders: vec![Order::gone(name("a"))],
+        found: Found::Corrected,
+        at: Instant::now(),
+    }]);
+    assert!(test.worker.pods.is_empty() && test.node.place().tables.contains_key(&1));
+    assert_eq!(test.node.done(), ["open 1"]);
+}
+
+#[test]
+fn what_an_agent_before_left_stays_until_everything_is_known() {
+    let mut test = Test::new();
+    let old = Program::default();
+    test.node.place().tables.insert(1, old.clone());
+    let round = test.round(&["a", "b"], Found::LeftAlone);
+    test.perform(vec![round]);
+    assert_eq!(test.told(), ["a left-alone", "b enforced"]);
+    test.try_again("a");
+    test.worker.try_again();
+    test.worker.look();
+    assert!(test.node.place().tables[&1] == old);
+    test.order(&["a"]);
+    assert_eq!((test.told(), test.node.place().tables[&1] == old), (vec!["a enforced".to_owned()], false));
+}
+
+#[test]
+fn what_an_agent_before_left_in_a_pod_that_is_open_is_taken_away() {
+    let mut test = Test::new();
+    test.node.place().tables.insert(1, Program::default());
+    test.engine.delete(&policy_key("a"));
+    test.order(&["a"]);
+    assert_eq!((test.node.done(), test.told()), (vec!["clean 1".to_owned()], vec!["a open".to_owned()]));
+}
+
+#[test]
+fn two_pods_in_one_namespace_do_not_take_turns_and_one_that_is_open_takes_nothing_away() {
+    let mut test = Test::new();
+    test.node.end(2);
+    test.node.run(2, UIDS[1], 1);
+    test.order(&["a", "b"]);
+    assert_eq!(
+        (test.node.done(), test.told()),
+        (vec!["open 1".to_owned()], vec!["a enforced".to_owned(), "b failed".to_owned()])
+    );
+    // The first has no rules any more: the second has its own.
+    test.engine.delete(&policy_key("a"));
+    test.order(&["a"]);
+    test.try_again("b");
+    assert_eq!(test.told(), ["a open", "b enforced"]);
+    test.order(&["a"]);
+    test.node.done();
+    test.order(&["a"]);
+    assert_eq!(test.node.done(), [""; 0]);
+    assert!(test.node.place().tables.contains_key(&1));
+}
+
+#[test]
+fn rules_that_somebody_changed_are_told_and_those_that_cannot_be_read_are_taken_over_anew() {
+    let mut test = Test::new();
+    test.order(&["a", "b"]);
+    test.told();
+    test.node.done();
+    test.node.place().tampered.push(1);
+    test.worker.look();
+    let News::Pod(status) = test.news.try_recv().expect("it is told") else { panic!("it is about a Pod") };
+    assert!(status.is_tampered && *status.pod.name == *"a");
+    test.worker.look();
+    assert_eq!(test.told(), [""; 0]);
+    test.node.place().unreadable.push(2);
+    test.worker.look();
+    assert_eq!(test.node.done(), ["open 2"]);
+}
