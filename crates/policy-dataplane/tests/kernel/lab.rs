@@ -17,7 +17,7 @@ use policy_engine::{Engine, InterfaceName, Key, NamespacedName, Object};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 
-use crate::{enforcement::Enforcement, namespace::Namespace, objects};
+use crate::{enforcement::Enforcement, namespace::Namespace, objects, sctp};
 
 /// How long a connection may take that nobody rejects: then rules drop where they should tell.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -51,6 +51,10 @@ pub struct Lab {
 impl Pod {
     fn new(addresses: Addresses) -> Option<Self> {
         let namespace = Namespace::new()?;
+        // Everybody who is rejected is to be told, not one a second.
+        for file in ["net/ipv4/icmp_ratelimit", "net/ipv6/icmp/ratelimit"] {
+            namespace.set(file, "0");
+        }
         let place = File::open(namespace.path()).expect("a namespace");
         let (jobs, taken) = mpsc::channel::<Job>();
         thread::spawn(move || {
@@ -71,8 +75,11 @@ impl Pod {
     /// Whether a connection to this address and port comes about.
     pub fn reaches(&self, address: IpAddr, port: u16, protocol: &str) -> bool {
         let to = SocketAddr::new(address, port);
-        let is_tcp = protocol == "TCP";
-        let result = self.within(move || if is_tcp { connect(to) } else { ask(to) });
+        let result = match protocol {
+            "TCP" => self.within(move || connect(to)),
+            "UDP" => self.within(move || ask(to)),
+            _ => sctp::call(&self.namespace, to),
+        };
         let is_told =
             result.as_ref().is_ok_and(|()| true) || result.as_ref().is_err_and(|error| !is_silence(error));
         assert!(is_told, "{protocol} to {to} was dropped without a word");
@@ -116,6 +123,7 @@ impl Lab {
             let pod = Pod::new(lab.addresses(&name))?;
             lab.plug(number, &pod);
             ports.iter().for_each(|port| lab.serve(&pod, *port));
+            sctp::serve(&pod.namespace);
             lab.pods.insert(name, pod);
         }
         Some(lab)

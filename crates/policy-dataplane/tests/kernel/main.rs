@@ -30,6 +30,7 @@ mod probe;
 mod protocols;
 mod raw;
 mod repair;
+mod sctp;
 mod star;
 mod stream;
 mod tcp;

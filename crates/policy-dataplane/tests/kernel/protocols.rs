@@ -11,7 +11,6 @@ use serde_json::json;
 use socket2::Socket;
 
 use crate::{
-    interfaces::denied,
     lab::PATIENCE,
     link::hears,
     port,
@@ -24,14 +23,6 @@ const PORT: u16 = 80;
 
 fn end(who: Who, is_v4: bool, number: u16) -> SocketAddr {
     SocketAddr::new(who.address(0, is_v4), number)
-}
-
-/// Waits until this many more packets were denied.
-fn waits_for_denied(star: &Star, count: u64) {
-    let begun = Instant::now();
-    while denied(star, 0) < count {
-        assert!(begun.elapsed() < PATIENCE, "{} of {count} denied", denied(star, 0));
-    }
 }
 
 #[test]
@@ -50,8 +41,8 @@ fn neighbours_are_found_in_a_closed_pod_from_the_link_and_not_from_further_away(
             socket.set_unicast_hops_v6(hops).expect("it may be told");
             socket.send_to(message, &SocketAddr::new(pod, 0).into()).expect("it is sent");
             count += u64::from(is_denied);
-            waits_for_denied(&star, count);
-            assert_eq!(denied(&star, 0), count, "{hops}");
+            star.has_denied(0, count);
+            assert_eq!(star.denied(0), count, "{hops}");
         }
     }
     let found = star.peers[0].run("ip", &["neigh", "show", &pod.to_string(), "dev", "eth0"], "");
@@ -126,7 +117,7 @@ fn what_is_for_everybody_comes_from_those_who_are_allowed_and_from_nobody_else()
     let [friend, stranger]: [UdpSocket; 2] = [Who::Friend, Who::Stranger].map(bound);
     for (number, to) in (1..).zip([group, Ipv4Addr::new(10, 9, 0, 255), Ipv4Addr::BROADCAST]) {
         stranger.send_to(b"stranger", (to, PORT)).expect("it is sent");
-        waits_for_denied(&star, number);
+        star.has_denied(0, number);
         friend.send_to(b"friend", (to, PORT)).expect("it is sent");
         let mut message = [0; 16];
         let length = receiver.recv(&mut message).expect("it comes");
@@ -148,7 +139,7 @@ fn neither_options_nor_extension_headers_help_a_packet_to_a_port_that_is_closed(
             let packet = raw::ip(from.ip(), to.ip(), raw::TCP, between, &raw::syn(from, to));
             socket.send_to(&packet, &SocketAddr::new(to.ip(), 0).into()).expect("it is sent");
             count += 1;
-            waits_for_denied(&star, count);
+            star.has_denied(0, count);
         }
         // The same to the port that is open is no stranger to the rules.
         let to = end(Who::Pod, is_v4, PORT);
@@ -159,7 +150,7 @@ fn neither_options_nor_extension_headers_help_a_packet_to_a_port_that_is_closed(
         while !allowed_by_tcp(&star, family) {
             assert!(begun.elapsed() < PATIENCE, "{family}");
         }
-        assert_eq!(denied(&star, 0), count);
+        assert_eq!(star.denied(0), count);
         drop(server);
     }
 }

@@ -1,13 +1,16 @@
 //! A Pod with two interfaces, each with a cable to a namespace of those it talks to: a friend and a stranger, by their addresses.
 //! Rules are made of policies by the engine, and put there as an agent does it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Instant,
+};
 
 use policy_dataplane::{Memory, Outcome};
 use policy_engine::{NamespacedName, Object, Ruleset, World, compile};
 use serde_json::{Value, json};
 
-use crate::{enforcement::Enforcement, namespace::Namespace};
+use crate::{enforcement::Enforcement, lab::PATIENCE, namespace::Namespace};
 
 /// The Pod's interfaces.
 pub const DEVICES: [&str; 2] = ["eth0", "net1"];
@@ -121,6 +124,23 @@ impl Star {
     pub fn lay(&self, name: &str, peer: &Namespace, end: &str) {
         let process = peer.process().to_string();
         self.pod.run("ip", &["link", "add", name, "type", "veth", "peer", end, "netns", &process], "");
+    }
+
+    /// How many packets the Pod's rules have denied that came by an interface.
+    pub fn denied(&self, device: usize) -> u64 {
+        let chain = format!("ingress_{}", DEVICES[device]);
+        let text = self.pod.run("nft", &["list", "chain", "inet", "danm_policer", &chain], "");
+        let line = text.lines().find(|line| line.contains("\"denied\"")).expect("it is counted");
+        let mut words = line.split_whitespace().skip_while(|word| *word != "packets");
+        words.nth(1).and_then(|word| word.parse().ok()).expect("a number")
+    }
+
+    /// Waits until so many packets were denied that came by an interface.
+    pub fn has_denied(&self, device: usize, count: u64) {
+        let begun = Instant::now();
+        while self.denied(device) < count {
+            assert!(begun.elapsed() < PATIENCE, "{} of {count} denied", self.denied(device));
+        }
     }
 
     /// Has these policies, and no others, be what the Pod's rules say.
