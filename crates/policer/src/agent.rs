@@ -278,6 +278,7 @@ impl Agent {
                 let notes = enforcement.note(status);
                 notes.into_iter().for_each(|note| self.events.publish(note));
             }
+            News::Isolated(age) => self.metrics.count_isolation(age),
             News::Done { pods, took } => self.metrics.count_round(pods, took),
         }
     }

@@ -160,7 +160,7 @@ impl Batch {
         if rule.purpose.as_ref().is_some_and(Purpose::is_counted) {
             expressions.counter();
         }
-        expressions.action(&rule.action, chain.direction);
+        expressions.action(&rule.action);
         self.sets = expressions.next_set;
         let comment = rule.purpose.as_ref().map(|purpose| comment_of(purpose, chain.direction));
         let about = format!("rule {} of chain {}", comment.as_deref().unwrap_or("without name"), chain.name);

@@ -167,7 +167,7 @@ impl Expressions {
     }
 
     /// What becomes of packets.
-    pub fn action(&mut self, action: &Action, direction: Direction) {
+    pub fn action(&mut self, action: &Action) {
         match action {
             Action::Continue => {}
             Action::Accept => self.verdict(ACCEPT, None),
@@ -191,14 +191,6 @@ impl Expressions {
                 data.u32(1, 2);
                 data.u8(2, 3);
             }),
-            Action::ByInterface(side, targets) => {
-                self.meta(name_of(*side), FIRST);
-                self.look_up_verdict(AnonymousSet::interfaces(targets));
-            }
-            Action::ByOwnAddress(family, targets) => {
-                self.connection(own_end(*family, direction), Some(ORIGINAL));
-                self.look_up_verdict(AnonymousSet::addresses(*family, targets));
-            }
         }
     }
 
@@ -353,16 +345,6 @@ impl Expressions {
         self.look_up(AnonymousSet::NAME, Some(id));
     }
 
-    fn look_up_verdict(&mut self, map: AnonymousSet) {
-        let id = self.note(map);
-        self.expression("lookup", |data| {
-            data.text(1, AnonymousSet::NAME);
-            data.u32(2, FIRST);
-            data.u32(3, VERDICT_REGISTER);
-            data.u32(4, id);
-        });
-    }
-
     fn note(&mut self, set: AnonymousSet) -> u32 {
         self.next_set += 1;
         self.sets.push(set.with_id(self.next_set));
@@ -389,11 +371,6 @@ impl Expressions {
             element.nest(DATA, write);
         });
     }
-}
-
-/// That packets go on to a chain, or back if there is none.
-pub fn write_target(value: &mut Attributes, chain: Option<&str>) {
-    write_verdict(value, if chain.is_some() { GOTO } else { RETURN }, chain);
 }
 
 fn write_verdict(value: &mut Attributes, code: u32, chain: Option<&str>) {
@@ -445,7 +422,7 @@ fn label_bits(label: u8) -> Vec<u8> {
 }
 
 /// An interface's name, as long as a kernel keeps it.
-pub fn name_key(name: &InterfaceName) -> Vec<u8> {
+fn name_key(name: &InterfaceName) -> Vec<u8> {
     let mut key = name.as_str().as_bytes().to_vec();
     key.resize(NAME_BYTES, 0);
     key

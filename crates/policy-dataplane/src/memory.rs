@@ -1,9 +1,6 @@
 //! How a kernel knows the connections that rules have allowed, and what it can do for that. What the rules are is `policy-engine`'s.
 
-use policy_engine::{
-    Direction,
-    program::{Action, Flows},
-};
+use policy_engine::program::{Action, Flows};
 use rustix::io::Errno;
 
 use crate::{
@@ -35,7 +32,7 @@ impl Memory {
         chain.text(3, SCRATCH);
         batch.message(Kind::NewChain, &chain, "chain of the probe");
         let mut expressions = Expressions::default();
-        expressions.action(&Action::Label(0), Direction::Ingress);
+        expressions.action(&Action::Label(0));
         let mut rule = Attributes::default();
         rule.text(1, SCRATCH);
         rule.text(2, SCRATCH);

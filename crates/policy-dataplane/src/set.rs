@@ -3,12 +3,11 @@
 use std::{
     borrow::Borrow,
     collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{Ipv4Addr, Ipv6Addr},
 };
 
 use danm_api::Protocol;
 use policy_engine::{
-    InterfaceName,
     program::{Family, FamilySet},
     set::Members,
 };
@@ -16,13 +15,12 @@ use policy_engine::{
 use crate::{
     attributes::Attributes,
     batch::TABLE,
-    expression::{name_key, octets, protocol_number, write_target},
+    expression::{octets, protocol_number},
 };
 
 const ANONYMOUS: u32 = 1;
 const CONSTANT: u32 = 2;
 const INTERVAL: u32 = 4;
-const MAP: u32 = 8;
 
 /// That the element ends the range that the one before it begins.
 const INTERVAL_END: u32 = 1;
@@ -33,9 +31,6 @@ const IPV6: u32 = 8;
 const PROTOCOL: u32 = 12;
 const SERVICE: u32 = 13;
 const ICMPV6_TYPE: u32 = 29;
-const INTERFACE_NAME: u32 = 41;
-/// The type of values that are verdicts.
-const VERDICT: u32 = 0xffff_ff00;
 
 /// The most elements of one message: of the longest they take some 60 KiB.
 const PIECE: usize = 800;
@@ -43,21 +38,16 @@ const PIECE: usize = 800;
 /// A set that belongs to one rule.
 pub struct AnonymousSet {
     id: u32,
-    flags: u32,
     key_type: u32,
     key_length: u32,
     elements: Vec<Element>,
 }
 
-/// An element: its key, whether it ends a range, and where packets go on if it is one of a map.
+/// An element: its key, and whether it ends a range.
 pub struct Element {
     key: Vec<u8>,
     ends_range: bool,
-    target: Option<Target>,
 }
-
-/// The chain to which a map sends packets; they go back if there is none.
-struct Target(Option<String>);
 
 // === impl AnonymousSet ===
 
@@ -66,33 +56,21 @@ impl AnonymousSet {
     pub const NAME: &str = "__set%d";
 
     pub fn protocols(numbers: &[u8]) -> Self {
-        Self::new(0, PROTOCOL, 1, numbers.iter().map(|number| Element::of(vec![*number])).collect())
+        Self::new(PROTOCOL, 1, numbers.iter().map(|number| Element::of(vec![*number])).collect())
     }
 
     pub fn icmpv6_types(types: &[u8]) -> Self {
-        Self::new(0, ICMPV6_TYPE, 1, types.iter().map(|number| Element::of(vec![*number])).collect())
+        Self::new(ICMPV6_TYPE, 1, types.iter().map(|number| Element::of(vec![*number])).collect())
     }
 
     /// One element for each port: a set of ranges that is new is empty for a moment in some kernels.
     pub fn ports(ranges: &[(u16, u16)]) -> Self {
         let ports = ranges.iter().flat_map(|(first, last)| *first..=*last);
-        Self::new(0, SERVICE, 2, ports.map(|port| Element::of(port.to_be_bytes().to_vec())).collect())
+        Self::new(SERVICE, 2, ports.map(|port| Element::of(port.to_be_bytes().to_vec())).collect())
     }
 
-    pub fn interfaces(targets: &[(InterfaceName, Option<String>)]) -> Self {
-        let elements = targets.iter().map(|(name, target)| Element::leading(name_key(name), target.as_ref()));
-        Self::new(MAP, INTERFACE_NAME, 16, elements.collect())
-    }
-
-    pub fn addresses(family: Family, targets: &[(IpAddr, Option<String>)]) -> Self {
-        let (key_type, length) = address_type(family);
-        let elements =
-            targets.iter().map(|(address, target)| Element::leading(octets(*address), target.as_ref()));
-        Self::new(MAP, key_type, length, elements.collect())
-    }
-
-    fn new(flags: u32, key_type: u32, key_length: u32, elements: Vec<Element>) -> Self {
-        Self { id: 0, flags: flags | ANONYMOUS | CONSTANT, key_type, key_length, elements }
+    const fn new(key_type: u32, key_length: u32, elements: Vec<Element>) -> Self {
+        Self { id: 0, key_type, key_length, elements }
     }
 
     pub fn with_id(self, id: u32) -> Self {
@@ -102,15 +80,8 @@ impl AnonymousSet {
     /// What makes the set.
     pub fn declaration(&self) -> Attributes {
         let mut attributes = Attributes::default();
-        declare(&mut attributes, Self::NAME, self.flags, (self.key_type, self.key_length));
+        declare(&mut attributes, Self::NAME, ANONYMOUS | CONSTANT, (self.key_type, self.key_length));
         attributes.u32(10, self.id);
-        if self.flags & MAP != 0 {
-            attributes.u32(6, VERDICT);
-            // Who lists it is told in which order the bytes of its keys are: those of names in the host's, those of addresses as in
-            // packets.
-            let order: u32 = if self.key_type == INTERFACE_NAME { 1 } else { 2 };
-            attributes.raw(13, &[&[0, 4][..], &order.to_ne_bytes()].concat());
-        }
         attributes
     }
 
@@ -158,7 +129,7 @@ pub fn contents_without(set: &FamilySet, other: &FamilySet) -> Vec<Attributes> {
 
 /// Elements of a set by their keys, each with whether it ends a range.
 pub fn raw_contents(set: &str, keys: impl Iterator<Item = (Vec<u8>, bool)>) -> Vec<Attributes> {
-    pieces(set, None, keys.map(|(key, ends_range)| Element { key, ends_range, target: None }))
+    pieces(set, None, keys.map(|(key, ends_range)| Element { key, ends_range }))
 }
 
 fn declare(attributes: &mut Attributes, name: &str, flags: u32, (key_type, key_length): (u32, u32)) {
@@ -246,16 +217,12 @@ fn of_port(mut key: Vec<u8>, protocol: Protocol, port: u16) -> Element {
 
 impl Element {
     const fn of(key: Vec<u8>) -> Self {
-        Self { key, ends_range: false, target: None }
-    }
-
-    fn leading(key: Vec<u8>, target: Option<&String>) -> Self {
-        Self { key, ends_range: false, target: Some(Target(target.cloned())) }
+        Self { key, ends_range: false }
     }
 
     /// A range is its first, and what comes after its last, unless nothing does.
     fn of_range(first: Vec<u8>, after: Option<Vec<u8>>) -> Vec<Self> {
-        let end = after.map(|key| Self { key, ends_range: true, target: None });
+        let end = after.map(|key| Self { key, ends_range: true });
         [Self::of(first)].into_iter().chain(end).collect()
     }
 
@@ -264,9 +231,6 @@ impl Element {
             element.nest(1, |key| key.raw(1, &self.key));
             if self.ends_range {
                 element.u32(3, INTERVAL_END);
-            }
-            if let Some(Target(chain)) = &self.target {
-                element.nest(2, |value| write_target(value, chain.as_deref()));
             }
         });
     }

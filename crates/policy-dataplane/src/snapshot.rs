@@ -32,7 +32,7 @@ pub struct Snapshot {
 pub(crate) struct Set {
     flags: u32,
     key_type: u32,
-    /// Keys, with what they lead to.
+    /// Its keys.
     pub members: BTreeSet<Member>,
 }
 
@@ -41,7 +41,6 @@ pub(crate) struct Set {
 pub(crate) struct Member {
     pub key: Vec<u8>,
     pub ends_range: bool,
-    target: Vec<u8>,
 }
 
 /// A chain.
@@ -214,7 +213,6 @@ impl Member {
         for Attribute { kind, value } in attributes(element) {
             match kind {
                 1 => member.key = attributes(value).flat_map(|it| it.value.to_vec()).collect(),
-                2 => member.target = flat(value),
                 3 => member.ends_range = value.last().is_some_and(|flags| flags & 1 != 0),
                 _ => {}
             }

@@ -10,7 +10,7 @@ use danm_api::Protocol;
 use ipnet::IpNet;
 
 use crate::{
-    Direction, InterfaceName,
+    Direction,
     program::{Action, Entry, Family, FamilySet, Match, Program, ProgramChain, ProgramRule, Purpose, Side},
     ranges::Range,
     ruleset::Ruleset,
@@ -183,21 +183,6 @@ impl Text {
                 list = texts(ranges, range);
             }
         }
-        match &rule.action {
-            Action::ByInterface(side, targets) => {
-                let head = format!("{} vmap", interface(*side));
-                return self.list(&head, &by_interface(targets), "");
-            }
-            Action::ByOwnAddress(family, targets) => {
-                let head = format!("ct original {} {} vmap", header(*family), own_end(direction));
-                return self.list(
-                    &head,
-                    &texts(targets, |(address, chain)| target(address, chain.as_ref())),
-                    "",
-                );
-            }
-            _ => {}
-        }
         let tail = tail(rule, direction);
         match list.as_slice() {
             [] => words.push(tail),
@@ -300,20 +285,9 @@ fn action(action: &Action) -> Option<String> {
         Action::Label(label) => format!("ct label set {label} accept"),
         Action::ResetTcp => "reject with tcp reset".to_owned(),
         Action::Prohibit => "reject with icmpx admin-prohibited".to_owned(),
-        Action::Continue | Action::ByInterface(..) | Action::ByOwnAddress(..) => return None,
+        Action::Continue => return None,
     };
     Some(words)
-}
-
-fn by_interface(targets: &[(InterfaceName, Option<String>)]) -> Vec<String> {
-    texts(targets, |(name, chain)| target(format_args!("\"{name}\""), chain.as_ref()))
-}
-
-fn target(key: impl Display, chain: Option<&String>) -> String {
-    match chain {
-        Some(chain) => format!("{key} : goto {chain}"),
-        None => format!("{key} : return"),
-    }
 }
 
 fn members(set: &FamilySet) -> Vec<String> {

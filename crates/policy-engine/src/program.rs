@@ -219,11 +219,6 @@ pub enum Action {
     Jump(String),
     /// They go on to this chain.
     Goto(String),
-    /// They go on to a chain by the name of their interface; back to who asked if there is none for it. Others go on to the next
-    /// rule.
-    ByInterface(Side, Vec<(InterfaceName, Option<String>)>),
-    /// The same, by the Pod's own address in the connection, all of one family.
-    ByOwnAddress(Family, Vec<(IpAddr, Option<String>)>),
     /// Their connection gets this label, and they pass.
     Label(u8),
     /// They go on to the next rule.

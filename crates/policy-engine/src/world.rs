@@ -220,7 +220,8 @@ impl World {
             }
         }
         for address in now {
-            let claims = self.claims.entry(*address).or_default();
+            // Hardly any is told of by two.
+            let claims = self.claims.entry(*address).or_insert_with(|| Vec::with_capacity(1));
             claims.push(claim.clone());
             claims.sort_unstable();
         }

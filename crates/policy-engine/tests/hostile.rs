@@ -168,7 +168,7 @@ fn interfaces_may_be_called_whatever_a_kernel_lets_them_be_called() {
     objects.push(policy("closed", &json!({"policyTypes": ["Ingress", "Egress"]})));
     let text = text(&objects);
     for name in names {
-        assert!(text.contains(&format!("\"{name}\" : goto ingress_")), "{name}");
+        assert!(text.contains(&format!("iifname \"{name}\" goto ingress_")), "{name}");
     }
     assert!(is_narrow(&text));
     loads(&text);

@@ -49,6 +49,8 @@ pub(super) struct Enforcement {
     certainty: Certainty,
     /// Pods that were told to have rules, by their uids: another one of the same name was told nothing.
     isolated: BTreeMap<NamespacedName, Arc<str>>,
+    /// Pods that policies left open since it is known what they say, by their uids.
+    left_open: BTreeMap<NamespacedName, Arc<str>>,
     /// Pods of which it is not known whether an agent before us left something in them: they had no endpoints when it was looked
     /// for.
     unsearched: BTreeSet<NamespacedName>,
@@ -80,6 +82,7 @@ impl Enforcement {
             common: None,
             certainty,
             isolated: BTreeMap::new(),
+            left_open: BTreeMap::new(),
             unsearched: BTreeSet::new(),
             known: BTreeSet::new(),
             statuses: BTreeMap::new(),
@@ -103,6 +106,8 @@ impl Enforcement {
             if concerns_all { local.iter().copied().collect() } else { changed.iter().collect() };
         let pods = pods.into_iter().filter(|pod| local.contains(pod));
         let mut orders = orders(engine, pods, &common, self.certainty);
+        self.left_open.retain(|pod, _| local.contains(pod));
+        orders.iter_mut().for_each(|order| self.note_openness(order));
         orders.retain(|order| self.is_necessary(order));
         orders.extend(gone);
         orders.iter().for_each(|order| self.remember(order));
@@ -116,6 +121,14 @@ impl Enforcement {
         };
         // The worker ends with the agent alone.
         self.rounds.send(Round { orders, found, at }).is_ok()
+    }
+
+    fn note_openness(&mut self, order: &mut Order) {
+        match order.aim {
+            Aim::Open => drop(self.left_open.insert(order.pod.clone(), Arc::clone(&order.uid))),
+            Aim::Rules(_) => order.was_open = self.left_open.get(&order.pod) == Some(&order.uid),
+            Aim::Gone => {}
+        }
     }
 
     fn remember(&mut self, order: &Order) {

@@ -31,6 +31,7 @@ pub(super) struct Metrics {
     refused_paths: Gauge,
     programmed: Counter,
     latency: Histogram,
+    gap: Histogram,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -101,7 +102,16 @@ impl Metrics {
             dropped_events: metric!("dropped_events", "Events not published because too many waited"),
             pods: metric!("pods", "Pods of this node that are to have rules, by what became of that"),
             programmed: metric!("programmed_pods", "Orders about the rules of a Pod that were done"),
-            latency: latency(registry),
+            latency: seconds(
+                registry,
+                "programming_seconds",
+                "Seconds from taking in a change to the last of the rules that it makes others",
+            ),
+            gap: seconds(
+                registry,
+                "isolation_gap_seconds",
+                "Seconds that a Pod had run when it got its first rules, if policies never left it open",
+            ),
             refused_paths: metric!(
                 "refused_netns_paths",
                 "Network namespaces that endpoints of this node's Pods name and that are not believed"
@@ -113,6 +123,11 @@ impl Metrics {
     pub(super) fn count_round(&self, pods: usize, took: Duration) {
         self.programmed.inc_by(pods.try_into().unwrap_or(u64::MAX));
         self.latency.observe(took.as_secs_f64());
+    }
+
+    /// Counts a Pod that had run for so long without the rules that it was to have from its beginning.
+    pub(super) fn count_isolation(&self, age: Duration) {
+        self.gap.observe(age.as_secs_f64());
     }
 
     pub(super) fn count_write(&self, written: &Written) {
@@ -170,10 +185,9 @@ impl Metrics {
 }
 
 /// From a tenth of a millisecond to a few seconds.
-fn latency(registry: &mut Registry) -> Histogram {
+fn seconds(registry: &mut Registry, name: &str, help: &str) -> Histogram {
     let histogram = Histogram::new(exponential_buckets(0.0001, 2.0, 16));
-    let help = "Seconds from taking in a change to the last of the rules that it makes others";
-    registry.register("programming_seconds", help, histogram.clone());
+    registry.register(name, help, histogram.clone());
     histogram
 }
 

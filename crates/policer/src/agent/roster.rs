@@ -35,7 +35,8 @@ pub(super) struct Present {
 impl Roster {
     /// A watch tells of a Pod.
     pub(super) fn see(&mut self, scope: &PodScope, name: &NamespacedName, sighting: Sighting) {
-        let all = self.sightings.entry(name.clone()).or_default();
+        // Most Pods are of other nodes, of which one watch tells.
+        let all = self.sightings.entry(name.clone()).or_insert_with(|| Vec::with_capacity(1));
         match all.iter_mut().find(|(by, _)| by == scope) {
             Some((_, before)) => *before = sighting,
             None => all.push((scope.clone(), sighting)),

@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::{
@@ -122,6 +123,11 @@ impl Node {
     /// holds, nothing of what is known has ceased to be true.
     pub fn is_still(&self, process: &Process) -> bool {
         process.is_still(&self.proc, &self.host)
+    }
+
+    /// For how long a process has run; nothing, if that cannot be told.
+    pub fn age(&self, process: &Process) -> Option<Duration> {
+        process.age(&self.proc)
     }
 
     /// Opens the namespace that a process is in. It is looked at once more while it is held: from then on its number is

@@ -5,6 +5,12 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::{
+    param::clock_ticks_per_second,
+    time::{ClockId, clock_gettime},
 };
 
 use super::{
@@ -27,6 +33,9 @@ pub struct Process {
 
 /// Longer than what a kernel says of a process: a path for each of a dozen hierarchies.
 const LONGEST_TEXT: u64 = 128 << 10;
+
+/// Which of the fields that follow a process's name tells when it was started, in ticks since the machine was (`proc(5)`, field 22).
+const START: usize = 19;
 
 /// "No such process": it ended while it was read.
 const ESRCH: i32 = 3;
@@ -77,6 +86,14 @@ impl Process {
         Self::read(proc, self.pid, host).is_ok_and(|now| now.iter().any(is_it))
     }
 
+    /// For how long it has run; nothing, if that cannot be told.
+    pub(super) fn age(&self, proc: &Path) -> Option<Duration> {
+        let stat = fs::read(proc.join(self.pid.to_string()).join("stat")).ok()?;
+        let started = started(&String::from_utf8_lossy(&stat), clock_ticks_per_second())?;
+        let now: Duration = clock_gettime(ClockId::Boottime).try_into().ok()?;
+        Some(now.saturating_sub(started))
+    }
+
     /// Where a folder of processes has the namespace that this one is in: that of a thread, if its first one is elsewhere.
     pub(super) fn path(&self, proc: &Path) -> io::Result<Option<PathBuf>> {
         let folder = proc.join(self.pid.to_string());
@@ -84,6 +101,13 @@ impl Process {
         let mut there = places.filter(|path| NamespaceId::at(path).ok() == Some(self.namespace));
         Ok(there.next())
     }
+}
+
+/// When a process was started, by what `stat` says of it: after the name, which may be anything.
+fn started(stat: &str, ticks_per_second: u64) -> Option<Duration> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks: u64 = fields.split_ascii_whitespace().nth(START)?.parse().ok()?;
+    Some(Duration::from_millis(ticks.saturating_mul(1_000).checked_div(ticks_per_second)?))
 }
 
 fn namespace_in(process: &Path) -> PathBuf {
@@ -111,5 +135,22 @@ fn present<T>(read: io::Result<T>) -> io::Result<Option<T>> {
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_was_started_when_the_kernel_says_so_whatever_it_is_called() {
+        let fields = "S 1 7 7 0 -1 4194560 1 0 0 0 2 3 0 0 20 0 1 0 4250 170 9";
+        for name in ["pause", "a b", "x) S 1 (", ") 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22"]
+        {
+            let started = started(&format!("7 ({name}) {fields}"), 100);
+            assert_eq!(started, Some(Duration::from_millis(42_500)), "{name}");
+        }
+        assert_eq!(started("7 (pause) S 1 7", 100), None);
+        assert_eq!(started("", 100), None);
     }
 }

@@ -232,9 +232,6 @@ fn rules(program: &mut Program, (is_gate, chain, _): (bool, usize, usize)) -> &m
 fn other(action: &Action) -> Action {
     match action {
         Action::Goto(_) | Action::Jump(_) => Action::Goto("input".to_owned()),
-        Action::ByInterface(side, targets) => {
-            Action::ByInterface(*side, targets.iter().map(|(name, _)| (name.clone(), None)).collect())
-        }
         Action::Label(label) => Action::Label(label + 1),
         Action::Accept | Action::Return => Action::Prohibit,
         _ => Action::Accept,

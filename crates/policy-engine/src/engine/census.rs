@@ -63,7 +63,8 @@ impl Census {
         for (address, network) in &resident.addresses {
             touched.insert(*address);
             let holding = Holding { pod: id, network: network.clone() };
-            self.holders.entry(*address).or_default().push(holding);
+            // Hardly any is held by two.
+            self.holders.entry(*address).or_insert_with(|| Vec::with_capacity(1)).push(holding);
         }
         if let Some(place) = self.pods.get_mut(id) {
             *place = resident;

@@ -1,7 +1,5 @@
 //! The frame: what leads packets to the gates, and what passes whatever policies say. What policies say is in `gates.rs`.
 
-use std::net::IpAddr;
-
 use danm_api::Protocol;
 
 use super::{
@@ -158,12 +156,7 @@ fn judge(ruleset: &Ruleset, surroundings: &Surroundings, direction: Direction, w
     if way == Way::Back {
         rules.extend(by_own_address(ruleset, surroundings, direction));
     }
-    let names = ruleset.interfaces.keys();
-    let targets: Vec<_> = names.map(|name| (name.clone(), target(ruleset, direction, name))).collect();
-    // Endpoints may name no interface that there can be.
-    if !targets.is_empty() {
-        rules.push(ProgramRule::new(Vec::new(), None, Action::ByInterface(side, targets)));
-    }
+    rules.extend(by_interface(ruleset, direction, side));
     let others = &ruleset.others;
     if others.chain(direction).is_some() {
         rules.push(goto(others_name(direction)));
@@ -179,15 +172,11 @@ fn judge(ruleset: &Ruleset, surroundings: &Surroundings, direction: Direction, w
     chain(&judge_name(direction, way), direction, Entry::Chain(entry), rules)
 }
 
-/// Where packets of an interface go on. Where only the other direction is isolated, it has to be sure which direction this is.
-fn target(ruleset: &Ruleset, direction: Direction, name: &InterfaceName) -> Option<String> {
-    let gates = ruleset.gates(name);
-    match (gates.chain(direction), gates.chain(opposite(direction))) {
-        (Some(_), _) if !ruleset.interfaces.contains_key(name) => Some(others_name(direction).to_owned()),
-        (Some(_), _) => Some(gate_name(direction, name)),
-        (None, Some(_)) => Some(OPENING.to_owned()),
-        (None, None) => None,
-    }
+/// A rule for each interface, and no map: a packet that began under rules of before finds a map of theirs empty, once those are
+/// gone, and would go on as one of an interface that nobody names.
+fn by_interface(ruleset: &Ruleset, direction: Direction, side: Side) -> impl Iterator<Item = ProgramRule> {
+    let names = ruleset.interfaces.keys();
+    names.map(move |name| led(Match::At(side, name.clone()), ruleset, direction, name))
 }
 
 /// The Pod's addresses say by which interface a connection goes, wherever a reply leaves.
@@ -196,15 +185,23 @@ fn by_own_address(
     surroundings: &Surroundings,
     direction: Direction,
 ) -> impl Iterator<Item = ProgramRule> {
-    let of_family = move |family| {
-        let own = surroundings.addresses.iter().filter(|(address, _)| Family::of(**address) == family);
-        let targets: Vec<(IpAddr, Option<String>)> =
-            own.map(|(address, name)| (*address, target(ruleset, direction, name))).collect();
-        let action = Action::ByOwnAddress(family, targets);
-        let is_any = matches!(&action, Action::ByOwnAddress(_, targets) if !targets.is_empty());
-        is_any.then(|| ProgramRule::new(Vec::new(), None, action))
+    let own = surroundings.addresses.iter();
+    own.map(move |(address, name)| led(Match::Own(*address), ruleset, direction, name))
+}
+
+/// Where packets go on that are of an interface. Where only the other direction is isolated, it has to be sure which direction this
+/// is.
+fn led(matched: Match, ruleset: &Ruleset, direction: Direction, name: &InterfaceName) -> ProgramRule {
+    let gates = ruleset.gates(name);
+    let action = match (gates.chain(direction), gates.chain(opposite(direction))) {
+        (Some(_), _) if !ruleset.interfaces.contains_key(name) => {
+            Action::Goto(others_name(direction).to_owned())
+        }
+        (Some(_), _) => Action::Goto(gate_name(direction, name)),
+        (None, Some(_)) => Action::Goto(OPENING.to_owned()),
+        (None, None) => Action::Return,
     };
-    Family::ALL.into_iter().filter_map(of_family)
+    ProgramRule::new(vec![matched], None, action)
 }
 
 fn from_nodes(surroundings: &Surroundings, side: Side) -> Vec<ProgramRule> {

@@ -236,7 +236,8 @@ impl World {
 
     fn apply_endpoint(&mut self, key: EndpointKey, endpoint: Endpoint) {
         self.delete_endpoint(&key);
-        let of_pod = self.endpoints_of.entry(pod_of(&key, &endpoint)).or_default();
+        let of_pod =
+            self.endpoints_of.entry(pod_of(&key, &endpoint)).or_insert_with(|| Vec::with_capacity(1));
         of_pod.push(key.clone());
         of_pod.sort_unstable();
         self.claim(&Claim::Endpoint(key.clone()), &[], &endpoint.addresses);

@@ -78,7 +78,13 @@ fn order(
     } else {
         return None;
     };
-    Some(Order { pod: name.clone(), uid: Arc::clone(&pod.uid), paths: paths(world, name), aim })
+    Some(Order {
+        pod: name.clone(),
+        uid: Arc::clone(&pod.uid),
+        was_open: false,
+        paths: paths(world, name),
+        aim,
+    })
 }
 
 /// Where the Pod's endpoints say that it is. Nothing is done because of what they say.

@@ -1,7 +1,7 @@
 //! The node as the worker sees it: whose network namespaces there are, and tables in them. The real one is `policy-dataplane`'s; tests
 //! have one without a kernel.
 
-use std::{os::fd::AsFd, path::PathBuf, sync::OnceLock};
+use std::{os::fd::AsFd, path::PathBuf, sync::OnceLock, time::Duration};
 
 use policy_dataplane::{
     Changes, Claim, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection, Residents, Root,
@@ -21,6 +21,9 @@ pub(in crate::agent) trait Kernel {
 
     /// Whether a process is where it was, and whose it was.
     fn is_still(&self, process: &Process) -> bool;
+
+    /// For how long a process has run, if that can be told.
+    fn age(&self, process: &Process) -> Option<Duration>;
 
     /// Takes charge of the table in a process's namespace, and makes it what it should be.
     fn open(
@@ -96,6 +99,10 @@ impl Kernel for Linux {
 
     fn is_still(&self, process: &Process) -> bool {
         self.node.is_still(process)
+    }
+
+    fn age(&self, process: &Process) -> Option<Duration> {
+        self.node.age(process)
     }
 
     fn open(

@@ -24,6 +24,8 @@ pub(in crate::agent) struct Order {
     pub(in crate::agent) pod: NamespacedName,
     /// Another uid is another Pod.
     pub(in crate::agent) uid: Arc<str>,
+    /// Whether policies ever left it open, as far as is known: it was not in want of rules all the time then.
+    pub(in crate::agent) was_open: bool,
     /// Paths of network namespaces that its endpoints name.
     pub(in crate::agent) paths: Vec<String>,
     pub(in crate::agent) aim: Aim,
@@ -54,7 +56,7 @@ pub(in crate::agent) struct Rules {
 impl Order {
     /// To let go of a Pod that is not there any more.
     pub(in crate::agent) fn gone(pod: NamespacedName) -> Self {
-        Self { pod, uid: Arc::from(""), paths: Vec::new(), aim: Aim::Gone }
+        Self { pod, uid: Arc::from(""), was_open: false, paths: Vec::new(), aim: Aim::Gone }
     }
 }
 

@@ -11,6 +11,8 @@ use super::order::Order;
 pub(in crate::agent) enum News {
     /// How it went with a Pod, if that is news.
     Pod(Status),
+    /// A Pod that policies never left open got its first rules when it had run for so long.
+    Isolated(Duration),
     /// Orders about so many Pods are done, so long after they became necessary.
     Done { pods: usize, took: Duration },
 }

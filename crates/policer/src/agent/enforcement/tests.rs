@@ -40,6 +40,20 @@ impl Test {
 
     /// The same, if these Pods were touched, too.
     fn order_about(&mut self, touched: &[&str]) -> Vec<(String, &'static str, Found)> {
+        let told = self.orders_about(touched).into_iter().map(|(order, found)| {
+            let aim = match order.aim {
+                Aim::Rules(_) => "rules",
+                Aim::Open => "open",
+                Aim::Gone => "gone",
+            };
+            (order.pod.name.to_string(), aim, found)
+        });
+        let mut told: Vec<_> = told.collect();
+        told.sort_by(|one, other| one.0.cmp(&other.0));
+        told
+    }
+
+    fn orders_about(&mut self, touched: &[&str]) -> Vec<(Order, Found)> {
         let mut changed = self.engine.take_changed();
         changed.extend(touched.iter().map(|pod| name(pod)));
         let local: Vec<NamespacedName> = self.engine.world().pods().map(|(name, _)| name.clone()).collect();
@@ -54,17 +68,7 @@ impl Test {
             let found = round.found;
             round.orders.into_iter().map(move |order| (order, found))
         });
-        let told = orders.map(|(order, found)| {
-            let aim = match order.aim {
-                Aim::Rules(_) => "rules",
-                Aim::Open => "open",
-                Aim::Gone => "gone",
-            };
-            (order.pod.name.to_string(), aim, found)
-        });
-        let mut told: Vec<_> = told.collect();
-        told.sort_by(|one, other| one.0.cmp(&other.0));
-        told
+        orders.collect()
     }
 
     fn complete(&mut self) {
@@ -150,6 +154,22 @@ fn a_pod_that_is_gone_is_let_go_once_and_one_without_endpoints_is_not() {
     test.engine.delete(&policy_engine::Key::Pod(name("a")));
     assert_eq!(test.order(), [corrected("a", "gone")]);
     assert_eq!(test.order(), []);
+}
+
+#[test]
+fn a_pod_that_policies_left_open_was_not_in_want_of_rules_and_another_of_its_name_is() {
+    let mut test = Test::new(Certainty::Unknown);
+    test.complete();
+    let mut was_open = |objects: &[Value]| {
+        apply(&mut test.engine, objects);
+        let orders = test.orders_about(&["a", "b"]).into_iter();
+        let rules = orders.filter(|(order, _)| matches!(order.aim, Aim::Rules(_)));
+        rules.map(|(order, _)| (order.pod.name.to_string(), order.was_open)).collect::<Vec<_>>()
+    };
+    let told = |pod: &str, was_open| (pod.to_owned(), was_open);
+    assert_eq!(was_open(&[]), [told("a", false)]);
+    assert_eq!(was_open(&[policy("b", &[])]), [told("a", false), told("b", true)]);
+    assert_eq!(was_open(&resident("b", "3")), [told("a", false), told("b", false)]);
 }
 
 #[test]

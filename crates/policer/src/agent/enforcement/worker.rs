@@ -258,7 +258,12 @@ impl<K: Kernel> Worker<K> {
             let opened = self.kernel.open(&process, make, self.found);
             let (table, became) = match opened {
                 Ok((table, Outcome::LeftAlone)) => (Some(table), State::LeftAlone),
-                Ok((table, _)) => (Some(table), State::Enforced),
+                Ok((table, outcome)) => {
+                    if outcome == Outcome::Replaced && !pod.order.was_open {
+                        self.kernel.age(&process).map(News::Isolated).into_iter().for_each(&self.tell);
+                    }
+                    (Some(table), State::Enforced)
+                }
                 Err(reason) => self.open_closed(&process, rules, reason),
             };
             state = state.or(became);

@@ -33,6 +33,8 @@ struct Place {
     tampered: Vec<u64>,
     unreadable: Vec<u64>,
     looks: usize,
+    /// For how long processes have run, if they tell.
+    age: Option<Duration>,
     done: Vec<String>,
 }
 
@@ -95,6 +97,10 @@ impl Kernel for Fake {
 
     fn is_still(&self, process: &Process) -> bool {
         self.place().processes.contains(process)
+    }
+
+    fn age(&self, _: &Process) -> Option<Duration> {
+        self.place().age
     }
 
     fn open(
@@ -210,6 +216,7 @@ impl Test {
     fn told(&self) -> Vec<String> {
         let told = self.news.try_iter().map(|news| match news {
             News::Pod(status) => format!("{} {}", status.pod.name, status.state.code()),
+            News::Isolated(age) => format!("isolated after {age:?}"),
             News::Done { pods, .. } => format!("done {pods}"),
         });
         told.collect()
@@ -239,6 +246,19 @@ fn what_becomes_stricter_comes_before_what_does_not_whatever_the_names_are() {
     test.order(&["a", "b", "c"]);
     assert_eq!(test.node.done(), ["put 3", "put 1", "remove 2"]);
     assert_eq!(test.told(), ["b open"]);
+}
+
+#[test]
+fn how_long_a_pod_ran_without_its_first_rules_is_told_unless_policies_left_it_open() {
+    let mut test = Test::new();
+    test.node.place().age = Some(Duration::from_millis(70));
+    let mut round = test.round(&["a", "b"], Found::Corrected);
+    round.orders[1].was_open = true;
+    test.perform(vec![round]);
+    assert_eq!(test.told(), ["isolated after 70ms", "a enforced", "b enforced"]);
+    test.apply(policy("a", &[]));
+    test.order(&["a"]);
+    assert_eq!(test.told(), [""; 0], "these rules are not its first");
 }
 
 #[test]
