@@ -3,7 +3,7 @@
 //! The kernel works while it is spoken to: its answer is there when sending returns, and the next part of a dump when a part was
 //! taken. So nothing here ever waits, and a kernel that does not answer is an error.
 
-use std::{io, os::fd::AsFd};
+use std::{cell::Cell, io, os::fd::AsFd};
 
 use netlink_sys::SocketAddr;
 use rustix::net::sockopt;
@@ -25,7 +25,13 @@ const ATTEMPTS: usize = 10;
 
 /// A socket to one protocol of netlink. One at a time may speak: answers do not say whose they are.
 #[derive(Debug)]
-pub struct Channel(netlink_sys::Socket);
+pub struct Channel {
+    socket: netlink_sys::Socket,
+    /// Whether something of an answer may be left that nobody has read.
+    may_be_left: Cell<bool>,
+    /// How many bytes may be sent in one go, if that was asked.
+    limit: Cell<Option<usize>>,
+}
 
 /// How far a piece brings a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,32 +49,38 @@ impl Channel {
         socket.bind_auto()?;
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
-        Ok(Self(socket))
+        Ok(Self { socket, may_be_left: Cell::new(false), limit: Cell::new(None) })
     }
 
     /// Makes room for so many bytes in one go, as far as may be. Gives how many it may have then.
     pub fn make_room(&self, bytes: usize) -> io::Result<usize> {
-        let limit = self.limit()?;
+        let limit = match self.limit.get() {
+            Some(limit) => limit,
+            None => self.ask_limit()?,
+        };
         if bytes <= limit {
             return Ok(limit);
         }
         // The kernel doubles what it is told.
         let wanted = (bytes + BESIDE).div_ceil(2);
-        if sockopt::set_socket_send_buffer_size_force(&self.0, wanted).is_err() {
+        if sockopt::set_socket_send_buffer_size_force(&self.socket, wanted).is_err() {
             // Without the right to as much as it wants, everybody gets as much as the node allows.
-            sockopt::set_socket_send_buffer_size(&self.0, wanted)?;
+            sockopt::set_socket_send_buffer_size(&self.socket, wanted)?;
         }
-        self.limit()
+        self.ask_limit()
     }
 
-    fn limit(&self) -> io::Result<usize> {
-        Ok(sockopt::socket_send_buffer_size(self.0.as_fd())?.saturating_sub(BESIDE))
+    fn ask_limit(&self) -> io::Result<usize> {
+        let limit = sockopt::socket_send_buffer_size(self.socket.as_fd())?.saturating_sub(BESIDE);
+        self.limit.set(Some(limit));
+        Ok(limit)
     }
 
     /// Sends messages. The kernel has done what they say when this returns.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
         self.forget()?;
-        let sent = self.0.send_to(bytes, &SocketAddr::new(0, 0), 0)?;
+        self.may_be_left.set(true);
+        let sent = self.socket.send_to(bytes, &SocketAddr::new(0, 0), 0)?;
         if sent == bytes.len() {
             Ok(())
         } else {
@@ -110,23 +122,26 @@ impl Channel {
 
     /// Forgets what is left of an answer that nobody read to its end.
     fn forget(&self) -> io::Result<()> {
-        loop {
+        while self.may_be_left.get() {
             match self.receive() {
-                Ok(None) => return Ok(()),
-                Ok(Some(_)) => {}
+                Ok(_) => {}
                 // Something was lost that nobody wants.
                 Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOBUFS.raw_os_error()) => {}
                 Err(error) => return Err(error),
             }
         }
+        Ok(())
     }
 
     /// What one call gives; none if nothing is there.
     fn receive(&self) -> io::Result<Option<Vec<u8>>> {
         let mut answers = Vec::with_capacity(LONGEST);
-        let length = match self.0.recv(&mut answers, MSG_DONTWAIT | MSG_TRUNC) {
+        let length = match self.socket.recv(&mut answers, MSG_DONTWAIT | MSG_TRUNC) {
             Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.may_be_left.set(false);
+                return Ok(None);
+            }
             Err(error) => return Err(error),
         };
         if length > answers.len() {

@@ -2,7 +2,6 @@
 
 use std::{
     borrow::Borrow,
-    collections::BTreeSet,
     net::{Ipv4Addr, Ipv6Addr},
 };
 
@@ -189,10 +188,13 @@ fn members<'a>(set: &'a FamilySet, others: Option<&'a Members>) -> Box<dyn Itera
     }
 }
 
-/// Those of one list that are not in the other.
+/// Those of one list that are not in the other; both are in order.
 fn without<'a, T: Ord>(all: &'a [T], others: &'a [T]) -> impl Iterator<Item = &'a T> {
-    let others: BTreeSet<&T> = others.iter().collect();
-    all.iter().filter(move |one| !others.contains(one))
+    let mut others = others.iter().peekable();
+    all.iter().filter(move |one| {
+        while others.next_if(|other| other < one).is_some() {}
+        others.peek() != Some(one)
+    })
 }
 
 fn range_v4((first, last): (Ipv4Addr, Ipv4Addr)) -> Vec<Element> {
