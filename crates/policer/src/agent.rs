@@ -170,9 +170,11 @@ fn enforce(
 /// Orders the rules that are necessary by now. Tells whether there were any.
 fn order(knowledge: &mut Knowledge, enforcement: &mut Enforcement, nodes: &BTreeSet<IpAddr>) -> bool {
     let changed = knowledge.take_changed();
-    let local = knowledge.local_pods().collect();
     let is_complete = knowledge.coverage().is_complete();
-    enforcement.order(knowledge.engine(), &View { changed: &changed, local: &local, nodes, is_complete })
+    enforcement.order(
+        knowledge.engine(),
+        &View { changed: &changed, local: knowledge.local_pods(), nodes, is_complete },
+    )
 }
 
 fn lease(identity: String) -> LeaseConfig {

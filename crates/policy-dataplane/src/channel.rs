@@ -3,7 +3,11 @@
 //! The kernel works while it is spoken to: its answer is there when sending returns, and the next part of a dump when a part was
 //! taken. So nothing here ever waits, and a kernel that does not answer is an error.
 
-use std::{cell::Cell, io, os::fd::AsFd};
+use std::{
+    io,
+    os::fd::AsFd,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+};
 
 use netlink_sys::SocketAddr;
 use rustix::net::sockopt;
@@ -28,9 +32,9 @@ const ATTEMPTS: usize = 10;
 pub struct Channel {
     socket: netlink_sys::Socket,
     /// Whether something of an answer may be left that nobody has read.
-    may_be_left: Cell<bool>,
-    /// How many bytes may be sent in one go, if that was asked.
-    limit: Cell<Option<usize>>,
+    may_be_left: AtomicBool,
+    /// How many bytes may be sent in one go; none before that is asked.
+    limit: AtomicUsize,
 }
 
 /// How far a piece brings a dump.
@@ -49,14 +53,14 @@ impl Channel {
         socket.bind_auto()?;
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
-        Ok(Self { socket, may_be_left: Cell::new(false), limit: Cell::new(None) })
+        Ok(Self { socket, may_be_left: AtomicBool::new(false), limit: AtomicUsize::new(0) })
     }
 
     /// Makes room for so many bytes in one go, as far as may be. Gives how many it may have then.
     pub fn make_room(&self, bytes: usize) -> io::Result<usize> {
-        let limit = match self.limit.get() {
-            Some(limit) => limit,
-            None => self.ask_limit()?,
+        let limit = match self.limit.load(Relaxed) {
+            0 => self.ask_limit()?,
+            limit => limit,
         };
         if bytes <= limit {
             return Ok(limit);
@@ -72,14 +76,14 @@ impl Channel {
 
     fn ask_limit(&self) -> io::Result<usize> {
         let limit = sockopt::socket_send_buffer_size(self.socket.as_fd())?.saturating_sub(BESIDE);
-        self.limit.set(Some(limit));
+        self.limit.store(limit, Relaxed);
         Ok(limit)
     }
 
     /// Sends messages. The kernel has done what they say when this returns.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
         self.forget()?;
-        self.may_be_left.set(true);
+        self.may_be_left.store(true, Relaxed);
         let sent = self.socket.send_to(bytes, &SocketAddr::new(0, 0), 0)?;
         if sent == bytes.len() {
             Ok(())
@@ -122,7 +126,7 @@ impl Channel {
 
     /// Forgets what is left of an answer that nobody read to its end.
     fn forget(&self) -> io::Result<()> {
-        while self.may_be_left.get() {
+        while self.may_be_left.load(Relaxed) {
             match self.receive() {
                 Ok(_) => {}
                 // Something was lost that nobody wants.
@@ -139,7 +143,7 @@ impl Channel {
         let length = match self.socket.recv(&mut answers, MSG_DONTWAIT | MSG_TRUNC) {
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.may_be_left.set(false);
+                self.may_be_left.store(false, Relaxed);
                 return Ok(None);
             }
             Err(error) => return Err(error),

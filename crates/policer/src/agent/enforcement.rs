@@ -12,6 +12,7 @@
 mod enforced;
 #[cfg(test)]
 mod fixture;
+mod installer;
 pub(super) mod intent;
 pub(super) mod kernel;
 mod notes;
@@ -64,7 +65,7 @@ pub(super) struct View<'a> {
     /// Pods of this node that may have changed.
     pub(super) changed: &'a BTreeSet<NamespacedName>,
     /// All Pods of this node.
-    pub(super) local: &'a BTreeSet<&'a NamespacedName>,
+    pub(super) local: &'a BTreeSet<NamespacedName>,
     /// Addresses of nodes that reach Pods.
     pub(super) nodes: &'a BTreeSet<IpAddr>,
     /// Whether everything was listed.
@@ -97,13 +98,13 @@ impl Enforcement {
         let is_settling = is_complete && self.certainty != Certainty::Complete;
         if is_settling {
             self.certainty = Certainty::Complete;
-            self.unsearched = local.iter().map(|pod| (*pod).clone()).collect();
+            self.unsearched.clone_from(local);
         }
         let concerns_all = is_settling || self.common.as_ref() != Some(&common);
         let gone = self.known.iter().filter(|pod| !local.contains(pod));
         let gone: Vec<Order> = gone.cloned().map(Order::gone).collect();
         let pods: Vec<&NamespacedName> =
-            if concerns_all { local.iter().copied().collect() } else { changed.iter().collect() };
+            if concerns_all { local.iter().collect() } else { changed.iter().collect() };
         let pods = pods.into_iter().filter(|pod| local.contains(pod));
         let mut orders = orders(engine, pods, &common, self.certainty);
         self.left_open.retain(|pod, _| local.contains(pod));
@@ -135,6 +136,7 @@ impl Enforcement {
         let pod = &order.pod;
         self.unsearched.remove(pod);
         match order.aim {
+            Aim::Rules(_) if self.isolated.get(pod) == Some(&order.uid) => {}
             Aim::Rules(_) => {
                 self.isolated.insert(pod.clone(), Arc::clone(&order.uid));
                 self.known.insert(pod.clone());

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use policy_engine::{
-    Engine, NamespacedName, Ruleset, World,
+    Endpoint, Engine, NamespacedName, Ruleset, World,
     program::{Part, gates},
 };
 
@@ -70,8 +70,9 @@ fn order(
     }
     // Without endpoints nobody knows which interfaces it has.
     let (ruleset, gates) = rules?;
+    let endpoints: Vec<&Endpoint> = world.endpoints_of(name).map(|(_, endpoint)| endpoint).collect();
     let aim = if !ruleset.is_open() {
-        let surroundings = common.around(world, name);
+        let surroundings = common.around(pod, &endpoints);
         Aim::Rules(Rules { ruleset: Arc::clone(ruleset), gates: Arc::clone(gates), surroundings })
     } else if certainty == Certainty::Complete {
         Aim::Open
@@ -82,14 +83,14 @@ fn order(
         pod: name.clone(),
         uid: Arc::clone(&pod.uid),
         was_open: false,
-        paths: paths(world, name),
+        paths: paths(&endpoints),
         aim,
     })
 }
 
 /// Where the Pod's endpoints say that it is. Nothing is done because of what they say.
-fn paths(world: &World, name: &NamespacedName) -> Vec<String> {
-    let told = world.endpoints_of(name).filter_map(|(_, endpoint)| endpoint.netns.as_deref());
+fn paths(endpoints: &[&Endpoint]) -> Vec<String> {
+    let told = endpoints.iter().filter_map(|endpoint| endpoint.netns.as_deref());
     let paths: BTreeSet<&str> = told.collect();
     paths.into_iter().map(str::to_owned).collect()
 }

@@ -8,7 +8,7 @@ use std::{
 
 use danm_api::Protocol;
 use policy_engine::{
-    InterfaceName, NamespacedName, World,
+    Endpoint, InterfaceName, NamespacedName, Pod, World,
     program::{Dns, Family, Forward, NodeAccess, Surroundings},
     set::Members,
 };
@@ -59,32 +59,31 @@ impl Common {
         }
     }
 
-    /// The surroundings of a Pod.
-    pub(in crate::agent) fn around(&self, world: &World, pod: &NamespacedName) -> Surroundings {
+    /// The surroundings of a Pod that has these endpoints.
+    pub(in crate::agent) fn around(&self, pod: &Pod, endpoints: &[&Endpoint]) -> Surroundings {
         let nodes = self.nodes.as_ref().map(Arc::clone);
-        let access = |addresses| Some(NodeAccess { interface: first_interface(world, pod)?, addresses });
+        let access = |addresses| Some(NodeAccess { interface: first_interface(pod, endpoints)?, addresses });
         Surroundings {
             nodes: nodes.and_then(access),
             dns: self.dns.clone(),
-            dhcp: dhcp(world, pod),
+            dhcp: dhcp(endpoints),
             forward: self.forward,
-            addresses: own_addresses(world, pod),
+            addresses: own_addresses(endpoints),
         }
     }
 }
 
 /// The interface that its first address is on: kubelets probe that.
-fn first_interface(world: &World, pod: &NamespacedName) -> Option<InterfaceName> {
-    let status = world.pod(pod).map(|pod| &*pod.addresses).unwrap_or_default();
-    let is_first = |addresses: &[IpAddr]| addresses.iter().any(|address| status.contains(address));
-    let told = world.endpoints_of(pod).find(|(_, endpoint)| is_first(&endpoint.addresses));
-    told.and_then(|(_, endpoint)| endpoint.interface.clone()).or_else(|| InterfaceName::new(FIRST))
+fn first_interface(pod: &Pod, endpoints: &[&Endpoint]) -> Option<InterfaceName> {
+    let is_first = |addresses: &[IpAddr]| addresses.iter().any(|address| pod.addresses.contains(address));
+    let told = endpoints.iter().find(|endpoint| is_first(&endpoint.addresses));
+    told.and_then(|endpoint| endpoint.interface.clone()).or_else(|| InterfaceName::new(FIRST))
 }
 
 /// An interface to which no endpoint gives an address of a family may ask for one.
-fn dhcp(world: &World, pod: &NamespacedName) -> BTreeSet<(InterfaceName, Family)> {
+fn dhcp(endpoints: &[&Endpoint]) -> BTreeSet<(InterfaceName, Family)> {
     let mut families: BTreeMap<InterfaceName, BTreeSet<Family>> = BTreeMap::new();
-    for (_, endpoint) in world.endpoints_of(pod) {
+    for endpoint in endpoints {
         let Some(interface) = &endpoint.interface else { continue };
         let known = families.entry(interface.clone()).or_default();
         known.extend(endpoint.addresses.iter().copied().map(Family::of));
@@ -97,9 +96,9 @@ fn dhcp(world: &World, pod: &NamespacedName) -> BTreeSet<(InterfaceName, Family)
 }
 
 /// The Pod's addresses that are on one interface alone.
-fn own_addresses(world: &World, pod: &NamespacedName) -> BTreeMap<IpAddr, InterfaceName> {
+fn own_addresses(endpoints: &[&Endpoint]) -> BTreeMap<IpAddr, InterfaceName> {
     let mut interfaces: BTreeMap<IpAddr, BTreeSet<&InterfaceName>> = BTreeMap::new();
-    for (_, endpoint) in world.endpoints_of(pod) {
+    for endpoint in endpoints {
         for address in &endpoint.addresses {
             interfaces.entry(*address).or_default().extend(&endpoint.interface);
         }

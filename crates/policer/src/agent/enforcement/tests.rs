@@ -56,13 +56,10 @@ impl Test {
     fn orders_about(&mut self, touched: &[&str]) -> Vec<(Order, Found)> {
         let mut changed = self.engine.take_changed();
         changed.extend(touched.iter().map(|pod| name(pod)));
-        let local: Vec<NamespacedName> = self.engine.world().pods().map(|(name, _)| name.clone()).collect();
-        let view = View {
-            changed: &changed,
-            local: &local.iter().collect(),
-            nodes: &self.nodes,
-            is_complete: self.is_complete,
-        };
+        let local: BTreeSet<NamespacedName> =
+            self.engine.world().pods().map(|(name, _)| name.clone()).collect();
+        let view =
+            View { changed: &changed, local: &local, nodes: &self.nodes, is_complete: self.is_complete };
         self.enforcement.order(&self.engine, &view);
         let orders = self.rounds.try_iter().flat_map(|round| {
             let found = round.found;

@@ -48,8 +48,8 @@ impl Pods {
 
 impl Knowledge {
     /// The Pods of this node.
-    pub(crate) fn local_pods(&self) -> impl ExactSizeIterator<Item = &NamespacedName> {
-        self.pods.local.iter()
+    pub(crate) const fn local_pods(&self) -> &BTreeSet<NamespacedName> {
+        &self.pods.local
     }
 
     /// Pods of this node that are there and whose rules may differ from when this was asked last, or who may be another Pod. Who

@@ -364,7 +364,7 @@ fn rulesets_are_kept_of_this_nodes_pods_alone() {
     let here = NamespacedName::new("x", "here");
     knowledge.take_changed();
     knowledge.sees(PODS, other("here", "5", None));
-    assert_eq!(knowledge.local_pods().collect::<Vec<_>>(), [&here]);
+    assert_eq!(knowledge.local_pods(), &[here.clone()].into());
     assert_eq!(knowledge.take_changed(), [here.clone()].into());
 
     knowledge.sees(OTHERS, other("here", "7", None));

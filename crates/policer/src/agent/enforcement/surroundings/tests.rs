@@ -26,11 +26,18 @@ fn interface(text: &str) -> InterfaceName {
     InterfaceName::new(text).expect("a name")
 }
 
-/// The surroundings of Pod `a`, where nodes may reach it.
+/// The surroundings of Pod `a`.
+fn of_pod(common: &Common, engine: &Engine) -> Surroundings {
+    let (world, name) = (engine.world(), name("a"));
+    let endpoints: Vec<&Endpoint> = world.endpoints_of(&name).map(|(_, endpoint)| endpoint).collect();
+    common.around(world.pod(&name).expect("it is there"), &endpoints)
+}
+
+/// The same, where nodes may reach it.
 fn around(engine: &Engine) -> Surroundings {
     let exceptions = Exceptions { allow_node: AllowNode::Own, ..Exceptions::none() };
     let nodes = [address("192.0.2.1"), address("2001:db8::1")].into();
-    Common::of(engine.world(), &exceptions, &nodes).around(engine.world(), &name("a"))
+    of_pod(&Common::of(engine.world(), &exceptions, &nodes), engine)
 }
 
 /// Pod `a` with this address in its status, and these endpoints.
@@ -55,7 +62,7 @@ fn the_first_interface_is_that_of_the_address_in_the_status() {
 fn no_node_reaches_a_pod_unless_that_is_allowed() {
     let engine = pod_with("10.0.0.1", &[]);
     let common = Common::of(engine.world(), &Exceptions::none(), &[address("192.0.2.1")].into());
-    assert_eq!(common.around(engine.world(), &name("a")).nodes, None);
+    assert_eq!(of_pod(&common, &engine).nodes, None);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
 };
 
-use policy_dataplane::Refusal;
+use policy_dataplane::{
+    Changes, Claim, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process, Refusal, Residents,
+};
 use policy_engine::{
     Engine,
     program::{Flows, Program},
@@ -17,6 +19,8 @@ use crate::agent::enforcement::{
     enforced::{LONGEST_PAUSE, LONGEST_SEARCH},
     fixture::{apply, endpoint, engine, name, pod, policy, policy_key},
     intent::{Certainty, orders},
+    kernel::PodTable,
+    status::State,
     surroundings::{Common, Exceptions},
 };
 

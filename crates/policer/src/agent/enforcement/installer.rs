@@ -1,0 +1,199 @@
+//! Puts the rules of one Pod into its network namespaces, or takes them away: finds out where they belong, keeps what is right there, and
+//! says how it went. Which Pod is next, and when one is looked at again, is the worker's.
+
+use std::{collections::BTreeSet, sync::mpsc};
+
+use policy_dataplane::{
+    Changes, Claim, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process, Residents,
+};
+use policy_engine::program::LastFrame;
+
+use super::{
+    enforced::Enforced,
+    kernel::{Kernel, PodTable},
+    order::{Aim, Rules},
+    place::Place,
+    status::{News, State, Status},
+};
+
+/// What rules are put into Pods with.
+pub(super) struct Installer<K: Kernel> {
+    pub(super) kernel: K,
+    /// What is to become of rules that an agent before us left.
+    pub(super) found: Found,
+    pub(super) tell: Box<dyn Fn(News) + Send>,
+    /// Takes what is to be closed: that may take a while.
+    closer: mpsc::Sender<K::Table>,
+}
+
+/// What is known of a node while some Pods are looked at.
+pub(super) struct Sight {
+    pub(super) changes: Changes,
+    /// Pods that are to have rules.
+    with_rules: BTreeSet<PodUid>,
+    /// Who is where, once somebody looked.
+    residents: Option<Residents>,
+}
+
+// === impl Sight ===
+
+impl Sight {
+    /// Nothing yet but which Pods are to have rules: of interest where namespaces are looked for.
+    pub(super) fn new(with_rules: BTreeSet<PodUid>) -> Self {
+        Self { changes: Changes::default(), with_rules, residents: None }
+    }
+}
+
+// === impl Installer ===
+
+impl<K: Kernel> Installer<K> {
+    pub(super) fn new(kernel: K, tell: impl Fn(News) + Send + 'static) -> Self {
+        let (closer, closed) = mpsc::channel::<K::Table>();
+        // To close a socket after a deletion waits for the kernel to have forgotten what was deleted.
+        std::thread::spawn(move || closed.into_iter().for_each(drop));
+        Self { kernel, found: Found::LeftAlone, tell: Box::new(tell), closer }
+    }
+
+    /// Lets go of the namespaces of a Pod. Its rules stay: it may be there still.
+    pub(super) fn let_go(&self, pod: Enforced<K::Table>) {
+        pod.homes.into_values().for_each(|(_, table)| self.close(table));
+    }
+
+    pub(super) fn close(&self, table: K::Table) {
+        // Nobody takes it if this is the end, and then it is closed here.
+        let _ = self.closer.send(table);
+    }
+
+    /// Makes of a Pod what was ordered, takes note of how it went, and tells if that is news.
+    pub(super) fn install(&self, pod: &mut Enforced<K::Table>, sight: &mut Sight) {
+        let status = self.enforce(pod, sight);
+        pod.leave_alone_after(&status.state);
+        if pod.status.as_ref() != Some(&status) {
+            (self.tell)(News::Pod(status.clone()));
+            pod.status = Some(status);
+        }
+    }
+
+    fn enforce(&self, pod: &mut Enforced<K::Table>, sight: &mut Sight) -> Status {
+        let mut status = Status::new(&pod.order);
+        status.state = match self.find(pod, sight, &mut status) {
+            Ok((newcomers, problem)) => {
+                let state = match pod.order.aim.clone() {
+                    Aim::Rules(rules) => self.put(pod, newcomers, &rules, sight),
+                    Aim::Open | Aim::Gone => self.clear(pod, &newcomers),
+                };
+                problem.filter(|_| !state.is_failure()).map_or(state, State::Failed)
+            }
+            Err(reason) => State::Failed(reason),
+        };
+        // Where something failed there may be a namespace that nobody holds.
+        pod.located = (!status.state.is_failure()).then(|| pod.order.paths.clone());
+        status.namespaces = pod.homes.keys().map(ToString::to_string).collect();
+        status
+    }
+
+    /// Finds the namespaces of a Pod. Lets go of those that are none any more, and gives those that are new, and why there is one that
+    /// its rules do not belong in.
+    fn find(
+        &self,
+        pod: &mut Enforced<K::Table>,
+        sight: &mut Sight,
+        status: &mut Status,
+    ) -> Result<(Vec<Process>, Option<String>), String> {
+        if let Some(before) = pod.status.as_ref().filter(|_| pod.is_located()) {
+            // Nothing of what was found out has ceased to be true.
+            (status.more, status.refused) = (before.more, before.refused.clone());
+            return Ok((Vec::new(), None));
+        }
+        let residents = match &sight.residents {
+            Some(residents) => residents,
+            None => sight.residents.insert(self.kernel.residents()?),
+        };
+        let claims: Vec<Claim> = pod.order.paths.iter().map(|path| self.kernel.claim(path)).collect();
+        let place = Place::of(&pod.order, residents, &claims, |uid| sight.with_rules.contains(uid))?;
+        (status.more, status.refused) = (place.more, place.refused);
+        pod.is_moved = false;
+        let is_home = |id: &NamespaceId| place.homes.iter().any(|home| home.namespace == *id);
+        for (_, (_, table)) in pod.homes.extract_if(.., |id, _| !is_home(id)) {
+            self.close(table);
+        }
+        let mut newcomers = Vec::new();
+        for home in place.homes {
+            match pod.homes.get_mut(&home.namespace) {
+                Some((process, _)) => *process = home,
+                None => newcomers.push(home),
+            }
+        }
+        Ok((newcomers, place.problem))
+    }
+
+    fn put(
+        &self,
+        pod: &mut Enforced<K::Table>,
+        newcomers: Vec<Process>,
+        rules: &Rules,
+        sight: &mut Sight,
+    ) -> State {
+        let frame = std::mem::take(&mut pod.frame);
+        let make: MakeProgram<'_> = &|flows| rules.program(&frame, flows);
+        let failed = pod.status.as_ref().map_or(State::Failed as fn(_) -> _, |before| before.state.failure());
+        let mut state =
+            if pod.homes.is_empty() && newcomers.is_empty() { State::Waiting } else { State::Enforced };
+        for (_, table) in pod.homes.values_mut() {
+            match table.put(make, &mut sight.changes, self.found) {
+                Ok(Outcome::LeftAlone) => state = state.or(State::LeftAlone),
+                Ok(_) => {}
+                Err(reason) => state = state.or(failed(reason)),
+            }
+        }
+        for process in newcomers {
+            let opened = self.kernel.open(&process, make, self.found);
+            let (table, became) = match opened {
+                Ok((table, Outcome::LeftAlone)) => (Some(table), State::LeftAlone),
+                Ok((table, outcome)) => {
+                    if outcome == Outcome::Replaced && !pod.order.was_open {
+                        self.kernel.age(&process).map(News::Isolated).into_iter().for_each(&self.tell);
+                    }
+                    (Some(table), State::Enforced)
+                }
+                Err(reason) => self.open_closed(&process, rules, reason),
+            };
+            state = state.or(became);
+            pod.homes.extend(table.map(|table| (process.namespace, (process, table))));
+        }
+        pod.frame = frame;
+        state
+    }
+
+    /// A Pod whose first rules cannot be had is not to be open for that.
+    fn open_closed(&self, process: &Process, rules: &Rules, reason: String) -> (Option<K::Table>, State) {
+        let (closed, frame) = (rules.without_allowances(), LastFrame::default());
+        match self.kernel.open(process, &|flows| closed.program(&frame, flows), self.found) {
+            Ok((table, Outcome::LeftAlone)) => (Some(table), State::LeftAlone),
+            Ok((table, _)) => (Some(table), State::Closed(reason)),
+            // Why the first attempt failed says more.
+            Err(_) => (None, State::Failed(reason)),
+        }
+    }
+
+    fn clear(&self, pod: &mut Enforced<K::Table>, left: &[Process]) -> State {
+        let mut failure = None;
+        for (id, (process, table)) in std::mem::take(&mut pod.homes) {
+            match table.remove() {
+                Ok(()) => self.close(table),
+                Err(reason) => {
+                    failure = Some(reason);
+                    pod.homes.insert(id, (process, table));
+                }
+            }
+        }
+        for process in left {
+            match self.kernel.clean(process) {
+                Ok(true) => tracing::info!("{}: rules of an agent before were taken away", pod.order.pod),
+                Ok(false) => {}
+                Err(reason) => failure = Some(reason),
+            }
+        }
+        failure.map_or(State::Open, State::Failed)
+    }
+}
