@@ -11,6 +11,7 @@ mod established;
 mod exceptions;
 mod foreign;
 mod forwarding;
+mod full;
 mod generations;
 mod interfaces;
 mod lab;
