@@ -76,7 +76,7 @@ use self::{
     status_writer::{StatusWriter, Written},
 };
 use crate::{
-    cli::{AgentArgs, Cli, Established, ExceptionArgs},
+    cli::{AgentArgs, Cli, ExceptionArgs},
     subject::ObjectName,
 };
 
@@ -150,9 +150,8 @@ fn enforce(
     certainty: Certainty,
     news: mpsc::UnboundedSender<News>,
 ) -> anyhow::Result<Enforcement> {
-    let ExceptionArgs { allow_node, dns, dns_service, established, forward } = &args.exceptions;
-    let kernel =
-        Linux::new(args.place.proc.clone(), args.place.roots(), *established == Established::Recheck)?;
+    let ExceptionArgs { allow_node, dns, dns_service, forward, .. } = &args.exceptions;
+    let kernel = Linux::new(args)?;
     // Whoever is told has gone only if the agent ends.
     let worker = Worker::new(kernel, move |it| drop(news.send(it)));
     let (rounds, ordered) = std::sync::mpsc::channel();

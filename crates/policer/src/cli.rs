@@ -73,6 +73,9 @@ pub(crate) struct AgentArgs {
         env = "DANM_POLICER_STATE_DIR"
     )]
     pub state_dir: PathBuf,
+    /// Do as on kernels before 6.9, which know no tables with owners: look whether somebody has changed rules, and undo it
+    #[arg(long, hide = true)]
+    pub without_owned_tables: bool,
 }
 
 /// What passes whatever policies say, and what becomes of what was allowed before.

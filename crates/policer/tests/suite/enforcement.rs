@@ -92,6 +92,25 @@ async fn a_pod_that_comes_is_isolated_once_an_endpoint_names_it() {
     gaps.into_iter().for_each(|gap| tell("from a DanmEp to isolation", gap));
 }
 
+#[tokio::test]
+async fn what_somebody_does_to_a_table_without_an_owner_is_undone_within_a_second_and_told() {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let kubeconfig = town.cluster.kubeconfig();
+    let agent = town.node.agent_with(&["--without-owned-tables"], &kubeconfig).await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    for command in ["flush table inet danm_policer", "delete table inet danm_policer", "flush ruleset"] {
+        town.db.namespace.run("nft", command);
+        let begun = Instant::now();
+        eventually("it is undone", async || !town.batch.reaches(&town.db, 80)).await;
+        tell(command, begun.elapsed());
+        assert!(begun.elapsed() < SOON, "{command}: {:?}", begun.elapsed());
+        assert!(town.web.reaches(&town.db, 80));
+    }
+    town.db.is_told(&town.cluster, "PolicyTampered somebody changed the rules").await;
+    assert_eq!(town.db.state(&agent).await["state"], "enforced");
+}
+
 /// Runtimes have interfaces made before they start the first process.
 #[tokio::test]
 async fn a_pod_whose_endpoint_comes_before_its_first_process_is_isolated_once_that_is_there() {

@@ -94,8 +94,19 @@ impl Node {
 
     /// Its agent, for whom this is the way to the API server.
     pub async fn agent_of(&self, kubeconfig: &Path) -> Running {
+        self.agent_with(&[], kubeconfig).await
+    }
+
+    /// The same, with these arguments, too.
+    pub async fn agent_with(&self, arguments: &[&str], kubeconfig: &Path) -> Running {
         let mut command = program(&["agent", "--node-name", "node-a", "--admin-listen", "127.0.0.1:0"]);
-        command.args(self.place()).arg("--state-dir").arg(self.state()).arg("--kubeconfig").arg(kubeconfig);
+        command
+            .args(arguments)
+            .args(self.place())
+            .arg("--state-dir")
+            .arg(self.state())
+            .arg("--kubeconfig")
+            .arg(kubeconfig);
         // Tools of the system are none of the agent's.
         Running::start(command).await
     }

@@ -1,12 +1,14 @@
 //! The node as the worker sees it: whose network namespaces there are, and tables in them. The real one is `policy-dataplane`'s; tests
 //! have one without a kernel.
 
-use std::{os::fd::AsFd, path::PathBuf, sync::OnceLock, time::Duration};
+use std::{os::fd::AsFd, sync::OnceLock, time::Duration};
 
 use policy_dataplane::{
-    Changes, Claim, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection, Residents, Root,
-    Socket, Table, TableOptions,
+    Changes, Claim, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection, Residents, Socket,
+    Table, TableOptions,
 };
+
+use crate::cli::{AgentArgs, Established};
 
 /// What the worker needs of a node. Errors are told in words.
 pub(in crate::agent) trait Kernel {
@@ -58,6 +60,8 @@ pub(in crate::agent) struct Linux {
     node: Node,
     /// Whether connections are judged again when rules become stricter.
     rechecks: bool,
+    /// Whether tables get an owner where the kernel knows such.
+    may_own: bool,
     /// What the kernel can do: asked once, in the first namespace that is entered.
     options: OnceLock<TableOptions>,
 }
@@ -65,8 +69,14 @@ pub(in crate::agent) struct Linux {
 // === impl Linux ===
 
 impl Linux {
-    pub(in crate::agent) fn new(proc: PathBuf, roots: Vec<Root>, rechecks: bool) -> anyhow::Result<Self> {
-        Ok(Self { node: Node::open(proc, roots)?, rechecks, options: OnceLock::new() })
+    /// The node that its agent was told of.
+    pub(in crate::agent) fn new(args: &AgentArgs) -> anyhow::Result<Self> {
+        Ok(Self {
+            node: Node::open(args.place.proc.clone(), args.place.roots())?,
+            rechecks: args.exceptions.established == Established::Recheck,
+            may_own: !args.without_owned_tables,
+            options: OnceLock::new(),
+        })
     }
 
     fn enter(&self, process: &Process) -> Result<Netns, String> {
@@ -78,7 +88,11 @@ impl Linux {
             return Ok(*options);
         }
         let socket = Socket::open_at(netns.as_fd()).map_err(|error| words(&error))?;
-        let protection = Protection::probe(&socket).map_err(|error| words(&error))?;
+        let protection = if self.may_own {
+            Protection::probe(&socket).map_err(|error| words(&error))?
+        } else {
+            Protection::Shared
+        };
         let memory =
             if self.rechecks { Memory::probe(&socket).map_err(|error| words(&error))? } else { Memory::Kept };
         tracing::info!(?protection, ?memory, "the kernel was asked what it can do");
