@@ -24,6 +24,7 @@ mod knowledge;
 mod metrics;
 mod needs;
 mod node_addresses;
+mod packet_counters;
 mod pod_scope;
 pub mod rehearsal;
 mod report;
@@ -279,6 +280,7 @@ impl Agent {
                 let notes = enforcement.note(status);
                 notes.into_iter().for_each(|note| self.events.publish(note));
             }
+            News::Counted(namespace, counted) => self.metrics.count_packets(&namespace, counted),
             News::Isolated(age) => self.metrics.count_isolation(age),
             News::Done { pods, took } => self.metrics.count_round(pods, took),
         }

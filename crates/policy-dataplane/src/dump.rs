@@ -19,7 +19,7 @@ use crate::{
 /// What is asked, of all kinds of things in our table.
 const GET_TABLE: u16 = 1;
 const GET_CHAINS: u16 = 4;
-const GET_RULES: u16 = 7;
+pub const GET_RULES: u16 = 7;
 const GET_SETS: u16 = 10;
 const GET_ELEMENTS: u16 = 13;
 const GET_GENERATION: u16 = 16;
@@ -50,14 +50,12 @@ impl Socket {
     }
 
     fn listing(&self) -> io::Result<Vec<Vec<u8>>> {
-        let mut table = Attributes::default();
-        table.text(1, TABLE);
-        let mut pieces = vec![found(self.channel().ask(&ask(GET_TABLE, 0, &table)))?];
+        let mut pieces = vec![found(self.channel().ask(&ask(GET_TABLE, 0, &our_table())))?];
         if pieces.iter().all(Vec::is_empty) {
             return Ok(Vec::new());
         }
         for kind in [GET_CHAINS, GET_RULES, GET_SETS] {
-            pieces.push(self.all(kind, &table)?);
+            pieces.push(in_table(self, kind)?);
         }
         let sets: Vec<String> =
             pieces.last().into_iter().flat_map(|piece| messages(piece)).map(|set| set.text(2)).collect();
@@ -80,6 +78,17 @@ impl Socket {
         let dumped = self.channel().dump(&ask(kind, DUMP, attributes), |piece| bytes.extend(piece));
         found(dumped.map(|()| bytes))
     }
+}
+
+/// All of a kind that is in our table.
+pub fn in_table(socket: &Socket, kind: u16) -> io::Result<Vec<u8>> {
+    socket.all(kind, &our_table())
+}
+
+fn our_table() -> Attributes {
+    let mut table = Attributes::default();
+    table.text(1, TABLE);
+    table
 }
 
 fn ask(kind: u16, flags: u16, attributes: &Attributes) -> Vec<u8> {

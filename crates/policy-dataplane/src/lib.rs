@@ -22,6 +22,7 @@ mod attributes;
 mod batch;
 mod channel;
 mod conntrack;
+mod count;
 mod difference;
 mod dump;
 mod expression;
@@ -42,6 +43,7 @@ mod tracking;
 mod walk;
 
 pub use batch::Batch;
+pub use count::Count;
 pub use difference::Changes;
 pub use host_address::host_addresses;
 pub use memory::Memory;

@@ -8,7 +8,7 @@ use std::{io, os::fd::BorrowedFd};
 
 use policy_engine::program::{Flows, Program};
 
-use crate::{Batch, Changes, CommitError, Memory, Protection, Snapshot, Socket, TcpConnection};
+use crate::{Batch, Changes, CommitError, Count, Memory, Protection, Snapshot, Socket, TcpConnection};
 
 /// Makes a program that knows connections in this way.
 pub type MakeProgram<'a> = &'a dyn Fn(Flows) -> Program;
@@ -150,6 +150,11 @@ impl Table {
         // What somebody changes in this moment is seen at the next look.
         self.intact_at = Some(now).filter(|_| !is_changed);
         Ok(is_changed)
+    }
+
+    /// What its rules have counted.
+    pub fn counts(&self) -> Result<Vec<Count>, TableError> {
+        self.socket.counts().map_err(TableError::Read)
     }
 
     /// Whether these rules may deny what those allow that are there.

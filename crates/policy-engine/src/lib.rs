@@ -13,6 +13,7 @@
 
 mod compile;
 mod condition;
+mod counter;
 mod engine;
 mod identity;
 pub mod nft;
@@ -28,6 +29,7 @@ mod trace;
 mod world;
 
 pub use condition::{Condition, conditions, unresolved};
+pub use counter::{Counted, CountedAt, Counter};
 pub use engine::{Engine, compile};
 pub use identity::{EndpointKey, InterfaceName, NamespacedName, PolicyKey};
 pub use packet::{Direction, Packet, Traffic, Verdict};

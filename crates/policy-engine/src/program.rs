@@ -32,6 +32,7 @@ use crate::{
     set::{Members, SetDefinition},
 };
 
+pub(crate) use gates::gate_in;
 pub use gates::gates;
 pub use last_frame::LastFrame;
 pub use surroundings::{Dns, Flows, Forward, NodeAccess, Surroundings};

@@ -20,6 +20,7 @@ pub(super) mod order;
 mod place;
 pub(super) mod status;
 pub(super) mod surroundings;
+mod tally;
 pub(super) mod worker;
 
 use std::{

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::atomic::AtomicU64, time::Duration};
 
+use policy_engine::Counter as Rule;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -13,7 +14,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{report::Report, status_writer::Written};
+use super::{packet_counters::PacketCounters, report::Report, status_writer::Written};
 
 /// All of them.
 pub(super) struct Metrics {
@@ -32,6 +33,7 @@ pub(super) struct Metrics {
     programmed: Counter,
     latency: Histogram,
     gap: Histogram,
+    packets: PacketCounters,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -112,6 +114,7 @@ impl Metrics {
                 "isolation_gap_seconds",
                 "Seconds that a Pod had run when it got its first rules, if policies never left it open",
             ),
+            packets: PacketCounters::register(registry),
             refused_paths: metric!(
                 "refused_netns_paths",
                 "Network namespaces that endpoints of this node's Pods name and that are not believed"
@@ -128,6 +131,11 @@ impl Metrics {
     /// Counts a Pod that had run for so long without the rules that it was to have from its beginning.
     pub(super) fn count_isolation(&self, age: Duration) {
         self.gap.observe(age.as_secs_f64());
+    }
+
+    /// Counts packets of Pods of a namespace.
+    pub(super) fn count_packets(&mut self, namespace: &str, counted: Vec<(Rule, u64)>) {
+        self.packets.count(namespace, counted);
     }
 
     pub(super) fn count_write(&self, written: &Written) {

@@ -98,7 +98,7 @@ impl Rehearsal {
         loop {
             match self.told.blocking_recv() {
                 Some(News::Pod(status)) => drop(self.enforcement.note(status)),
-                Some(News::Isolated(_)) => {}
+                Some(News::Isolated(_) | News::Counted(..)) => {}
                 Some(News::Done { pods, .. }) => return pods,
                 None => return 0,
             }

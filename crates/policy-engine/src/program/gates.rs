@@ -115,3 +115,27 @@ pub(super) fn gate_name(direction: Direction, interface: &InterfaceName) -> Stri
     }
     name
 }
+
+/// Which gate a chain is, by its name: of which direction, and of which interface if that has a name. Nothing, if it is none.
+pub(crate) fn gate_in(chain: &str) -> Option<(Direction, Option<String>)> {
+    let of_direction = |direction: Direction| {
+        if chain == others_name(direction) {
+            return Some((direction, None));
+        }
+        let name = chain.strip_prefix(&format!("{direction}_"))?;
+        Some((direction, Some(unescaped(name)?)))
+    };
+    Direction::ALL.into_iter().find_map(of_direction)
+}
+
+/// The name of an interface that is written as the name of a chain.
+fn unescaped(name: &str) -> Option<String> {
+    let mut parts = name.split('/');
+    let mut whole = parts.next()?.to_owned();
+    for part in parts {
+        let (number, rest) = part.split_at_checked(2)?;
+        whole.push(char::from(u8::from_str_radix(number, 16).ok()?));
+        whole.push_str(rest);
+    }
+    Some(whole)
+}

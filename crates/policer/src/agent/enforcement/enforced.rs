@@ -7,12 +7,13 @@ use std::{
 };
 
 use policy_dataplane::{Changes, MakeProgram, NamespaceId, Process};
-use policy_engine::program::LastFrame;
+use policy_engine::{Counter, program::LastFrame};
 
 use super::{
     kernel::PodTable,
     order::{Aim, Order},
     status::{State, Status},
+    tally::Tally,
 };
 
 /// How long something that failed is left alone, at first and at most.
@@ -36,6 +37,8 @@ pub(super) struct Enforced<T> {
     /// How long what failed is left alone, and until when.
     pub(super) pause: Option<(Duration, Instant)>,
     pub(super) status: Option<Status>,
+    /// What its tables had counted when they were read last.
+    pub(super) tallies: BTreeMap<NamespaceId, Tally>,
 }
 
 // === impl Enforced ===
@@ -50,6 +53,7 @@ impl<T> Enforced<T> {
             is_moved: false,
             pause: None,
             status: None,
+            tallies: BTreeMap::new(),
         }
     }
 
@@ -94,6 +98,16 @@ impl<T: PodTable> Enforced<T> {
         }
         let broken = broken.into_iter().filter_map(|id| self.homes.remove(&id)).map(|(_, table)| table);
         (is_changed, broken.collect())
+    }
+
+    /// What its rules have counted since they were asked last. Who cannot be asked now is asked again.
+    pub(super) fn count(&mut self) -> Vec<(Counter, u64)> {
+        let Self { homes, tallies, .. } = self;
+        tallies.retain(|id, _| homes.contains_key(id));
+        let counted = homes.iter().filter_map(|(id, (_, table))| Some((id, table.counts().ok()?)));
+        let more =
+            counted.map(|(id, counts)| tallies.entry(*id).or_insert_with(Tally::of_found).take(&counts));
+        more.flatten().collect()
     }
 
     /// Whether its rules become stricter than those that it has.

@@ -14,6 +14,7 @@ use super::{
     order::{Aim, Rules},
     place::Place,
     status::{News, State, Status},
+    tally::Tally,
 };
 
 /// What rules are put into Pods with.
@@ -151,6 +152,9 @@ impl<K: Kernel> Installer<K> {
             let (table, became) = match opened {
                 Ok((table, Outcome::LeftAlone)) => (Some(table), State::LeftAlone),
                 Ok((table, outcome)) => {
+                    if outcome == Outcome::Replaced {
+                        pod.tallies.insert(process.namespace, Tally::default());
+                    }
                     if outcome == Outcome::Replaced && !pod.order.was_open {
                         self.kernel.age(&process).map(News::Isolated).into_iter().for_each(&self.tell);
                     }

@@ -4,8 +4,8 @@
 use std::{os::fd::AsFd, sync::OnceLock, time::Duration};
 
 use policy_dataplane::{
-    Changes, Claim, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection, Residents, Socket,
-    Table, TableOptions,
+    Changes, Claim, Count, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection, Residents,
+    Socket, Table, TableOptions,
 };
 
 use crate::cli::{AgentArgs, Established};
@@ -49,6 +49,9 @@ pub(in crate::agent) trait PodTable: Send + 'static {
 
     /// Undoes what somebody else has changed. Tells whether that was so.
     fn mend(&mut self) -> Result<bool, String>;
+
+    /// What its rules have counted.
+    fn counts(&self) -> Result<Vec<Count>, String>;
 
     /// Takes the table away.
     fn remove(&self) -> Result<(), String>;
@@ -150,6 +153,10 @@ impl PodTable for Table {
 
     fn mend(&mut self) -> Result<bool, String> {
         self.mend().map_err(|error| words(&error))
+    }
+
+    fn counts(&self) -> Result<Vec<Count>, String> {
+        self.counts().map_err(|error| words(&error))
     }
 
     fn remove(&self) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use policy_engine::NamespacedName;
+use policy_engine::{Counter, NamespacedName};
 
 use super::order::Order;
 
@@ -13,6 +13,8 @@ pub(in crate::agent) enum News {
     Pod(Status),
     /// A Pod that policies never left open got its first rules when it had run for so long.
     Isolated(Duration),
+    /// Packets of the Pods of a namespace that rules have counted.
+    Counted(Arc<str>, Vec<(Counter, u64)>),
     /// Orders about so many Pods are done, so long after they became necessary.
     Done { pods: usize, took: Duration },
 }

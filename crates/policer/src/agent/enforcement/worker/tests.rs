@@ -6,10 +6,10 @@ use std::{
 };
 
 use policy_dataplane::{
-    Changes, Claim, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process, Refusal, Residents,
+    Changes, Claim, Count, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process, Refusal, Residents,
 };
 use policy_engine::{
-    Engine,
+    Counter, Engine,
     program::{Flows, Program},
 };
 use serde_json::Value;
@@ -37,6 +37,8 @@ struct Place {
     tampered: Vec<u64>,
     unreadable: Vec<u64>,
     looks: usize,
+    /// What each table has counted.
+    packets: u64,
     /// For how long processes have run, if they tell.
     age: Option<Duration>,
     done: Vec<String>,
@@ -159,6 +161,12 @@ impl PodTable for FakeTable {
         Ok(place.tampered.len() < before)
     }
 
+    fn counts(&self) -> Result<Vec<Count>, String> {
+        let counter = Counter::read("ingress_eth0", "denied").ok_or("ours")?;
+        let packets = self.node.place().packets;
+        Ok(vec![Count { handle: 1, counter, packets, bytes: packets }])
+    }
+
     fn remove(&self) -> Result<(), String> {
         self.node.note("remove", &self.process);
         self.node.place().tables.remove(&self.process.namespace.inode);
@@ -220,6 +228,7 @@ impl Test {
     fn told(&self) -> Vec<String> {
         let told = self.news.try_iter().map(|news| match news {
             News::Pod(status) => format!("{} {}", status.pod.name, status.state.code()),
+            News::Counted(namespace, counted) => format!("{namespace} counted {}", counted[0].1),
             News::Isolated(age) => format!("isolated after {age:?}"),
             News::Done { pods, .. } => format!("done {pods}"),
         });
@@ -263,6 +272,24 @@ fn how_long_a_pod_ran_without_its_first_rules_is_told_unless_policies_left_it_op
     test.apply(policy("a", &[]));
     test.order(&["a"]);
     assert_eq!(test.told(), [""; 0], "these rules are not its first");
+}
+
+#[test]
+fn what_rules_count_is_told_of_one_pod_after_the_other_and_once() {
+    let mut test = Test::new();
+    test.order(&["a", "b", "c"]);
+    test.told();
+    test.node.place().packets = 5;
+    let turn = |_| {
+        test.worker.count_some();
+        test.told()
+    };
+    let turns: Vec<Vec<String>> = (0..8).map(turn).collect();
+    assert_eq!(turns.concat(), ["x counted 5"; 3]);
+    assert!(turns.iter().all(|told| told.len() < 2), "{turns:?}");
+    test.node.place().packets = 7;
+    (0..4).for_each(|_| test.worker.count_some());
+    assert_eq!(test.told(), ["x counted 2"; 3]);
 }
 
 #[test]
