@@ -60,6 +60,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
+pub(crate) use self::keeper::pods_of_this_node;
 use self::{
     enforcement::{
         Enforcement, View, intent::Certainty, kernel::Linux, status::News, surroundings::Exceptions,

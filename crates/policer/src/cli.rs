@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Which policy and which rule decides about a connection, and why
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// Tells what the rules in the Pods of this node have counted: what was denied, and what was allowed by which policy
+    #[command(after_help = STATS_EXAMPLES)]
+    Stats(StatsArgs),
     /// Takes the rules away that an agent left in the Pods of this node. They stay when it ends
     #[command(after_help = CLEANUP_EXAMPLES)]
     Cleanup(CleanupArgs),
@@ -114,6 +117,25 @@ pub(crate) struct PlaceArgs {
     /// The processes of the node
     #[arg(long, value_name = "FOLDER", default_value = "/proc", env = "DANM_POLICER_PROC")]
     pub proc: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StatsArgs {
+    /// How it is printed
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub output: TextFormat,
+    /// Where the agent keeps what was last known: the names of Pods
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = "/var/lib/danm-policer",
+        env = "DANM_POLICER_STATE_DIR"
+    )]
+    pub state_dir: PathBuf,
+    #[command(flatten, next_help_heading = "The node")]
+    pub place: PlaceArgs,
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -305,6 +327,17 @@ Examples:
 
   What became of the policies:
     kubectl get danmnetworkpolicies -A -o wide";
+
+const STATS_EXAMPLES: &str = "\
+Examples:
+  On a node, as root:
+    danm-policer stats
+
+  In the Pod of the agent of a node:
+    kubectl exec -n kube-system danm-policer-x7k2p -- danm-policer stats
+
+  Which Pods deny most:
+    danm-policer stats -o json | jq '[.statistics[] | select(.verdict == \"deny\")] | sort_by(-.packets)[:5]'";
 
 const CLEANUP_EXAMPLES: &str = "\
 Examples:

@@ -4,3 +4,4 @@ pub(crate) mod cleanup;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod render;
+pub(crate) mod stats;

@@ -26,6 +26,7 @@ mod parties;
 mod place;
 mod probe;
 mod run;
+mod statistic;
 mod subject;
 mod suggestion;
 mod view;

@@ -8,7 +8,7 @@ use operator_runtime::{completion, printable};
 use crate::{
     agent,
     cli::{Cli, Command},
-    command::{cleanup, evaluate, explain, render},
+    command::{cleanup, evaluate, explain, render, stats},
     output::print,
 };
 
@@ -42,6 +42,7 @@ async fn command_of(cli: &Cli) -> anyhow::Result<()> {
         Command::Render(args) => render::run(args),
         Command::Explain(args) => explain::run(cli, args).await,
         Command::Cleanup(args) => cleanup::run(args),
+        Command::Stats(args) => stats::run(args),
         Command::Completion { shell } => print(&completion(Cli::command(), *shell, "danm-policer")),
     }
 }

@@ -2,4 +2,5 @@
 
 pub(crate) mod explanation;
 pub(crate) mod ink;
+pub(crate) mod statistics;
 pub(crate) mod truth_table;

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use policy_engine::{NamespacedName, Object};
 use tokio::task::JoinHandle;
 
 use super::{
@@ -35,6 +36,16 @@ pub(super) struct Keeper {
     writing: Option<JoinHandle<()>>,
     /// What was known when it was written last, and when it may be written again.
     written: Option<(u64, Instant)>,
+}
+
+/// The Pods of this node as an agent has kept them in a folder: their names and uids. None, if nothing can be read there.
+pub(crate) fn pods_of_this_node(folder: &Path) -> Vec<(NamespacedName, Arc<str>)> {
+    let Stored::Objects(objects) = Keeper::new(folder).files.local.read() else { return Vec::new() };
+    let pod = |object| match object {
+        Object::Pod(name, pod) => Some((name, pod.uid)),
+        _ => None,
+    };
+    objects.into_iter().filter_map(pod).collect()
 }
 
 // === impl Files ===

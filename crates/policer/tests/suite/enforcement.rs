@@ -6,7 +6,7 @@ use std::{
 };
 
 use danm_api::ApiGroup;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{eventually, objects, within};
 
 use crate::{
@@ -342,6 +342,42 @@ async fn another_pod_of_the_same_name_is_isolated_and_nothing_is_written_to_the_
     town.web.comes_to_reach(&again, 80, false).await;
     assert_eq!(town.db.handles(), before);
     town.assert_is_isolated();
+}
+
+#[tokio::test]
+async fn what_is_allowed_and_denied_is_counted_for_people_programs_and_metrics() {
+    let Some(mut town) = Town::new().await else { return };
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let agent = town.agent().await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    town.assert_is_isolated();
+    eventually("names are kept", async || town.node.state().join("pods-of-this-node").exists()).await;
+
+    let run = town.node.stats(&["-o", "json"]).await;
+    let document: Value = serde_json::from_str(&run.clean()).expect("JSON");
+    let rows = document["statistics"].as_array().cloned().unwrap_or_default();
+    let of = |verdict: &str| {
+        let mut rows = rows.iter().filter(|row| row["verdict"] == verdict && row["pod"] == "db");
+        rows.next().cloned().unwrap_or_default()
+    };
+    let (allowed, denied) = (of("allow"), of("deny"));
+    assert_eq!(allowed["rule"], format!("{NAMESPACE}/db (danm.io) ingress[0]"));
+    for row in [&allowed, &denied] {
+        assert_eq!(
+            (&row["namespace"], &row["direction"], &row["interface"]),
+            (&json!(NAMESPACE), &json!("ingress"), &json!("eth0"))
+        );
+        assert!(row["packets"].as_u64() > Some(0) && row["bytes"].as_u64() >= row["packets"].as_u64());
+    }
+    let text = town.node.stats(&[]).await.clean();
+    assert!(
+        text.lines().any(|line| line.starts_with(&format!("{NAMESPACE}/db ")) && line.contains("  deny  ")),
+        "{text}"
+    );
+
+    let at = format!("namespace=\"{NAMESPACE}\",direction=\"ingress\",interface=\"eth0\",reason=\"policy\"");
+    let metric = format!("danm_policer_denied_packets_total{{{at}}}");
+    eventually("it is a metric", async || agent.metric(&metric).await > Some(0.0)).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use crate::{output::compare, program::run};
 
 #[tokio::test]
 async fn help_has_examples() {
-    for command in ["", "agent", "cleanup", "evaluate", "render", "explain"] {
+    for command in ["", "agent", "stats", "cleanup", "evaluate", "render", "explain"] {
         let help = run(&format!("{command} --help")).await.clean();
         assert!(help.contains("Examples:"), "{command}");
         compare(&format!("help{}{command}", if command.is_empty() { "" } else { "_" }), &help);
@@ -21,7 +21,9 @@ async fn shells_are_given_completions() {
     for shell in ["bash", "zsh", "fish"] {
         let script = run(&format!("completion {shell}")).await.clean();
         assert!(
-            ["cleanup", "evaluate", "render", "explain"].iter().all(|command| script.contains(command)),
+            ["stats", "cleanup", "evaluate", "render", "explain"]
+                .iter()
+                .all(|command| script.contains(command)),
             "{shell}"
         );
     }

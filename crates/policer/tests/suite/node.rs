@@ -118,6 +118,13 @@ impl Node {
         finish(command, "").await
     }
 
+    /// What its rules have counted.
+    pub async fn stats(&self, arguments: &[&str]) -> Run {
+        let mut command = program(&["stats"]);
+        command.args(arguments).args(self.place()).arg("--state-dir").arg(self.state());
+        finish(command, "").await
+    }
+
     fn register(&self, process: u32, namespace: &Path, cgroup: &str) {
         let process = self.proc().join(process.to_string());
         fs::create_dir_all(process.join("ns")).expect("a process");
