@@ -278,7 +278,7 @@ impl Agent {
         let Some(enforcement) = &mut self.enforcement else { return };
         match news {
             News::Pod(status) => {
-                let notes = enforcement.note(status);
+                let notes = enforcement.note(status, Timestamp::now());
                 notes.into_iter().for_each(|note| self.events.publish(note));
             }
             News::Counted(namespace, counted) => self.metrics.count_packets(&namespace, counted),
@@ -329,8 +329,8 @@ impl Agent {
             self.findings = (knowledge.revision(), Arc::new(Findings::of(knowledge.world())));
         }
         self.scribe.forget_all_but(|key| knowledge.record(key).is_some());
-        let pods = self.enforcement.iter().flat_map(Enforcement::statuses).cloned().collect();
-        let report = Report::of(knowledge, Arc::clone(&self.findings.1), self.scribe.troubles(), pods);
+        let findings = Arc::clone(&self.findings.1);
+        let report = Report::of(knowledge, findings, self.scribe.troubles(), self.enforcement.as_mut());
         self.metrics.show(&report, self.lease.borrow().is_leading(), self.events.dropped());
         self.inspection.show(report);
     }

@@ -30,6 +30,7 @@ use std::{
     time::Instant,
 };
 
+use jiff::Timestamp;
 use operator_runtime::EventNote;
 use policy_dataplane::Found;
 use policy_engine::{Engine, NamespacedName};
@@ -58,7 +59,10 @@ pub(super) struct Enforcement {
     unsearched: BTreeSet<NamespacedName>,
     /// Pods that the worker knows.
     known: BTreeSet<NamespacedName>,
-    statuses: BTreeMap<NamespacedName, Status>,
+    /// How it went, and since when it is so.
+    statuses: BTreeMap<NamespacedName, (Status, Timestamp)>,
+    /// Whether all Pods that were there once everything was known were tried once.
+    is_begun: bool,
 }
 
 /// What is known besides what the engine knows.
@@ -88,6 +92,7 @@ impl Enforcement {
             unsearched: BTreeSet::new(),
             known: BTreeSet::new(),
             statuses: BTreeMap::new(),
+            is_begun: false,
         }
     }
 
@@ -167,22 +172,36 @@ impl Enforcement {
     }
 
     /// Takes note of how it went. Gives what people are to be told.
-    pub(super) fn note(&mut self, status: Status) -> Vec<EventNote> {
+    pub(super) fn note(&mut self, status: Status, now: Timestamp) -> Vec<EventNote> {
         if !self.known.contains(&status.pod) {
             return Vec::new();
         }
-        let notes = notes(&status, self.statuses.get(&status.pod));
+        // Another Pod of this name was told of by itself.
+        let before = self.statuses.get(&status.pod).filter(|(before, _)| before.uid == status.uid);
+        let notes = notes(&status, before.map(|(before, _)| before));
+        let same = before.filter(|(before, _)| before.state == status.state);
+        let since = same.map_or(now, |(_, since)| *since);
         if status.state == State::Open {
             self.statuses.remove(&status.pod);
         } else {
-            self.statuses.insert(status.pod.clone(), status);
+            self.statuses.insert(status.pod.clone(), (status, since));
         }
         notes
     }
 
-    /// How it went with each Pod that is to have rules.
-    pub(super) fn statuses(&self) -> impl Iterator<Item = &Status> {
+    /// How it went with each Pod that is to have rules, and since when it is so.
+    pub(super) fn statuses(&self) -> impl Iterator<Item = &(Status, Timestamp)> {
         self.statuses.values()
+    }
+
+    /// Of how many Pods it is not known yet how it went, of those that were there when everything was known for the first time.
+    pub(super) fn untried(&mut self) -> usize {
+        if self.is_begun {
+            return 0;
+        }
+        let untried = self.isolated.keys().filter(|pod| !self.statuses.contains_key(pod)).count();
+        self.is_begun = self.certainty == Certainty::Complete && untried == 0;
+        untried
     }
 }
 

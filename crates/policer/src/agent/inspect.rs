@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use danm_api::FieldProblem;
+use jiff::Timestamp;
 use operator_runtime::{Inspect, LeaseState};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
@@ -84,13 +85,14 @@ fn shown(report: &Report) -> Value {
     })
 }
 
-fn pod(status: &Status) -> Value {
+fn pod((status, since): &(Status, Timestamp)) -> Value {
     let refused = status.refused.iter().map(|(path, reason)| json!({"path": path, "reason": reason}));
     json!({
         "namespace": &*status.pod.namespace,
         "name": &*status.pod.name,
         "uid": &*status.uid,
         "state": status.state.code(),
+        "since": since.to_string(),
         "reason": status.state.reason(),
         "networkNamespaces": status.namespaces,
         "networkNamespacesWithoutRules": status.more,

@@ -174,10 +174,10 @@ impl Metrics {
         set(&self.troubles, report.troubles.len());
         self.dropped_events.set(dropped_events);
         self.pods.clear();
-        for status in &report.pods {
+        for (status, _) in &report.pods {
             self.pods.get_or_create(&StateLabel { state: status.state.code() }).inc();
         }
-        set(&self.refused_paths, report.pods.iter().map(|status| status.refused.len()).sum());
+        set(&self.refused_paths, report.pods.iter().map(|(status, _)| status.refused.len()).sum());
     }
 
     fn show_problems(&self, report: &Report) {

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Parser;
 use danm_api::{ApiGroup, ApiType, Change, DanmKind};
+use jiff::Timestamp;
 use policy_engine::Object;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -97,7 +98,7 @@ impl Rehearsal {
         }
         loop {
             match self.told.blocking_recv() {
-                Some(News::Pod(status)) => drop(self.enforcement.note(status)),
+                Some(News::Pod(status)) => drop(self.enforcement.note(status, Timestamp::now())),
                 Some(News::Isolated(_) | News::Counted(..)) => {}
                 Some(News::Done { pods, .. }) => return pods,
                 None => return 0,
@@ -107,7 +108,7 @@ impl Rehearsal {
 
     /// How many Pods have the rules that they are to have.
     pub fn enforced(&self) -> usize {
-        self.enforcement.statuses().filter(|status| status.state == State::Enforced).count()
+        self.enforcement.statuses().filter(|(status, _)| status.state == State::Enforced).count()
     }
 
     /// Ends, and waits until it has let go of all namespaces. Rules stay.

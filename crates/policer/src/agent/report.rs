@@ -6,12 +6,13 @@ use std::{
 };
 
 use danm_api::FieldProblem;
+use jiff::Timestamp;
 use operator_runtime::printable;
 use policy_engine::{Policy, PolicyKey, World, unresolved};
 
 use super::{
     coverage::Progress,
-    enforcement::status::Status,
+    enforcement::{Enforcement, status::Status},
     knowledge::{Knowledge, name_of},
     scribe::Trouble,
 };
@@ -34,7 +35,7 @@ pub(super) struct Report {
     /// Policies whose status cannot be written, and why.
     pub(super) troubles: BTreeMap<String, String>,
     /// How it went with Pods of this node that are to have rules.
-    pub(super) pods: Vec<Status>,
+    pub(super) pods: Vec<(Status, Timestamp)>,
 }
 
 /// What is found out about policies. That takes time where there are many, and Pods make no difference to it.
@@ -94,7 +95,7 @@ impl Report {
         knowledge: &Knowledge,
         findings: Arc<Findings>,
         troubles: &BTreeMap<PolicyKey, Trouble>,
-        pods: Vec<Status>,
+        enforcement: Option<&mut Enforcement>,
     ) -> Self {
         let coverage = knowledge.coverage();
         let sources = coverage.sources().map(|(source, progress)| {
@@ -106,9 +107,17 @@ impl Report {
             problem: problem.to_owned(),
         });
         let troubles = troubles.iter().map(|(key, trouble)| (key.to_string(), trouble.reason.clone()));
+        let (mut gaps, mut pods) = (coverage.gaps(), Vec::new());
+        if let Some(enforcement) = enforcement {
+            let untried = enforcement.untried();
+            gaps.extend(
+                (untried > 0).then(|| format!("{untried} pods of this node have not been tried yet")),
+            );
+            pods.extend(enforcement.statuses().cloned());
+        }
         Self {
             sources: sources.collect(),
-            gaps: coverage.gaps(),
+            gaps,
             local_pods: knowledge.local_pods().len(),
             uncovered: uncovered(knowledge.world(), &findings),
             findings,

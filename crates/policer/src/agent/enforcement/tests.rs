@@ -170,6 +170,35 @@ fn a_pod_that_policies_left_open_was_not_in_want_of_rules_and_another_of_its_nam
 }
 
 #[test]
+fn it_is_told_since_when_a_pod_is_as_it_is_and_how_many_were_not_tried_yet() {
+    let mut test = Test::new(Certainty::Remembered);
+    test.order();
+    let status = |uid: &str, state| Status {
+        state,
+        ..Status::new(&Order { uid: uid.into(), ..Order::gone(name("a")) })
+    };
+    let mut since = |status, second| {
+        test.enforcement.note(status, Timestamp::from_second(second).expect("a time"));
+        test.enforcement.statuses().map(|(_, since)| since.as_second()).collect::<Vec<_>>()
+    };
+    assert_eq!(since(status("1", State::Waiting), 1), [1]);
+    assert_eq!(since(status("1", State::Enforced), 2), [2]);
+    let tampered = Status { is_tampered: true, ..status("1", State::Enforced) };
+    assert_eq!(since(tampered, 3), [2]);
+    assert_eq!(since(status("3", State::Enforced), 4), [4], "it is another Pod");
+
+    let mut test = Test::new(Certainty::Unknown);
+    test.complete();
+    test.order();
+    assert_eq!(test.enforcement.untried(), 1);
+    test.enforcement.note(status("1", State::Failed("no".to_owned())), Timestamp::UNIX_EPOCH);
+    assert_eq!(test.enforcement.untried(), 0);
+    apply(&mut test.engine, &[policy("b", &[])]);
+    test.order();
+    assert_eq!(test.enforcement.untried(), 0, "later ones make nobody less ready");
+}
+
+#[test]
 fn people_are_told_once_what_fails_and_that_it_is_right_again() {
     let mut test = Test::new(Certainty::Unknown);
     test.complete();
@@ -177,7 +206,7 @@ fn people_are_told_once_what_fails_and_that_it_is_right_again() {
     let status =
         |state: State| Status { state, ..Status::new(&Order { uid: "1".into(), ..Order::gone(name("a")) }) };
     let mut reasons = |state: State| {
-        let notes = test.enforcement.note(status(state));
+        let notes = test.enforcement.note(status(state), Timestamp::UNIX_EPOCH);
         notes.into_iter().map(|note| note.reason).collect::<Vec<_>>()
     };
     assert_eq!(reasons(State::Enforced), [""; 0]);
