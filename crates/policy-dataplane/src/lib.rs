@@ -27,6 +27,7 @@ mod difference;
 mod dump;
 mod expression;
 mod host_address;
+mod interfaces;
 mod memory;
 mod message;
 mod namespace;
@@ -46,6 +47,7 @@ pub use batch::Batch;
 pub use count::Count;
 pub use difference::Changes;
 pub use host_address::host_addresses;
+pub use interfaces::interfaces_in;
 pub use memory::Memory;
 pub use netns::{
     Claim, ContainerId, Decision, Home, MOST_HOMES, NamespaceId, Netns, Node, NodeError, PodUid, Process,

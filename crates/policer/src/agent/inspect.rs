@@ -96,6 +96,7 @@ fn pod((status, since): &(Status, Timestamp)) -> Value {
         "reason": status.state.reason(),
         "networkNamespaces": status.namespaces,
         "networkNamespacesWithoutRules": status.more,
+        "absentInterfaces": status.absent,
         "refusedPaths": refused.collect::<Vec<_>>(),
     })
 }

@@ -30,6 +30,7 @@ pub(super) struct Metrics {
     dropped_events: Gauge<u64, AtomicU64>,
     pods: Family<StateLabel, Gauge>,
     refused_paths: Gauge,
+    absent_interfaces: Gauge,
     programmed: Counter,
     latency: Histogram,
     gap: Histogram,
@@ -103,6 +104,10 @@ impl Metrics {
             ),
             dropped_events: metric!("dropped_events", "Events not published because too many waited"),
             pods: metric!("pods", "Pods of this node that are to have rules, by what became of that"),
+            absent_interfaces: metric!(
+                "absent_interfaces",
+                "Isolated interfaces of this node's Pods that the kernel does not have: no rule sees what goes by them"
+            ),
             programmed: metric!("programmed_pods", "Orders about the rules of a Pod that were done"),
             latency: seconds(
                 registry,
@@ -177,6 +182,7 @@ impl Metrics {
         for (status, _) in &report.pods {
             self.pods.get_or_create(&StateLabel { state: status.state.code() }).inc();
         }
+        set(&self.absent_interfaces, report.pods.iter().map(|(status, _)| status.absent.len()).sum());
         set(&self.refused_paths, report.pods.iter().map(|(status, _)| status.refused.len()).sum());
     }
 

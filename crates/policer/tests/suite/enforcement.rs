@@ -111,6 +111,23 @@ async fn what_somebody_does_to_a_table_without_an_owner_is_undone_within_a_secon
     assert_eq!(town.db.state(&agent).await["state"], "enforced");
 }
 
+#[tokio::test]
+async fn an_interface_that_the_kernel_does_not_have_is_told() {
+    let Some(mut town) = Town::new().await else { return };
+    let mut endpoint = town.db.endpoint.clone();
+    endpoint["metadata"]["name"] = json!("db-dpdk0");
+    endpoint["spec"]["Interface"] = json!({"Name": "dpdk0", "Address": "10.77.0.1/24"});
+    town.cluster.create([endpoint, database(&from_web(), &json!(80))]).await;
+    let agent = town.agent().await;
+    town.db
+        .is_told(&town.cluster, "InterfaceNotEnforced an endpoint of this Pod names the interface dpdk0, ")
+        .await;
+    eventually("it is shown", async || town.db.state(&agent).await["absentInterfaces"] == json!(["dpdk0"]))
+        .await;
+    assert_eq!(agent.metric("danm_policer_absent_interfaces").await, Some(1.0));
+    town.assert_is_isolated();
+}
+
 /// Runtimes have interfaces made before they start the first process.
 #[tokio::test]
 async fn a_pod_whose_endpoint_comes_before_its_first_process_is_isolated_once_that_is_there() {

@@ -2,7 +2,7 @@
 //! worker's.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -39,6 +39,10 @@ pub(super) struct Enforced<T> {
     pub(super) status: Option<Status>,
     /// What its tables had counted when they were read last.
     pub(super) tallies: BTreeMap<NamespaceId, Tally>,
+    /// Isolated interfaces that the kernel did not have when it was asked last, and those that it had not the time before either: it
+    /// takes a moment to make one.
+    missed: BTreeSet<String>,
+    pub(super) absent: BTreeSet<String>,
 }
 
 // === impl Enforced ===
@@ -54,7 +58,23 @@ impl<T> Enforced<T> {
             pause: None,
             status: None,
             tallies: BTreeMap::new(),
+            missed: BTreeSet::new(),
+            absent: BTreeSet::new(),
         }
+    }
+
+    /// Takes note of which interfaces there are. Tells whether others than before are absent.
+    pub(super) fn see(&mut self, there: &BTreeSet<String>) -> bool {
+        let isolated = match &self.order.aim {
+            Aim::Rules(rules) => rules.ruleset.interfaces.keys().map(ToString::to_string).collect(),
+            Aim::Open | Aim::Gone => BTreeSet::new(),
+        };
+        let missed: BTreeSet<String> = &isolated - there;
+        let absent = &missed & &self.missed;
+        self.missed = missed;
+        let is_news = absent != self.absent;
+        self.absent = absent;
+        is_news
     }
 
     /// Whether all its namespaces are held, and nothing of what was found out had ceased to be true when it was looked at last: rules

@@ -75,6 +75,23 @@ impl<K: Kernel> Installer<K> {
         }
     }
 
+    /// Looks whether the kernel has the interfaces of a Pod that are isolated, and tells if that is news.
+    pub(super) fn look_for_interfaces(&self, pod: &mut Enforced<K::Table>) {
+        let mut there = BTreeSet::new();
+        for (process, _) in pod.homes.values() {
+            // Whoever cannot be asked now is asked again.
+            let Ok(names) = self.kernel.interfaces(process) else { return };
+            there.extend(names);
+        }
+        if !pod.homes.is_empty()
+            && pod.see(&there)
+            && let Some(status) = &mut pod.status
+        {
+            status.absent.clone_from(&pod.absent);
+            (self.tell)(News::Pod(status.clone()));
+        }
+    }
+
     fn enforce(&self, pod: &mut Enforced<K::Table>, sight: &mut Sight) -> Status {
         let mut status = Status::new(&pod.order);
         status.state = match self.find(pod, sight, &mut status) {
@@ -89,6 +106,7 @@ impl<K: Kernel> Installer<K> {
         };
         // Where something failed there may be a namespace that nobody holds.
         pod.located = (!status.state.is_failure()).then(|| pod.order.paths.clone());
+        status.absent.clone_from(&pod.absent);
         status.namespaces = pod.homes.keys().map(ToString::to_string).collect();
         status
     }

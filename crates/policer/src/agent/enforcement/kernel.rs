@@ -1,11 +1,11 @@
 //! The node as the worker sees it: whose network namespaces there are, and tables in them. The real one is `policy-dataplane`'s; tests
 //! have one without a kernel.
 
-use std::{os::fd::AsFd, sync::OnceLock, time::Duration};
+use std::{collections::BTreeSet, os::fd::AsFd, sync::OnceLock, time::Duration};
 
 use policy_dataplane::{
     Changes, Claim, Count, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection, Residents,
-    Socket, Table, TableOptions,
+    Socket, Table, TableOptions, interfaces_in,
 };
 
 use crate::cli::{AgentArgs, Established};
@@ -26,6 +26,9 @@ pub(in crate::agent) trait Kernel {
 
     /// For how long a process has run, if that can be told.
     fn age(&self, process: &Process) -> Option<Duration>;
+
+    /// The interfaces that there are in a process's namespace.
+    fn interfaces(&self, process: &Process) -> Result<BTreeSet<String>, String>;
 
     /// Takes charge of the table in a process's namespace, and makes it what it should be.
     fn open(
@@ -120,6 +123,11 @@ impl Kernel for Linux {
 
     fn age(&self, process: &Process) -> Option<Duration> {
         self.node.age(process)
+    }
+
+    fn interfaces(&self, process: &Process) -> Result<BTreeSet<String>, String> {
+        let netns = self.enter(process)?;
+        interfaces_in(netns.as_fd()).map_err(|error| words(&error))
     }
 
     fn open(

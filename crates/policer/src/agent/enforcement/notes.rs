@@ -27,6 +27,14 @@ pub(super) fn notes(status: &Status, before: Option<&Status>) -> Vec<EventNote> 
         );
         notes.push(note(status, "NetnsRefused", message, "Locate"));
     }
+    for name in status.absent.iter().filter(|name| before.is_none_or(|before| !before.absent.contains(*name)))
+    {
+        let message = format!(
+            "an endpoint of this Pod names the interface {name}, which the kernel does not have there: policies are not enforced \
+             on a device that a program has taken over (DPDK, vfio), nor on one that was not made"
+        );
+        notes.push(note(status, "InterfaceNotEnforced", message, "Enforce"));
+    }
     if status.more > before.map_or(0, |before| before.more) {
         let message = format!("{} more network namespaces of this Pod have no rules", status.more);
         notes.push(note(status, "PolicyNotEnforced", message, "Enforce"));

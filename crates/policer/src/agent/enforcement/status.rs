@@ -1,6 +1,6 @@
 //! How it went with a Pod: what people and metrics are told of.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use policy_engine::{Counter, NamespacedName};
 
@@ -31,6 +31,8 @@ pub(in crate::agent) struct Status {
     pub(in crate::agent) more: usize,
     /// Paths of its endpoints that are not believed, and why.
     pub(in crate::agent) refused: Vec<(String, String)>,
+    /// Isolated interfaces that the kernel has not: no rule sees what goes by them.
+    pub(in crate::agent) absent: BTreeSet<String>,
     /// Somebody changed its rules, which was undone.
     pub(in crate::agent) is_tampered: bool,
 }
@@ -63,6 +65,7 @@ impl Status {
             namespaces: Vec::new(),
             more: 0,
             refused: Vec::new(),
+            absent: BTreeSet::new(),
             is_tampered: false,
         }
     }

@@ -22,22 +22,22 @@ use super::{
 /// How soon what somebody else did to a table, or that a namespace has gone, is noticed.
 const LOOK: Duration = Duration::from_millis(300);
 
-/// The counters of each Pod are read once in so many looks.
+/// The counters and interfaces of each Pod are read once in so many looks.
 const TURNS: usize = 50;
 
 /// The worker.
 pub(in crate::agent) struct Worker<K: Kernel> {
     installer: Installer<K>,
     pods: BTreeMap<NamespacedName, Enforced<K::Table>>,
-    /// Whose counters were read last.
-    counted: Option<NamespacedName>,
+    /// Whose counters and interfaces were read last.
+    visited: Option<NamespacedName>,
 }
 
 // === impl Worker ===
 
 impl<K: Kernel> Worker<K> {
     pub(in crate::agent) fn new(kernel: K, tell: impl Fn(News) + Send + 'static) -> Self {
-        Self { installer: Installer::new(kernel, tell), pods: BTreeMap::new(), counted: None }
+        Self { installer: Installer::new(kernel, tell), pods: BTreeMap::new(), visited: None }
     }
 
     /// Does what is ordered until nobody orders any more. Rules stay then.
@@ -58,7 +58,7 @@ impl<K: Kernel> Worker<K> {
             self.try_again();
             if looked.elapsed() >= LOOK {
                 self.look();
-                self.count_some();
+                self.visit_some();
                 looked = Instant::now();
             }
         }
@@ -126,16 +126,17 @@ impl<K: Kernel> Worker<K> {
         self.work(&due);
     }
 
-    /// Reads what the rules of some Pods have counted. All of them have had their turn after `TURNS` times.
-    fn count_some(&mut self) {
+    /// Reads what the rules of some Pods have counted, and which interfaces they have. All of them have had their turn after `TURNS` times.
+    fn visit_some(&mut self) {
         let many = self.pods.len().div_ceil(TURNS);
-        let after = self.counted.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let after = self.visited.take().map_or(Bound::Unbounded, Bound::Excluded);
         for (name, pod) in self.pods.range_mut((after, Bound::Unbounded)).take(many) {
             let counted = pod.count();
             if !counted.is_empty() {
                 (self.installer.tell)(News::Counted(Arc::clone(&name.namespace), counted));
             }
-            self.counted = Some(name.clone());
+            self.installer.look_for_interfaces(pod);
+            self.visited = Some(name.clone());
         }
     }
 

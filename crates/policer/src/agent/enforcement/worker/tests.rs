@@ -37,6 +37,8 @@ struct Place {
     tampered: Vec<u64>,
     unreadable: Vec<u64>,
     looks: usize,
+    /// The interfaces of each Pod.
+    interfaces: BTreeSet<String>,
     /// What each table has counted.
     packets: u64,
     /// For how long processes have run, if they tell.
@@ -103,6 +105,10 @@ impl Kernel for Fake {
 
     fn is_still(&self, process: &Process) -> bool {
         self.place().processes.contains(process)
+    }
+
+    fn interfaces(&self, _: &Process) -> Result<BTreeSet<String>, String> {
+        Ok(self.place().interfaces.clone())
     }
 
     fn age(&self, _: &Process) -> Option<Duration> {
@@ -188,6 +194,7 @@ impl Test {
     /// Pods a, b and c, each with a process, and a policy about each that lets two blocks in.
     fn new() -> Self {
         let node = Fake::default();
+        node.place().interfaces.insert("eth0".to_owned());
         let mut objects: Vec<Value> = Vec::new();
         for (number, (pod_name, uid)) in ["a", "b", "c"].into_iter().zip(UIDS).enumerate() {
             let number = u32::try_from(number).expect("three") + 1;
@@ -281,15 +288,37 @@ fn what_rules_count_is_told_of_one_pod_after_the_other_and_once() {
     test.told();
     test.node.place().packets = 5;
     let turn = |_| {
-        test.worker.count_some();
+        test.worker.visit_some();
         test.told()
     };
     let turns: Vec<Vec<String>> = (0..8).map(turn).collect();
     assert_eq!(turns.concat(), ["x counted 5"; 3]);
     assert!(turns.iter().all(|told| told.len() < 2), "{turns:?}");
     test.node.place().packets = 7;
-    (0..4).for_each(|_| test.worker.count_some());
+    (0..4).for_each(|_| test.worker.visit_some());
     assert_eq!(test.told(), ["x counted 2"; 3]);
+}
+
+#[test]
+fn an_interface_that_the_kernel_does_not_have_is_told_if_it_does_not_come() {
+    let mut test = Test::new();
+    test.apply(endpoint("a", "dpdk0", ["10.0.0.9", ""]));
+    test.order(&["a"]);
+    test.told();
+    let mut absent = |interfaces: &[&str]| {
+        test.node.place().interfaces = interfaces.iter().map(|name| (*name).to_owned()).collect();
+        test.worker.visit_some();
+        test.worker.visit_some();
+        let told = test.news.try_iter().filter_map(|news| match news {
+            News::Pod(status) => Some(status.absent.into_iter().collect::<Vec<_>>()),
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(absent(&["eth0"]), [[""; 0]; 0], "it may come yet");
+    assert_eq!(absent(&["eth0"]), [["dpdk0"]]);
+    assert_eq!(absent(&["eth0"]), [[""; 0]; 0]);
+    assert_eq!(absent(&["eth0", "dpdk0"]), [[""; 0]]);
 }
 
 #[test]
