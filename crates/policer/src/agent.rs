@@ -241,6 +241,7 @@ impl Agent {
                 _ = ticks.tick() => {
                     self.order(&orders);
                     self.enforce();
+                    self.tell_overdue();
                     self.show();
                     if self.enforcement.is_some() {
                         self.keeper.keep(&self.knowledge);
@@ -285,6 +286,13 @@ impl Agent {
             News::Isolated(age) => self.metrics.count_isolation(age),
             News::Done { pods, took } => self.metrics.count_round(pods, took),
         }
+    }
+
+    /// Tells of Pods that have waited for long.
+    fn tell_overdue(&mut self) {
+        let overdue =
+            self.enforcement.iter_mut().flat_map(|enforcement| enforcement.overdue(Timestamp::now()));
+        overdue.for_each(|note| self.events.publish(note));
     }
 
     /// Begins to write what is not said yet, if everything is known and nobody else does.

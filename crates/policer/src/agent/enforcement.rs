@@ -30,18 +30,21 @@ use std::{
     time::Instant,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use operator_runtime::EventNote;
 use policy_dataplane::Found;
 use policy_engine::{Engine, NamespacedName};
 
 use self::{
     intent::{Certainty, orders},
-    notes::notes,
+    notes::{notes, waiting},
     order::{Aim, Order, Round},
     status::{State, Status},
     surroundings::{Common, Exceptions},
 };
+
+/// For so long a Pod may have no process before somebody is told.
+const LONG: SignedDuration = SignedDuration::from_secs(60);
 
 /// Orders rules, and remembers how it went.
 pub(super) struct Enforcement {
@@ -61,6 +64,8 @@ pub(super) struct Enforcement {
     known: BTreeSet<NamespacedName>,
     /// How it went, and since when it is so.
     statuses: BTreeMap<NamespacedName, (Status, Timestamp)>,
+    /// Pods of which it was told that they wait for long.
+    told_overdue: BTreeSet<NamespacedName>,
     /// Whether all Pods that were there once everything was known were tried once.
     is_begun: bool,
 }
@@ -92,6 +97,7 @@ impl Enforcement {
             unsearched: BTreeSet::new(),
             known: BTreeSet::new(),
             statuses: BTreeMap::new(),
+            told_overdue: BTreeSet::new(),
             is_begun: false,
         }
     }
@@ -187,6 +193,16 @@ impl Enforcement {
             self.statuses.insert(status.pod.clone(), (status, since));
         }
         notes
+    }
+
+    /// What people are to be told of Pods that have waited for long by now.
+    pub(super) fn overdue(&mut self, now: Timestamp) -> Vec<EventNote> {
+        let waits = |(status, since): &(Status, Timestamp)| {
+            status.state == State::Waiting && now.duration_since(*since) >= LONG
+        };
+        self.told_overdue.retain(|pod| self.statuses.get(pod).is_some_and(waits));
+        let overdue = self.statuses.values().filter(|it| waits(it)).map(|(status, _)| status);
+        overdue.filter(|status| self.told_overdue.insert(status.pod.clone())).map(waiting).collect()
     }
 
     /// How it went with each Pod that is to have rules, and since when it is so.

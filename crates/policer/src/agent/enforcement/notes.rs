@@ -42,6 +42,13 @@ pub(super) fn notes(status: &Status, before: Option<&Status>) -> Vec<EventNote> 
     notes
 }
 
+/// What is to be told of a Pod that has waited for long.
+pub(super) fn waiting(status: &Status) -> EventNote {
+    let message = "no process of this Pod is found on its node, so its rules are nowhere; a static Pod is never found, because the uid \
+                   of its cgroup is another";
+    note(status, "PolicyNotEnforced", message.to_owned(), "Locate")
+}
+
 fn of_state(status: &Status, before: Option<&Status>) -> Option<EventNote> {
     match &status.state {
         State::Closed(reason) => {

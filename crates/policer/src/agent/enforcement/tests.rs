@@ -199,6 +199,23 @@ fn it_is_told_since_when_a_pod_is_as_it_is_and_how_many_were_not_tried_yet() {
 }
 
 #[test]
+fn of_a_pod_that_has_no_process_for_long_people_are_told_once() {
+    let mut test = Test::new(Certainty::Unknown);
+    test.complete();
+    test.order();
+    let mut waits = |state, second| {
+        let status = Status { state, ..Status::new(&Order { uid: "1".into(), ..Order::gone(name("a")) }) };
+        test.enforcement.note(status, Timestamp::from_second(second).expect("a time"));
+        let mut told =
+            |later| test.enforcement.overdue(Timestamp::from_second(second + later).expect("a time"));
+        [1, 59, 60, 70].map(|later| told(later).len())
+    };
+    assert_eq!(waits(State::Waiting, 1_000), [0, 0, 1, 0]);
+    assert_eq!(waits(State::Enforced, 2_000), [0; 4]);
+    assert_eq!(waits(State::Waiting, 3_000), [0, 0, 1, 0]);
+}
+
+#[test]
 fn people_are_told_once_what_fails_and_that_it_is_right_again() {
     let mut test = Test::new(Certainty::Unknown);
     test.complete();
