@@ -83,6 +83,11 @@ const ESTABLISHED: u32 = 2;
 const RELATED: u32 = 4;
 const NEW: u32 = 8;
 
+/// Addresses of IPv6 that mean something on one link alone, `fe80::/10`; and that of all who give addresses there, `ff02::1:2`.
+const LINK_LOCAL: [u8; 16] = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+const LINK_LOCAL_MASK: [u8; 16] = [0xff, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+const DHCP_SERVERS: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2];
+
 /// Ways of a packet in its connection.
 const ORIGINAL: u8 = 0;
 const REPLY: u8 = 1;
@@ -259,10 +264,26 @@ impl Expressions {
             Direction::Ingress => (server, client),
             Direction::Egress => (client, server),
         };
+        if family == Family::V4 {
+            self.meta(Meta::Family, FIRST);
+            self.compare(FIRST, &[family_number(family)]);
+        }
         self.protocol(UDP);
         for (key, port) in [(Connection::SourcePort, from), (Connection::DestinationPort, to)] {
             self.connection(key, Some(ORIGINAL));
             self.compare(FIRST, &port.to_be_bytes());
+        }
+        match (family, direction) {
+            (Family::V4, _) => {}
+            (Family::V6, Direction::Ingress) => {
+                self.connection(Connection::SourceV6, Some(ORIGINAL));
+                self.mask(&LINK_LOCAL_MASK);
+                self.compare(FIRST, &LINK_LOCAL);
+            }
+            (Family::V6, Direction::Egress) => {
+                self.connection(Connection::DestinationV6, Some(ORIGINAL));
+                self.compare(FIRST, &DHCP_SERVERS);
+            }
         }
     }
 

@@ -269,7 +269,12 @@ fn spelt(matched: &Match, direction: Direction) -> String {
                 Direction::Ingress => (server, client),
                 Direction::Egress => (client, server),
             };
-            format!("meta l4proto udp ct original proto-src {from} ct original proto-dst {to}")
+            let udp = format!("meta l4proto udp ct original proto-src {from} ct original proto-dst {to}");
+            match (family, direction) {
+                (Family::V4, _) => format!("meta nfproto ipv4 {udp}"),
+                (Family::V6, Direction::Ingress) => format!("{udp} ct original ip6 saddr fe80::/10"),
+                (Family::V6, Direction::Egress) => format!("{udp} ct original ip6 daddr ff02::1:2"),
+            }
         }
     }
 }

@@ -14,9 +14,9 @@
 //! leads to them, and what passes whatever policies say; it is each Pod's own. A gate judges a connection by how it was opened, so
 //! that it can be asked about packets of both ways: connections are judged again after rules have become stricter.
 
-mod arrival;
 mod frame;
 mod gates;
+mod interface;
 mod last_frame;
 mod strictness;
 mod surroundings;
@@ -182,7 +182,7 @@ pub enum Match {
     Protocol(Protocol),
     /// They are of this protocol, and the connection is to one of these ports.
     Ports(Protocol, Vec<Range<u16>>),
-    /// They ask for an address of this family, or give one.
+    /// They ask for an address of this family, or give one; of IPv6, those who give them on the link.
     Dhcp(Family),
 }
 

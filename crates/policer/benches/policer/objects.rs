@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use policy_engine::{
     InterfaceName,
-    program::{Dns, Family, Surroundings},
+    program::{Dns, Surroundings},
 };
 use serde_json::{Value, json};
 
@@ -91,9 +91,7 @@ pub fn surroundings(pod: usize) -> Surroundings {
     let own: IpAddr = address(pod).parse().expect("an address");
     Surroundings {
         dns: Dns::Any,
-        // No endpoint has an address of IPv6.
-        dhcp: [(interface(), Family::V6)].into(),
-        addresses: BTreeMap::from([(own, interface())]),
+        addresses: Some(BTreeMap::from([(own, interface())])),
         ..Surroundings::default()
     }
 }

@@ -2,8 +2,9 @@
 
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6},
     sync::Arc,
+    time::Instant,
 };
 
 use policy_dataplane::Memory;
@@ -14,6 +15,7 @@ use policy_engine::{
 };
 
 use crate::{
+    lab::PATIENCE,
     namespace::Namespace,
     port,
     probe::{connection, datagram, datagram_between},
@@ -21,6 +23,9 @@ use crate::{
 };
 
 const DNS_PORT: u16 = 53;
+
+/// All who give addresses of IPv6 on a link.
+const DHCP_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 
 fn interface(device: usize) -> InterfaceName {
     InterfaceName::new(DEVICES[device]).expect("a name")
@@ -130,6 +135,37 @@ fn dhcp(star: &Star, device: usize, is_v4: bool, client: u16, server: u16) -> [b
     [datagram_between(&pod.0, &asked.0, asked.1, 1), is_given]
 }
 
+/// The same of IPv6 as clients and servers do it: to all who give addresses on the link, and from an address of the link.
+fn dhcp_on_link(star: &Star, device: usize, client: u16, server: u16) -> [bool; 2] {
+    let ends = [(&star.pod, DEVICES[device]), (&star.peers[device], "eth0")];
+    let [(address, pod_link), (_, peer_link)] = ends.map(|(namespace, name)| link_local(namespace, name));
+    let pod_at = |link| SocketAddr::from(SocketAddrV6::new(address, client, 0, link));
+    let sockets = || {
+        let gives = port::udp(&star.peers[device], (Ipv6Addr::UNSPECIFIED, server).into());
+        gives.join_multicast_v6(&DHCP_SERVERS, peer_link).expect("it is a group");
+        (port::udp(&star.pod, pod_at(pod_link)), gives)
+    };
+    let servers = SocketAddrV6::new(DHCP_SERVERS, server, 0, pod_link);
+    let (asks, gives) = sockets();
+    let asked = datagram_between(&asks, &gives, servers.into(), 1);
+    drop((asks, gives));
+    let (asks, gives) = sockets();
+    [asked, datagram_between(&gives, &asks, pod_at(peer_link), 1)]
+}
+
+/// The address of an interface that means something on its link alone, and the number of the interface.
+fn link_local(namespace: &Namespace, name: &str) -> (Ipv6Addr, u32) {
+    let show = || namespace.run("ip", &["-o", "-6", "addr", "show", "dev", name, "scope", "link"], "");
+    let begun = Instant::now();
+    // A kernel takes up to a second to be sure of one.
+    let is_sure = |text: &String| !text.is_empty() && !text.contains("tentative");
+    let text = std::iter::repeat_with(show).find(|text| is_sure(text) || begun.elapsed() > PATIENCE);
+    let text = text.expect("it goes on for ever");
+    let (number, rest) = text.split_once(':').expect("an interface");
+    let address = rest.split_whitespace().nth(2).and_then(|it| it.split('/').next()).expect("an address");
+    (address.parse().expect("an address"), number.parse().expect("a number"))
+}
+
 #[test]
 fn a_closed_interface_asks_for_its_address_and_is_given_one_where_it_is_to_and_by_these_ports_alone() {
     stars().for_each(asks_for_an_address);
@@ -141,10 +177,22 @@ fn asks_for_an_address(mut star: Star) {
     star.enforce(&[nothing()]);
     for (device, is_v4) in [(0, true), (0, false), (1, true), (1, false)] {
         let (client, server) = if is_v4 { (68, 67) } else { (546, 547) };
+        let asks = |client, server| {
+            if is_v4 {
+                dhcp(&star, device, is_v4, client, server)
+            } else {
+                dhcp_on_link(&star, device, client, server)
+            }
+        };
         let expected = [is_v4 == (device == 0); 2];
-        assert_eq!(dhcp(&star, device, is_v4, client, server), expected, "{device} {is_v4}");
+        assert_eq!(asks(client, server), expected, "{device} {is_v4}");
         for (client, server) in [(server, client), (client, 53), (1068, server)] {
-            assert_eq!(dhcp(&star, device, is_v4, client, server), [false; 2], "{device} {client} {server}");
+            assert_eq!(asks(client, server), [false; 2], "{device} {client} {server}");
         }
+    }
+    // Regression: the ports of one family were open over the other, and those of IPv6 to anybody anywhere.
+    for (device, is_v4, client, server) in [(0, false, 68, 67), (1, true, 546, 547), (1, false, 546, 547)] {
+        let passes = dhcp(&star, device, is_v4, client, server);
+        assert_eq!(passes, [false; 2], "{device} {is_v4} {client} {server}");
     }
 }

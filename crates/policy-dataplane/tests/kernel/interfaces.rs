@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::ErrorKind,
     net::{IpAddr, SocketAddr},
     time::Instant,
 };
@@ -207,9 +208,15 @@ fn impostor_passes(star: &mut Star, closed: usize, to: SocketAddr) -> bool {
 /// Regression: a packet with the ends of a connection that was allowed passed by whatever interface it came.
 #[test]
 fn who_uses_the_ends_of_an_allowed_connection_on_another_network_is_judged_there() {
-    for memory in [Memory::Labels, Memory::Nothing] {
+    let first = || own_addresses().into_iter().filter(|(_, name)| name.as_str() == DEVICES[0]).collect();
+    for (memory, known) in [
+        (Memory::Labels, own_addresses()),
+        (Memory::Nothing, own_addresses()),
+        (Memory::Labels, first()),
+        (Memory::Labels, BTreeMap::new()),
+    ] {
         let Some(mut star) = Star::with(memory) else { return };
-        star.enforcement.surroundings.addresses = own_addresses();
+        star.enforcement.surroundings.addresses = Some(known);
         let friend = Who::Friend.address(0, true).to_string();
         star.peers[1].run("ip", &["addr", "add", &friend, "dev", "eth0"], "");
         for (device, peer) in star.peers.iter().enumerate() {
@@ -221,6 +228,45 @@ fn who_uses_the_ends_of_an_allowed_connection_on_another_network_is_judged_there
             let to = SocketAddr::new(Who::Pod.address(address, true), PORT);
             let passes = impostor_passes(&mut star, closed, to);
             assert!(!passes, "{memory:?}: by {} to {to}", DEVICES[closed]);
+        }
+    }
+}
+
+/// Regression: what the Pod was allowed to say by one interface it could go on to say by another, which was closed to it.
+#[test]
+fn a_pod_that_was_allowed_to_speak_by_one_interface_does_not_go_on_by_another() {
+    for memory in [Memory::Labels, Memory::Nothing] {
+        let Some(mut star) = Star::with(memory) else { return };
+        star.enforcement.surroundings.addresses = Some(own_addresses());
+        for (closed, address) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let (network, kind) = NETWORKS[closed];
+            star.enforce(&[json!({
+                "policyTypes": ["Egress"], "networkSelector": [{"name": network, "type": kind}],
+            })]);
+            let own = SocketAddr::new(Who::Pod.address(address, true), 0);
+            let to = SocketAddr::new(Who::Friend.address(closed, true), PORT);
+            let sender = port::udp(&star.pod, own);
+            let send_by = |device: usize| {
+                let (to, by) = (format!("{}/32", to.ip()), Who::Friend.address(device, true).to_string());
+                star.pod.run(
+                    "ip",
+                    &["route", "replace", &to, "via", &by, "dev", DEVICES[device], "onlink"],
+                    "",
+                );
+                sender
+                    .send_to(b"x", SocketAddr::new(Who::Friend.address(closed, true), PORT))
+                    .map_err(|it| it.kind())
+            };
+            for _ in 0..3 {
+                assert_eq!(
+                    send_by(closed),
+                    Err(ErrorKind::PermissionDenied),
+                    "{memory:?} {closed} {address}"
+                );
+                assert_eq!(send_by(1 - closed), Ok(1), "{memory:?} {closed} {address}");
+            }
+            let route = format!("{}/32", to.ip());
+            star.pod.run("ip", &["route", "del", &route], "");
         }
     }
 }
@@ -246,7 +292,7 @@ fn replies_that_leave_by_another_interface_are_not_lost_when_rules_become_strict
         .iter()
         .enumerate()
         .map(|(device, name)| (Who::Pod.address(device, true), InterfaceName::new(name).expect("a name")));
-    star.enforcement.surroundings.addresses = addresses.collect::<BTreeMap<_, _>>();
+    star.enforcement.surroundings.addresses = Some(addresses.collect::<BTreeMap<_, _>>());
     let policy = |other: u16| friend_by("lan1", "ClusterNetwork", &[PORT, other]);
     star.enforce(&[policy(1)]);
     let to = SocketAddr::new(Who::Pod.address(1, true), PORT);

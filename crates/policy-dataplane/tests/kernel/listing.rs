@@ -94,7 +94,7 @@ fn surroundings() -> Vec<(Surroundings, Flows)> {
         dns: Dns::Servers(Arc::new(servers)),
         dhcp: Family::ALL.map(|family| (eth0.clone(), family)).into(),
         forward: Forward::Closed,
-        addresses: [(address("10.0.0.1"), eth0), (address("fd00::1"), net1)].into(),
+        addresses: Some([(address("10.0.0.1"), eth0), (address("fd00::1"), net1)].into()),
     };
     vec![
         (full, Flows::Labelled(127)),

@@ -4,9 +4,9 @@ use danm_api::Protocol;
 
 use super::{
     Action, Dns, Entry, Family, FamilySet, Flows, Forward, Hook, Match, Meaning, Part, ProgramChain,
-    ProgramRule, Purpose, Side, Surroundings, arrival,
+    ProgramRule, Purpose, Side, Surroundings,
     gates::{gate_name, others_name},
-    rejection,
+    interface, rejection,
 };
 use crate::{Direction, InterfaceName, ruleset::Ruleset};
 
@@ -38,11 +38,12 @@ enum Way {
 /// The frame of a ruleset in which something is denied.
 pub(super) fn frame(ruleset: &Ruleset, surroundings: &Surroundings, flows: Flows) -> Part {
     let mut chains = Vec::new();
-    let known = [arrival::judged(surroundings), arrival::allowed(surroundings)];
-    chains.extend(local(Hook::Input, Direction::Ingress, known));
-    chains.extend(local(Hook::Output, Direction::Egress, [JUDGED, ALLOWED]));
+    for (hook, direction) in [(Hook::Input, Direction::Ingress), (Hook::Output, Direction::Egress)] {
+        chains.extend(local(hook, direction, interface::known(surroundings, direction)));
+    }
     chains.extend(forward(surroundings.forward));
-    chains.extend(arrival::chains(surroundings));
+    chains
+        .extend(Direction::ALL.into_iter().flat_map(|direction| interface::chains(surroundings, direction)));
     chains.extend([judged(flows), allowed(flows), opening()]);
     for direction in Direction::ALL {
         chains.extend([Way::Forth, Way::Back].map(|way| judge(ruleset, surroundings, direction, way)));
@@ -185,7 +186,7 @@ fn by_own_address(
     surroundings: &Surroundings,
     direction: Direction,
 ) -> impl Iterator<Item = ProgramRule> {
-    let own = surroundings.addresses.iter();
+    let own = surroundings.addresses.iter().flatten();
     own.map(move |(address, name)| led(Match::Own(*address), ruleset, direction, name))
 }
 

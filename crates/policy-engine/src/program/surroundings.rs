@@ -21,9 +21,9 @@ pub struct Surroundings {
     pub dhcp: BTreeSet<(InterfaceName, Family)>,
     /// What becomes of packets that the Pod passes on.
     pub forward: Forward,
-    /// The Pod's own addresses, each of one interface alone. A reply may leave by another interface than its connection came by,
-    /// and is judged by this.
-    pub addresses: BTreeMap<IpAddr, InterfaceName>,
+    /// The Pod's own addresses, each of one interface alone, as far as they are known; nothing, if nobody asks by which interfaces
+    /// connections go. A reply may leave by another interface than its connection came by, and is judged by this.
+    pub addresses: Option<BTreeMap<IpAddr, InterfaceName>>,
 }
 
 /// Nodes that reach the Pod whatever policies say.

@@ -68,7 +68,7 @@ impl Common {
             dns: self.dns.clone(),
             dhcp: dhcp(endpoints),
             forward: self.forward,
-            addresses: own_addresses(endpoints),
+            addresses: Some(own_addresses(endpoints)),
         }
     }
 }
@@ -80,19 +80,16 @@ fn first_interface(pod: &Pod, endpoints: &[&Endpoint]) -> Option<InterfaceName> 
     told.and_then(|endpoint| endpoint.interface.clone()).or_else(|| InterfaceName::new(FIRST))
 }
 
-/// An interface to which no endpoint gives an address of a family may ask for one.
+/// An interface to which no endpoint gives an address may ask for one. One that has an address is not in want of another family's: what
+/// may be asked for may be used to speak.
 fn dhcp(endpoints: &[&Endpoint]) -> BTreeSet<(InterfaceName, Family)> {
-    let mut families: BTreeMap<InterfaceName, BTreeSet<Family>> = BTreeMap::new();
+    let mut have: BTreeMap<&InterfaceName, bool> = BTreeMap::new();
     for endpoint in endpoints {
         let Some(interface) = &endpoint.interface else { continue };
-        let known = families.entry(interface.clone()).or_default();
-        known.extend(endpoint.addresses.iter().copied().map(Family::of));
+        *have.entry(interface).or_default() |= !endpoint.addresses.is_empty();
     }
-    let missing = |(interface, known): (InterfaceName, BTreeSet<Family>)| {
-        let missing = Family::ALL.into_iter().filter(move |family| !known.contains(family));
-        missing.map(move |family| (interface.clone(), family))
-    };
-    families.into_iter().flat_map(missing).collect()
+    let without = have.into_iter().filter(|(_, has_any)| !has_any);
+    without.flat_map(|(name, _)| Family::ALL.map(|family| (name.clone(), family))).collect()
 }
 
 /// The Pod's addresses that are on one interface alone.
