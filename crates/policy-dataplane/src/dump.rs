@@ -24,6 +24,10 @@ const GET_SETS: u16 = 10;
 const GET_ELEMENTS: u16 = 13;
 const GET_GENERATION: u16 = 16;
 
+/// So many bytes are read of a kind, or of the members of a set: whoever may make a table of our name may fill it. A million peers
+/// take less.
+const LONGEST: usize = 64 << 20;
+
 // === impl Socket ===
 
 impl Socket {
@@ -74,8 +78,17 @@ impl Socket {
 
     /// All messages of an answer.
     fn all(&self, kind: u16, attributes: &Attributes) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let dumped = self.channel().dump(&ask(kind, DUMP, attributes), |piece| bytes.extend(piece));
+        let (mut bytes, mut is_too_long) = (Vec::new(), false);
+        let take = |piece: &[u8]| {
+            is_too_long |= bytes.len() + piece.len() > LONGEST;
+            if !is_too_long {
+                bytes.extend(piece);
+            }
+        };
+        let dumped = self.channel().dump(&ask(kind, DUMP, attributes), take);
+        if is_too_long {
+            return Err(io::Error::other("there is more in the table than any agent puts there"));
+        }
         found(dumped.map(|()| bytes))
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Member {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
     hook: Option<Vec<u8>>,
+    /// Which packets the hook shows it: one that translates addresses sees the first of a connection alone.
+    kind: String,
     /// What becomes of packets that no rule speaks of.
     policy: Option<u32>,
     rules: Vec<Vec<Expression>>,
@@ -114,7 +116,10 @@ impl Snapshot {
     pub(crate) fn can_become(&self, other: &Self) -> bool {
         let sets = self.sets.iter().all(|(name, set)| other.sets.get(name).is_none_or(|it| it.is_like(set)));
         let is_like = |name: &str, chain: &Chain| {
-            other.chains.get(name).is_none_or(|it| it.hook == chain.hook && it.policy == chain.policy)
+            other
+                .chains
+                .get(name)
+                .is_none_or(|it| (&it.hook, &it.kind, it.policy) == (&chain.hook, &chain.kind, chain.policy))
         };
         sets && !self.is_dormant && self.chains.iter().all(|(name, chain)| is_like(name, chain))
     }
@@ -168,7 +173,10 @@ impl Snapshot {
     fn chain(&mut self, message: &Message<'_>) {
         let hook =
             message.attribute(4).map(|hook| attributes(hook).flat_map(|it| it.value.to_vec()).collect());
-        self.chains.insert(message.text(3), Chain { hook, policy: message.number(5), rules: Vec::new() });
+        self.chains.insert(
+            message.text(3),
+            Chain { hook, kind: message.text(7), policy: message.number(5), rules: Vec::new() },
+        );
     }
 
     fn rule(&mut self, message: &Message<'_>, anonymous: &BTreeMap<String, Set>) {

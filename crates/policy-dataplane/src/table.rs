@@ -46,6 +46,8 @@ pub enum Outcome {
     Changed,
     /// It was made anew.
     Replaced,
+    /// The same; and the kernel could not be told of connections that are older, so these are refused.
+    Unprepared,
     /// It is what an agent before us left, and not what is wanted.
     LeftAlone,
 }
@@ -88,15 +90,13 @@ impl Table {
         found: Found,
     ) -> Result<(Self, Outcome), TableError> {
         let socket = Socket::open_at(namespace).map_err(TableError::Read)?;
-        let there = socket.snapshot().map_err(TableError::Read)?;
         let program = Some(Program::default());
         let mut table =
             Self { socket, options, program, generation: 0, intact_at: None, is_makeshift: false };
-        let outcome = if there.sees_packets() {
-            table.take_over(&there, make, found)?
-        } else {
-            table.begin(namespace, make)?;
-            Outcome::Replaced
+        let there = table.look();
+        let outcome = match &there {
+            Ok(there) if !there.sees_packets() => table.begin(namespace, make)?,
+            _ => table.take_over(there, make, found)?,
         };
         Ok((table, outcome))
     }
@@ -108,16 +108,12 @@ impl Table {
 
     /// Makes of the rules that are there what should be. On an error, those that were there are there.
     pub fn put(&mut self, make: MakeProgram<'_>, changes: &mut Changes) -> Result<Outcome, TableError> {
-        let Some(before) = &self.program else {
-            let there = self.socket.snapshot().map_err(TableError::Read)?;
-            return self.correct(&there, make);
-        };
-        let mut program = make(self.flows());
+        let Some(before) = &self.program else { return self.correct(self.look(), make) };
+        let (mut program, mut generation) = (make(self.flows()), self.generation);
         if changes.is_stricter(before, &program) {
-            self.advance().map_err(TableError::Connections)?;
-            program = make(self.flows());
+            generation = self.next_generation().map_err(TableError::Connections)?;
+            program = make(self.options.memory.flows(generation));
         }
-        let before = self.program.as_ref().unwrap_or(&program);
         let [ahead, batch] = changes.batches(before, &program, self.options.protection);
         if batch.is_empty() {
             return Ok(Outcome::Unchanged);
@@ -131,13 +127,19 @@ impl Table {
             }
             Err(error) => return Err(error.into()),
         };
-        self.program = Some(program);
+        self.settle(program, generation);
         Ok(outcome)
     }
 
-    /// Looks whether somebody else has changed the table, and mends it. Tells whether that was so. Where the table is ours alone
-    /// nobody can, and nothing is asked.
-    pub fn mend(&mut self) -> Result<bool, TableError> {
+    /// The kernel has this now.
+    fn settle(&mut self, program: Program, generation: u64) {
+        self.program = Some(program);
+        self.generation = generation;
+    }
+
+    /// Looks whether somebody else has changed the table, and makes of it what it should be. Tells whether that was so. Where the
+    /// table is ours alone nobody can, and nothing is asked.
+    pub fn mend(&mut self, make: MakeProgram<'_>) -> Result<bool, TableError> {
         let (Protection::Shared, Some(program)) = (self.options.protection, &self.program) else {
             return Ok(false);
         };
@@ -145,11 +147,14 @@ impl Table {
         if self.intact_at == Some(now) {
             return Ok(false);
         }
-        let found = self.socket.snapshot().map_err(TableError::Read)?;
-        let is_changed = self.repair(&found, program)? != Outcome::Unchanged;
-        // What somebody changes in this moment is seen at the next look.
-        self.intact_at = Some(now).filter(|_| !is_changed);
-        Ok(is_changed)
+        let found = self.look();
+        if found.as_ref().is_ok_and(|found| *found == Snapshot::of(program)) {
+            self.intact_at = Some(now);
+            return Ok(false);
+        }
+        // It may have allowed anything. What somebody changes in this moment is seen at the next look.
+        self.correct(found, make)?;
+        Ok(true)
     }
 
     /// What its rules have counted.
@@ -180,11 +185,10 @@ impl Table {
 
     /// The first rules of a namespace. Connections that are older are judged as if they were opened now, so the kernel has to know
     /// which way that was. It is told once it looks at connections by itself: those that are opened meanwhile it sees.
-    fn begin(&mut self, namespace: BorrowedFd<'_>, make: MakeProgram<'_>) -> Result<(), TableError> {
-        if self.options.memory == Memory::Labels {
-            // Earlier rules than these may have left some.
-            self.socket.clear_labels(u128::MAX).map_err(TableError::Connections)?;
-        }
+    ///
+    /// That it cannot be told keeps no rules out: what it does not know is refused.
+    fn begin(&mut self, namespace: BorrowedFd<'_>, make: MakeProgram<'_>) -> Result<Outcome, TableError> {
+        self.forget_labels();
         // Whoever has made a table to which no packet comes has said nothing, and may have made it so that we cannot own it.
         self.socket.commit(&Batch::remove())?;
         match self.socket.commit(&Batch::track(self.options.protection)) {
@@ -192,32 +196,36 @@ impl Table {
             Err(CommitError::Refused { .. }) if self.options.memory != Memory::Labels => {}
             result => result?,
         }
-        let older = TcpConnection::all_in(namespace).map_err(TableError::Connections)?;
-        self.socket.remember(&older).map_err(TableError::Connections)?;
+        let older = TcpConnection::all_in(namespace);
+        let is_prepared = older.and_then(|older| self.socket.remember(&older)).is_ok();
         let program = make(self.flows());
         for batch in Batch::first_of(&program, self.options.protection) {
             self.socket.commit(&batch)?;
         }
         self.program = Some(program);
-        Ok(())
+        Ok(if is_prepared { Outcome::Replaced } else { Outcome::Unprepared })
+    }
+
+    /// Earlier rules than ours may have left labels. Where they cannot be cleared, none is believed.
+    fn forget_labels(&mut self) {
+        if self.options.memory == Memory::Labels && self.socket.clear_labels(u128::MAX).is_err() {
+            self.options.memory = Memory::Nothing;
+        }
     }
 
     fn take_over(
         &mut self,
-        there: &Snapshot,
+        there: Result<Snapshot, TableError>,
         make: MakeProgram<'_>,
         found: Found,
     ) -> Result<Outcome, TableError> {
         self.is_makeshift = !self.adopt()?;
-        match there.generation() {
+        match there.as_ref().ok().and_then(Snapshot::generation) {
             Some(generation) => self.generation = generation,
-            None if self.options.memory == Memory::Labels => {
-                self.socket.clear_labels(u128::MAX).map_err(TableError::Connections)?;
-            }
-            None => {}
+            None => self.forget_labels(),
         }
         let same = make(self.flows());
-        if *there == Snapshot::of(&same) && !self.is_makeshift {
+        if there.as_ref().is_ok_and(|there| *there == Snapshot::of(&same)) && !self.is_makeshift {
             self.program = Some(same);
             return Ok(Outcome::Unchanged);
         }
@@ -230,20 +238,30 @@ impl Table {
         }
     }
 
-    /// Makes of what is there what is wanted. It may have allowed anything.
-    fn correct(&mut self, there: &Snapshot, make: MakeProgram<'_>) -> Result<Outcome, TableError> {
-        self.advance().map_err(TableError::Connections)?;
-        let program = make(self.flows());
-        let outcome = if self.is_makeshift {
-            self.socket.commit(&Batch::replace(&program, self.options.protection))?;
-            Outcome::Replaced
-        } else {
-            self.repair(there, &program)?
+    /// Makes of what is there what is wanted. It may have allowed anything. What cannot be read, or has to have an owner, is made anew.
+    fn correct(
+        &mut self,
+        there: Result<Snapshot, TableError>,
+        make: MakeProgram<'_>,
+    ) -> Result<Outcome, TableError> {
+        let generation = self.next_generation().map_err(TableError::Connections)?;
+        let program = make(self.options.memory.flows(generation));
+        let outcome = match there {
+            Ok(there) if !self.is_makeshift => self.repair(&there, &program)?,
+            _ => {
+                self.socket.commit(&Batch::replace(&program, self.options.protection))?;
+                Outcome::Replaced
+            }
         };
         self.is_makeshift = false;
-        self.program = Some(program);
         self.intact_at = None;
+        self.settle(program, generation);
         Ok(outcome)
+    }
+
+    /// What is there.
+    fn look(&self) -> Result<Snapshot, TableError> {
+        self.socket.snapshot().map_err(TableError::Read)
     }
 
     /// Makes a program of what was found, whoever made that.
@@ -286,15 +304,14 @@ impl Table {
         self.options.memory.flows(self.generation)
     }
 
-    /// From the next batch on, connections are judged again. The label that says that they were is not to be on any.
-    fn advance(&mut self) -> io::Result<()> {
+    /// The generation of rules that judge connections again. The label that says that they were is not to be on any.
+    fn next_generation(&self) -> io::Result<u64> {
         let next = self.generation.wrapping_add(1);
         if self.options.memory == Memory::Labels && next.is_multiple_of(HALF) {
             let half = u128::from(u64::MAX) << (u32::from(Flows::label(next)));
             self.socket.clear_labels(half)?;
         }
-        self.generation = next;
-        Ok(())
+        Ok(next)
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), CommitError> {

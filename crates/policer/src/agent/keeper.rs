@@ -84,8 +84,15 @@ impl Keeper {
                 tracing::info!("beginning with {} objects that were last known", local.len() + world.len());
                 (Certainty::Remembered, Remembered { local, world })
             }
+            // The world is written first.
+            (Stored::Objects(_), Stored::Nothing) => {
+                tracing::error!(
+                    "what was last known of the cluster is gone. Until everything is listed, Pods without rules are closed"
+                );
+                (Certainty::Lost, Remembered::default())
+            }
             // Nothing was ever enforced here.
-            (Stored::Nothing, _) | (_, Stored::Nothing) => (Certainty::Unknown, Remembered::default()),
+            (Stored::Nothing, _) => (Certainty::Unknown, Remembered::default()),
         }
     }
 

@@ -50,6 +50,13 @@ impl Enforcement {
         outcome
     }
 
+    /// Looks whether somebody has changed the table, and makes of it what it should be. Tells whether that was so.
+    pub fn mend(&mut self, ruleset: &Ruleset) -> bool {
+        let gates = Arc::new(gates(ruleset));
+        let make = |flows: Flows| Program::around(Arc::clone(&gates), ruleset, &self.surroundings, flows);
+        self.table.as_mut().expect("there is one").mend(&make).expect("the kernel takes it")
+    }
+
     /// Lets go of the table, as an agent that ends does, and waits until it is nobody's: a process that another test is about to start
     /// has our sockets for a moment.
     pub fn let_go(&mut self, namespace: &Namespace) {

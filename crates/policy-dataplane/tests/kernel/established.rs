@@ -7,13 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use policy_dataplane::{End, Memory};
+use policy_dataplane::{End, Memory, Protection};
 
 use crate::{
     lab::PATIENCE,
     link::{PORTS, Way, hears, refusal},
     namespace::Namespace,
-    star::{Star, Who, friend_on},
+    star::{Star, Who, friend_on, ruleset},
     stream::Stream,
     tcp::{is_reset, pass},
 };
@@ -96,6 +96,27 @@ fn a_connection_that_is_denied_now_is_cut_whoever_speaks_and_others_lose_nothing
             way.udp(&star);
         }
     }
+}
+
+/// Regression: what somebody opened while the rules were not ours went on once they were again.
+#[test]
+fn what_was_opened_while_somebody_had_changed_the_rules_is_cut_once_they_are_put_right() {
+    let Some(mut star) = Star::new() else { return };
+    star.enforcement.options.protection = Protection::Shared;
+    let policies = [friend_on(&[OTHER])];
+    star.enforce(&policies);
+    let way = |speaker| Way { device: 0, is_v4: true, opened_by: End::Remote, speaker };
+    star.pod.run("nft", &["insert", "rule", "inet", "danm_policer", "judge_ingress", "return"], "");
+    let (udp, tcp) = (way(End::Remote).udp(&star), way(End::Local).tcp(&star));
+    hears(&udp.friend, &udp.pod);
+    assert_eq!(pass(&tcp.friend, &tcp.pod, 1), Ok(()));
+
+    let ruleset = ruleset(&policies);
+    assert!(star.enforcement.mend(&ruleset));
+    assert!(!star.enforcement.mend(&ruleset), "it is as it should be");
+    assert!(!is_silence(&refusal(&udp.friend)));
+    assert!(has_nothing(&udp.pod));
+    assert!(is_reset(&tcp.friend).expect("it is told"));
 }
 
 #[test]

@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use policy_dataplane::{End, Socket, TcpConnection};
+use policy_dataplane::{End, Outcome, Socket, TcpConnection};
 
 use crate::{
     link::{PORTS, Way, hears},
     port,
-    star::{Star, Who, friend_on},
+    star::{Star, Who, friend_on, nothing},
     tcp::pass,
 };
 
@@ -33,8 +33,8 @@ fn fill(socket: &Socket) {
         remote: end(0x0ac8_0000 + number, 1_024),
         opened_by: End::Remote,
     };
-    let connections: Vec<TcpConnection> = (0..most).map(other).collect();
-    let refusal = socket.remember(&connections).expect_err("those of the test are there, too");
+    let connections: Vec<TcpConnection> = (0..=most).map(other).collect();
+    let refusal = socket.remember(&connections).expect_err("it is one too many");
     assert_eq!(refusal.kind(), ErrorKind::OutOfMemory, "{refusal}");
 }
 
@@ -59,4 +59,22 @@ fn while_the_table_of_connections_is_full_nobody_gets_in_and_what_was_allowed_go
     // Stricter rules judge all of them again, with the table as it is.
     star.enforce(&[friend_on(&[OPEN])]);
     assert!(crate::tcp::is_reset(&tcp.friend).expect("it is told"));
+}
+
+/// Regression: a Pod whose older connections the kernel could not be told of got no rules at all.
+#[test]
+fn a_pod_that_the_kernel_has_no_room_for_the_connections_of_is_isolated_and_they_are_refused() {
+    let Some(mut star) = Star::new() else { return };
+    let way = Way { device: 0, is_v4: true, opened_by: End::Remote, speaker: End::Local };
+    let older = way.tcp(&star);
+    assert_eq!(pass(&older.friend, &older.pod, 1), Ok(()));
+    fill(&Socket::open_in(&star.pod.path()).expect("it is there"));
+
+    assert_eq!(star.enforce(&[nothing()]), Outcome::Unprepared);
+    let open = way.address(Who::Pod, OPEN);
+    let _listener = port::listener(&star.pod, open);
+    let attempt = || star.peers[0].within(|| TcpStream::connect_timeout(&open, ATTEMPT));
+    attempt().expect_err("nothing is allowed");
+    older.friend.set_read_timeout(Some(ATTEMPT)).expect("it may be told");
+    assert!(pass(&older.pod, &older.friend, 1).is_err(), "it is known to nobody");
 }

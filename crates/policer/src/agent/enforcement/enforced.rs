@@ -101,8 +101,11 @@ impl<T: PodTable> Enforced<T> {
     /// taken over anew.
     pub(super) fn mend(&mut self) -> (bool, Vec<T>) {
         let (mut is_changed, mut broken) = (false, Vec::new());
+        // What has rules and is to have none loses them anyway.
+        let Aim::Rules(rules) = &self.order.aim else { return (false, Vec::new()) };
+        let make: MakeProgram<'_> = &|flows| rules.program(&self.frame, flows);
         for (id, (_, table)) in &mut self.homes {
-            match table.mend() {
+            match table.mend(make) {
                 Ok(was_changed) => is_changed |= was_changed,
                 Err(reason) => {
                     tracing::warn!(

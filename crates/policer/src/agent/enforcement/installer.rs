@@ -156,11 +156,14 @@ impl<K: Kernel> Installer<K> {
         let frame = std::mem::take(&mut pod.frame);
         let make: MakeProgram<'_> = &|flows| rules.program(&frame, flows);
         let failed = pod.status.as_ref().map_or(State::Failed as fn(_) -> _, |before| before.state.failure());
+        // One whose rules were lost for a moment is no new Pod.
+        let is_first = pod.status.as_ref().is_none_or(|before| before.state == State::Waiting);
         let mut state =
             if pod.homes.is_empty() && newcomers.is_empty() { State::Waiting } else { State::Enforced };
-        for (_, table) in pod.homes.values_mut() {
+        for (id, (_, table)) in &mut pod.homes {
             match table.put(make, &mut sight.changes, self.found) {
                 Ok(Outcome::LeftAlone) => state = state.or(State::LeftAlone),
+                Ok(Outcome::Replaced) => drop(pod.tallies.insert(*id, Tally::default())),
                 Ok(_) => {}
                 Err(reason) => state = state.or(failed(reason)),
             }
@@ -170,10 +173,17 @@ impl<K: Kernel> Installer<K> {
             let (table, became) = match opened {
                 Ok((table, Outcome::LeftAlone)) => (Some(table), State::LeftAlone),
                 Ok((table, outcome)) => {
-                    if outcome == Outcome::Replaced {
+                    if outcome == Outcome::Unprepared {
+                        tracing::warn!(
+                            "{}: the kernel could not be told of its older connections; they are refused",
+                            pod.order.pod
+                        );
+                    }
+                    let is_new = matches!(outcome, Outcome::Replaced | Outcome::Unprepared);
+                    if is_new {
                         pod.tallies.insert(process.namespace, Tally::default());
                     }
-                    if outcome == Outcome::Replaced && !pod.order.was_open {
+                    if is_new && is_first && !pod.order.was_open {
                         self.kernel.age(&process).map(News::Isolated).into_iter().for_each(&self.tell);
                     }
                     (Some(table), State::Enforced)

@@ -50,8 +50,8 @@ pub(in crate::agent) trait PodTable: Send + 'static {
     /// Makes the rules that are there what they should be, unless an agent before us left them and they are to stay.
     fn put(&mut self, make: MakeProgram<'_>, changes: &mut Changes, found: Found) -> Result<Outcome, String>;
 
-    /// Undoes what somebody else has changed. Tells whether that was so.
-    fn mend(&mut self) -> Result<bool, String>;
+    /// Makes of what somebody else has changed what it should be. Tells whether that was so.
+    fn mend(&mut self, make: MakeProgram<'_>) -> Result<bool, String>;
 
     /// What its rules have counted.
     fn counts(&self) -> Result<Vec<Count>, String>;
@@ -159,8 +159,8 @@ impl PodTable for Table {
         self.put(make, changes).map_err(|error| words(&error))
     }
 
-    fn mend(&mut self) -> Result<bool, String> {
-        self.mend().map_err(|error| words(&error))
+    fn mend(&mut self, make: MakeProgram<'_>) -> Result<bool, String> {
+        self.mend(make).map_err(|error| words(&error))
     }
 
     fn counts(&self) -> Result<Vec<Count>, String> {

@@ -156,7 +156,7 @@ impl PodTable for FakeTable {
         Ok(Outcome::Changed)
     }
 
-    fn mend(&mut self) -> Result<bool, String> {
+    fn mend(&mut self, _: MakeProgram<'_>) -> Result<bool, String> {
         let inode = self.process.namespace.inode;
         let mut place = self.node.place();
         if place.unreadable.contains(&inode) {
