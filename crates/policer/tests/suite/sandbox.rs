@@ -12,6 +12,7 @@ mod enforcement_faults;
 mod evaluate;
 mod explain;
 mod files;
+mod guide;
 mod help;
 mod live;
 mod namespace;
