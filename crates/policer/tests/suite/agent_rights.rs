@@ -135,7 +135,7 @@ async fn the_rights_of_the_manifest_are_enough_to_enforce() {
     assert!(lease["spec"]["holderIdentity"].as_str().unwrap_or_default().is_empty(), "given back: {lease}");
 }
 
-/// Runs kubectl on a cluster, on a file in `deploy/` if there is one.
+/// Runs kubectl on a cluster, as the guide does.
 async fn kubectl(cluster: &Cluster, arguments: &[&str]) -> String {
     let mut command = Command::new(ControlPlane::binary("kubectl"));
     command.arg("--kubeconfig").arg(cluster.kubeconfig()).args(["--namespace", "kube-system"]);
@@ -146,31 +146,33 @@ async fn kubectl(cluster: &Cluster, arguments: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_real_api_server_takes_every_manifest_and_the_patch_that_takes_it_away() {
+async fn a_real_api_server_takes_the_manifests_and_the_removal_and_gives_the_agent_back() {
     let Ok(cluster) = crate::cluster().await else { return };
-    for file in ["policer/all-nodes/rbac.yaml", "policer/daemonset.yaml"] {
-        for object in manifests::objects_in(file) {
-            put(&cluster, &object).await;
-        }
-    }
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/policer");
-    let patch = format!("--patch-file={folder}/removal/patch.yaml");
-    let patched = kubectl(&cluster, &["patch", "daemonset", "danm-policer", &patch, "--output=json"]).await;
-    let patched: Value = serde_json::from_str(&patched).expect("JSON");
-    let pod = &patched["spec"]["template"]["spec"];
-    assert_eq!(pod["initContainers"][0]["args"], json!(["cleanup"]));
-    let [container] = pod["containers"].as_array().expect("containers").as_slice() else {
-        panic!("there is one container: {pod}")
-    };
-    let variables = container["env"].as_array().expect("variables").iter().map(|it| it["name"].clone());
-    let mut variables: Vec<Value> = variables.collect();
-    variables.sort_by_key(Value::to_string);
-    assert_eq!(variables, ["DANM_POLICER_DRY_RUN", "DANM_POLICER_NODE_NAME"]);
-    assert_eq!(container["args"][0], "agent", "the rest is as it was");
+    let (own, all_nodes) = (format!("--filename={folder}"), format!("--filename={folder}/all-nodes"));
+    kubectl(&cluster, &["apply", &own, &all_nodes]).await;
+    let installed = pod_of_agent(&cluster).await;
 
     kubectl(
         &cluster,
-        &["delete", "--filename", folder, "--filename", &format!("{folder}/all-nodes"), "--ignore-not-found"],
+        &["patch", "daemonset", "danm-policer", &format!("--patch-file={folder}/removal/patch.yaml")],
     )
     .await;
+    let mut patched = pod_of_agent(&cluster).await;
+    assert_eq!(patched["initContainers"][0]["args"], json!(["cleanup"]));
+    let variables = &mut patched["containers"][0]["env"];
+    let is_dry_run = |it: &Value| *it == json!({"name": "DANM_POLICER_DRY_RUN", "value": "true"});
+    assert!(variables.as_array().expect("variables").iter().any(is_dry_run), "{variables}");
+    variables.as_array_mut().expect("variables").retain(|it| !is_dry_run(it));
+    assert_eq!(patched["containers"], installed["containers"], "the rest is as it was");
+
+    kubectl(&cluster, &["replace", &format!("{own}/daemonset.yaml")]).await;
+    assert_eq!(pod_of_agent(&cluster).await, installed);
+    kubectl(&cluster, &["delete", &own, &all_nodes, "--ignore-not-found"]).await;
+}
+
+async fn pod_of_agent(cluster: &Cluster) -> Value {
+    let stored = kubectl(cluster, &["get", "daemonset", "danm-policer", "--output=json"]).await;
+    let stored: Value = serde_json::from_str(&stored).expect("JSON");
+    stored["spec"]["template"]["spec"].clone()
 }
