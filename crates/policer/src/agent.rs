@@ -24,6 +24,7 @@ mod knowledge;
 mod metrics;
 mod needs;
 mod node_addresses;
+mod open_files;
 mod pod_scope;
 pub mod rehearsal;
 mod report;
@@ -150,6 +151,7 @@ fn enforce(
     certainty: Certainty,
     news: mpsc::UnboundedSender<News>,
 ) -> anyhow::Result<Enforcement> {
+    open_files::raise_limit();
     let ExceptionArgs { allow_node, dns, dns_service, established, forward } = &args.exceptions;
     let kernel =
         Linux::new(args.place.proc.clone(), args.place.roots(), *established == Established::Recheck)?;

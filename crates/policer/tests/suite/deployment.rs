@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs,
     net::SocketAddr,
     process::Stdio,
 };
@@ -181,10 +182,15 @@ async fn who_lets_all_nodes_in_needs_the_other_manifest_too_and_nothing_else() {
 /// The same command with these capabilities and no others, as a runtime starts it.
 fn confined(command: &Command, capabilities: &[&str]) -> Command {
     let bounds: Vec<String> = capabilities.iter().map(|name| format!(",+{}", name.to_lowercase())).collect();
-    let mut confined = Command::new("setpriv");
-    confined
-        .args(["--no-new-privs", "--inh-caps=-all"])
-        .arg(format!("--bounding-set=-all{}", bounds.concat()))
+    let bounds = format!("--bounding-set=-all{}", bounds.concat());
+    started_by("setpriv", &["--no-new-privs", "--inh-caps=-all", &bounds], command)
+}
+
+/// A command that is started by another program.
+fn started_by(starter: &str, arguments: &[&str], command: &Command) -> Command {
+    let mut started = Command::new(starter);
+    started
+        .args(arguments)
         .arg(command.as_std().get_program())
         .args(command.as_std().get_args())
         .env_clear()
@@ -192,7 +198,7 @@ fn confined(command: &Command, capabilities: &[&str]) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    confined
+    started
 }
 
 #[tokio::test]
@@ -227,6 +233,18 @@ async fn the_agent_needs_all_capabilities_of_the_daemonset_and_no_other() {
     let run = finish(confined(&cleanup, &all), "").await;
     assert!(run.code == Some(0) && run.out.contains("were taken away"), "{run:#?}");
     assert!(town.batch.reaches(&town.db, 80));
+}
+
+/// It holds a socket for each network namespace, and container runtimes may begin with a limit that is soon reached.
+#[tokio::test]
+async fn the_agent_may_have_as_many_files_open_as_its_container() {
+    let Some(town) = Town::new().await else { return };
+    let agent = town.node.agent_command(&town.cluster.kubeconfig());
+    let agent = Running::start(started_by("prlimit", &["--nofile=256:4096"], &agent)).await;
+    let limits = fs::read_to_string(format!("/proc/{}/limits", agent.pid())).expect("it runs");
+    let files =
+        limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("there is a limit");
+    assert_eq!(files.split_whitespace().collect::<Vec<_>>(), ["4096", "4096", "files"]);
 }
 
 #[tokio::test]
