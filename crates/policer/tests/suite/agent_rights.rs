@@ -151,28 +151,30 @@ async fn a_real_api_server_takes_the_manifests_and_the_removal_and_gives_the_age
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/policer");
     let (own, all_nodes) = (format!("--filename={folder}"), format!("--filename={folder}/all-nodes"));
     kubectl(&cluster, &["apply", &own, &all_nodes]).await;
-    let installed = pod_of_agent(&cluster).await;
+    let installed = daemon_set(&cluster).await;
 
     kubectl(
         &cluster,
         &["patch", "daemonset", "danm-policer", &format!("--patch-file={folder}/removal/patch.yaml")],
     )
     .await;
-    let mut patched = pod_of_agent(&cluster).await;
-    assert_eq!(patched["initContainers"][0]["args"], json!(["cleanup"]));
-    let variables = &mut patched["containers"][0]["env"];
+    let mut patched = daemon_set(&cluster).await;
+    assert_eq!(patched["updateStrategy"]["rollingUpdate"]["maxUnavailable"], "100%");
+    let pod = &mut patched["template"]["spec"];
+    assert_eq!(pod["initContainers"][0]["args"], json!(["cleanup"]));
+    let variables = &mut pod["containers"][0]["env"];
     let is_dry_run = |it: &Value| *it == json!({"name": "DANM_POLICER_DRY_RUN", "value": "true"});
     assert!(variables.as_array().expect("variables").iter().any(is_dry_run), "{variables}");
     variables.as_array_mut().expect("variables").retain(|it| !is_dry_run(it));
-    assert_eq!(patched["containers"], installed["containers"], "the rest is as it was");
+    assert_eq!(pod["containers"], installed["template"]["spec"]["containers"], "the rest is as it was");
 
     kubectl(&cluster, &["replace", &format!("{own}/daemonset.yaml")]).await;
-    assert_eq!(pod_of_agent(&cluster).await, installed);
+    assert_eq!(daemon_set(&cluster).await, installed);
     kubectl(&cluster, &["delete", &own, &all_nodes, "--ignore-not-found"]).await;
 }
 
-async fn pod_of_agent(cluster: &Cluster) -> Value {
+async fn daemon_set(cluster: &Cluster) -> Value {
     let stored = kubectl(cluster, &["get", "daemonset", "danm-policer", "--output=json"]).await;
     let stored: Value = serde_json::from_str(&stored).expect("JSON");
-    stored["spec"]["template"]["spec"].clone()
+    stored["spec"].clone()
 }
