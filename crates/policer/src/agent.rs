@@ -24,6 +24,7 @@ mod knowledge;
 mod metrics;
 mod needs;
 mod node_addresses;
+mod open_files;
 mod packet_counters;
 mod pod_scope;
 pub mod rehearsal;
@@ -152,6 +153,7 @@ fn enforce(
     certainty: Certainty,
     news: mpsc::UnboundedSender<News>,
 ) -> anyhow::Result<Enforcement> {
+    open_files::raise_limit();
     let ExceptionArgs { allow_node, dns, dns_service, forward, .. } = &args.exceptions;
     let kernel = Linux::new(args)?;
     // Whoever is told has gone only if the agent ends.

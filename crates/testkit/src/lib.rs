@@ -19,6 +19,7 @@ mod figure;
 mod gate;
 pub mod manifests;
 pub mod objects;
+pub mod rights;
 mod running;
 pub mod samples;
 mod waiting;

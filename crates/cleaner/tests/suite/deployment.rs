@@ -5,66 +5,19 @@ use std::collections::BTreeSet;
 use clap::Parser;
 use danm_api::{ApiGroup, DanmKind, NetworkKind};
 use http::Method;
-use sandbox::Recorded;
 use serde_json::{Value, json};
-use testkit::{Cluster, calico, manifests, objects};
+use testkit::{
+    Cluster, calico, manifests, objects,
+    rights::{Right, granted, used},
+};
 
 use crate::{
     running::{Running, eventually},
     shapes,
 };
 
-/// A right that a request needs, or that a rule gives: group, resource, verb.
-type Right = (String, String, String);
-
 /// Calico's groups, the usual one and the newer one.
 const CALICO: [&str; 2] = ["crd.projectcalico.org", "projectcalico.org"];
-
-fn granted(manifest: &str) -> BTreeSet<Right> {
-    let objects = manifests::objects_in(manifest);
-    let rules = objects.iter().flat_map(|object| object["rules"].as_array().into_iter().flatten());
-    let words = |rule: &Value, field: &str| -> Vec<String> {
-        let words = rule[field].as_array().into_iter().flatten();
-        words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
-    };
-    let mut rights = BTreeSet::new();
-    for rule in rules {
-        for group in words(rule, "apiGroups") {
-            for resource in words(rule, "resources") {
-                for verb in words(rule, "verbs") {
-                    rights.insert((group.clone(), resource.clone(), verb));
-                }
-            }
-        }
-    }
-    rights
-}
-
-/// The right that a request needs; none for discovery.
-fn used(request: &Recorded) -> Option<Right> {
-    let parts: Vec<&str> = request.uri.path().trim_matches('/').split('/').collect();
-    let (group, rest) = match *parts.as_slice() {
-        ["api", _, ref rest @ ..] => ("", rest),
-        ["apis", group, _, ref rest @ ..] => (group, rest),
-        _ => return None,
-    };
-    let (resource, is_named) = match *rest {
-        ["namespaces", _, resource] | [resource] => (resource, false),
-        ["namespaces", _, resource, _] | [resource, _] => (resource, true),
-        _ => return None,
-    };
-    let verb = match (&request.method, is_named) {
-        (&Method::GET, _) if request.is_watch() => "watch",
-        (&Method::GET, false) => "list",
-        (&Method::GET, true) => "get",
-        (&Method::POST, _) => "create",
-        (&Method::PUT, _) => "update",
-        (&Method::PATCH, _) => "patch",
-        (&Method::DELETE, _) => "delete",
-        _ => "other",
-    };
-    Some((group.to_owned(), resource.to_owned(), verb.to_owned()))
-}
 
 /// Of each kind in each group a network with a dead endpoint and a living one whose bit is clear, and a dead endpoint
 /// whose network is gone.

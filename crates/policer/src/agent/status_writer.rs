@@ -1,14 +1,15 @@
 //! Writes the status of policies. What is written is decided in `review.rs`.
 //!
-//! Everything that the agent asks of an API server, and so the rights that it needs:
+//! Everything that the agent asks of an API server, and so the rights that it needs, as `deploy/policer` gives them:
 //!
 //! | group | resources | verbs | for |
 //! |---|---|---|---|
 //! | core | namespaces, pods, services | list, watch | the world; of most Pods their metadata alone |
+//! | core | nodes | list | `--allow-node=all` alone, in `node_addresses.rs` |
 //! | discovery.k8s.io | endpointslices | list, watch | the world |
 //! | danm.k8s.io, danm.io | danmeps, danmnets, tenantnetworks, clusternetworks, danmnetworkpolicies | list, watch | the world |
 //! | danm.k8s.io, danm.io | danmnetworkpolicies/status | patch | conditions, here |
-//! | core | events | create | Events of policies, in their namespaces |
+//! | core | events | create | Events of policies and Pods, in their namespaces |
 //! | coordination.k8s.io | leases | create; get, update of `danm-policer` in `kube-system` | who writes |
 //!
 //! What is served is asked by discovery, which everybody may. Without the right to write, and without the last two, all else

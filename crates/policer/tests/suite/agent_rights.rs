@@ -1,57 +1,57 @@
-//! An agent with some rights, on the real API server: the one in memory knows no rights.
+//! An agent with the rights of the manifest, and with fewer, on the real API server: the one in memory knows no rights. That they are
+//! no more than it uses is told in `deployment.rs`.
+
+use std::process::Stdio;
 
 use http::Method;
 use serde_json::{Value, json};
-use testkit::{Cluster, eventually};
+use testkit::{Cluster, ControlPlane, collection_of, eventually, manifests};
+use tokio::process::Command;
 
-use crate::policies::{agent_of, becomes, clear, condition, fine, policies, shows};
+use crate::{
+    policies::{agent_of, becomes, clear, condition, fine, policies, shows},
+    program::finish,
+    town::{Town, database, from_web},
+};
 
-const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
-const GROUP: &str = "rbac.authorization.k8s.io";
-
-/// The rights that an agent needs, but for that to write the status of policies.
-fn rights() -> Vec<Value> {
-    let rule = |groups: &[&str], resources: &[&str], verbs: &[&str]| json!({"apiGroups": groups, "resources": resources, "verbs": verbs});
-    let read = ["list", "watch"];
-    let danm = ["danmeps", "danmnets", "tenantnetworks", "clusternetworks", "danmnetworkpolicies"];
-    vec![
-        rule(&[""], &["namespaces", "pods", "services"], &read),
-        rule(&["discovery.k8s.io"], &["endpointslices"], &read),
-        rule(&["danm.k8s.io", "danm.io"], &danm, &read),
-        rule(&[""], &["events"], &["create"]),
-        rule(&["coordination.k8s.io"], &["leases"], &["create", "get", "update"]),
-    ]
+/// What the manifest allows.
+#[derive(Clone, Copy, PartialEq)]
+enum Rights {
+    All,
+    AllButToWrite,
 }
 
-fn to_write() -> Value {
-    json!({"apiGroups": ["danm.k8s.io", "danm.io"], "resources": ["danmnetworkpolicies/status"], "verbs": ["patch"]})
-}
+/// The right to write what became of policies.
+const TO_WRITE: &str = "danmnetworkpolicies/status";
 
-/// Gives the user `policer` exactly these rights.
-async fn grant(cluster: &Cluster, rules: &[Value]) {
-    let metadata = json!({"name": "policer"});
-    let role = json!({"apiVersion": format!("{GROUP}/v1"), "kind": "ClusterRole", "metadata": metadata, "rules": rules});
-    let binding = json!({
-        "apiVersion": format!("{GROUP}/v1"),
-        "kind": "ClusterRoleBinding",
-        "metadata": metadata,
-        "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": "policer"},
-        "subjects": [{"apiGroup": GROUP, "kind": "User", "name": "policer"}],
-    });
-    for (collection, object) in [("clusterroles", role), ("clusterrolebindings", binding)] {
-        // One of an earlier test may be there.
-        let _ = cluster.send(Method::DELETE, &format!("{RBAC}/{collection}/policer"), None).await;
-        cluster
-            .send(Method::POST, &format!("{RBAC}/{collection}"), Some(&object))
-            .await
-            .expect("it is taken");
+/// Gives the user `policer` these of the rights that the manifest gives to the service account, and no others.
+async fn grant(cluster: &Cluster, rights: Rights) {
+    for mut object in manifests::objects_in("policer/rbac.yaml") {
+        if object["subjects"].is_array() {
+            object["subjects"] =
+                json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "policer"}]);
+        }
+        let rules = object.get_mut("rules").and_then(Value::as_array_mut);
+        if let Some(rules) = rules.filter(|_| rights == Rights::AllButToWrite) {
+            rules.retain(|rule| rule["resources"] != json!([TO_WRITE]));
+        }
+        put(cluster, &object).await;
     }
-    let may_write = rules.contains(&to_write());
     eventually("the authorizer knows", async || {
         may(cluster, "danmnetworkpolicies", "", "list").await
-            && may(cluster, "danmnetworkpolicies", "status", "patch").await == may_write
+            && may(cluster, "danmnetworkpolicies", "status", "patch").await == (rights == Rights::All)
     })
     .await;
+}
+
+/// Puts an object into a cluster, in place of one that an earlier test left.
+async fn put(cluster: &Cluster, object: &Value) {
+    let collection = collection_of(object);
+    let name = object["metadata"]["name"].as_str().expect("a name");
+    let _ = cluster.send(Method::DELETE, &format!("{collection}/{name}"), None).await;
+    // A field that the server does not know is an error.
+    let path = format!("{collection}?fieldValidation=Strict");
+    cluster.send(Method::POST, &path, Some(object)).await.expect("it is taken");
 }
 
 async fn may(cluster: &Cluster, resource: &str, subresource: &str, verb: &str) -> bool {
@@ -72,7 +72,7 @@ async fn whoever_may_not_write_says_so_and_goes_on_to_report() {
     let Ok(mut cluster) = crate::cluster().await else { return };
     clear(&cluster).await;
     cluster.create([fine("p")]).await;
-    grant(&cluster, &rights()).await;
+    grant(&cluster, Rights::AllButToWrite).await;
     let kubeconfig = cluster.plane().kubeconfig_of("policer").display().to_string();
 
     let agent = agent_of(&kubeconfig).await;
@@ -89,24 +89,92 @@ async fn whoever_may_not_write_says_so_and_goes_on_to_report() {
     shows(&agent, &policies("accepted"), 2.0).await;
     assert!(condition(&cluster, &fine("p"), "Accepted").await.is_none());
 
-    grant(&cluster, &[rights(), vec![to_write()]].concat()).await;
+    grant(&cluster, Rights::All).await;
 
     becomes(&cluster, &fine("p"), "Accepted", "True Accepted").await;
     shows(&agent, "danm_policer_troubles", 0.0).await;
 }
 
 #[tokio::test]
-async fn the_rights_that_are_listed_are_enough() {
+async fn the_rights_of_the_manifest_are_enough_to_watch_and_to_write() {
     let Ok(mut cluster) = crate::cluster().await else { return };
     clear(&cluster).await;
     let bad = crate::policies::policy("p", &json!({"networkSelector": [{"name": "nowhere"}]}));
     // Of this Pod more is read than its metadata.
     cluster.create([bad.clone(), testkit::objects::pod("bare", "p", "node-b")]).await;
-    grant(&cluster, &[rights(), vec![to_write()]].concat()).await;
+    grant(&cluster, Rights::All).await;
     let kubeconfig = cluster.plane().kubeconfig_of("policer").display().to_string();
     let agent = agent_of(&kubeconfig).await;
     becomes(&cluster, &bad, "ResolvedRefs", "False NetworkNotFound").await;
     shows(&agent, "danm_policer_source_synced{source=\"other pods of namespace bare\"}", 1.0).await;
     eventually("there is an Event", async || crate::policies::events(&cluster, &bad).await.len() == 1).await;
     assert!(agent.stop("TERM").await.1);
+}
+
+#[tokio::test]
+async fn the_rights_of_the_manifest_are_enough_to_enforce() {
+    let Some(mut town) = Town::new().await else { return };
+    grant(&town.cluster, Rights::All).await;
+    let policy = database(&from_web(), &json!(80));
+    town.cluster.create([policy.clone()]).await;
+    let kubeconfig = town.cluster.plane().kubeconfig_of("policer");
+
+    let agent = town.node.agent_of(&kubeconfig).await;
+
+    agent.ready().await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+    town.assert_is_isolated();
+    becomes(&town.cluster, &policy, "Accepted", "True Accepted").await;
+    town.cluster.patch(&town.db.endpoint, &json!({"spec": {"netns": "/proc/1/ns/net"}})).await;
+    town.db.is_told(&town.cluster, "NetnsRefused ").await;
+    let log = agent.log();
+    assert!(!log.contains("forbidden"), "{log}");
+    assert!(agent.stop("TERM").await.1);
+    let lease = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/danm-policer";
+    let lease = town.cluster.send(Method::GET, lease, None).await.expect("there is a Lease");
+    assert!(lease["spec"]["holderIdentity"].as_str().unwrap_or_default().is_empty(), "given back: {lease}");
+}
+
+/// Runs kubectl on a cluster, as the guide does.
+async fn kubectl(cluster: &Cluster, arguments: &[&str]) -> String {
+    let mut command = Command::new(ControlPlane::binary("kubectl"));
+    command.arg("--kubeconfig").arg(cluster.kubeconfig()).args(["--namespace", "kube-system"]);
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let run = finish(command, "").await;
+    assert_eq!(run.code, Some(0), "{run:#?}");
+    run.out
+}
+
+#[tokio::test]
+async fn a_real_api_server_takes_the_manifests_and_the_removal_and_gives_the_agent_back() {
+    let Ok(cluster) = crate::cluster().await else { return };
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/policer");
+    let (own, all_nodes) = (format!("--filename={folder}"), format!("--filename={folder}/all-nodes"));
+    kubectl(&cluster, &["apply", &own, &all_nodes]).await;
+    let installed = daemon_set(&cluster).await;
+
+    kubectl(
+        &cluster,
+        &["patch", "daemonset", "danm-policer", &format!("--patch-file={folder}/removal/patch.yaml")],
+    )
+    .await;
+    let mut patched = daemon_set(&cluster).await;
+    assert_eq!(patched["updateStrategy"]["rollingUpdate"]["maxUnavailable"], "100%");
+    let pod = &mut patched["template"]["spec"];
+    assert_eq!(pod["initContainers"][0]["args"], json!(["cleanup"]));
+    let variables = &mut pod["containers"][0]["env"];
+    let is_dry_run = |it: &Value| *it == json!({"name": "DANM_POLICER_DRY_RUN", "value": "true"});
+    assert!(variables.as_array().expect("variables").iter().any(is_dry_run), "{variables}");
+    variables.as_array_mut().expect("variables").retain(|it| !is_dry_run(it));
+    assert_eq!(pod["containers"], installed["template"]["spec"]["containers"], "the rest is as it was");
+
+    kubectl(&cluster, &["replace", &format!("{own}/daemonset.yaml")]).await;
+    assert_eq!(daemon_set(&cluster).await, installed);
+    kubectl(&cluster, &["delete", &own, &all_nodes, "--ignore-not-found"]).await;
+}
+
+async fn daemon_set(cluster: &Cluster) -> Value {
+    let stored = kubectl(cluster, &["get", "daemonset", "danm-policer", "--output=json"]).await;
+    let stored: Value = serde_json::from_str(&stored).expect("JSON");
+    stored["spec"].clone()
 }

@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::Write,
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -417,4 +419,33 @@ async fn cleanup_takes_rules_away_that_nobody_looks_after() {
     assert!(town.batch.reaches(&town.db, 80));
     let run = town.node.clean_up(&[]).await;
     assert_eq!((run.code, &*run.out), (Some(0), ""), "{run:#?}");
+}
+
+/// Root in a Pod may be there first. Then the Pod is as root there wants it, and not without being told.
+#[tokio::test]
+async fn a_table_of_our_name_that_somebody_in_the_pod_owns_is_told_and_taken_over_once_its_owner_has_gone() {
+    let Some(mut town) = Town::new().await else { return };
+    let mut owner = town.db.namespace.command("nft");
+    let mut owner =
+        owner.arg("--interactive").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("nft");
+    let mut orders = owner.stdin.take().expect("it is piped");
+    orders.write_all(b"add table inet danm_policer { flags owner; }\n").expect("it reads");
+    town.db.comes_to_have_table(true).await;
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+
+    let agent = town.agent().await;
+
+    town.db.is_told(&town.cluster, "PolicyNotEnforced ").await;
+    let state = town.db.state(&agent).await;
+    assert_eq!(state["state"], "failed");
+    assert!(
+        state["reason"].as_str().is_some_and(|it| it.contains("another process owns the table")),
+        "{state}"
+    );
+    assert!(town.batch.reaches(&town.db, 80));
+
+    drop(orders);
+    owner.wait().expect("it ends");
+    town.db.is_told(&town.cluster, "PolicyEnforced ").await;
+    town.assert_is_isolated();
 }

@@ -67,9 +67,14 @@ impl Namespace {
 
     /// Runs a program in it that may fail.
     pub fn attempt(&self, program: &str, arguments: &str) -> Output {
+        self.command(program).args(arguments.split_whitespace()).output().expect("nsenter")
+    }
+
+    /// A program in it, to be started.
+    pub fn command(&self, program: &str) -> Command {
         let mut entered = Command::new("nsenter");
         entered.arg(format!("--net={}", self.path().display())).arg(program);
-        entered.args(arguments.split_whitespace()).output().expect("nsenter")
+        entered
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Command,
+    process,
     time::{Duration, Instant},
 };
 
@@ -14,6 +14,7 @@ use danm_api::ApiGroup;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{Cluster, Running, eventually, objects};
+use tokio::process::Command;
 
 use crate::{
     namespace::Namespace,
@@ -94,28 +95,34 @@ impl Node {
 
     /// Its agent, for whom this is the way to the API server.
     pub async fn agent_of(&self, kubeconfig: &Path) -> Running {
-        self.agent_with(&[], kubeconfig).await
+        Running::start(self.agent_command(kubeconfig)).await
     }
 
     /// The same, with these arguments, too.
     pub async fn agent_with(&self, arguments: &[&str], kubeconfig: &Path) -> Running {
-        let mut command = program(&["agent", "--node-name", "node-a", "--admin-listen", "127.0.0.1:0"]);
-        command
-            .args(arguments)
-            .args(self.place())
-            .arg("--state-dir")
-            .arg(self.state())
-            .arg("--kubeconfig")
-            .arg(kubeconfig);
-        // Tools of the system are none of the agent's.
+        let mut command = self.agent_command(kubeconfig);
+        command.args(arguments);
         Running::start(command).await
+    }
+
+    /// How its agent is called.
+    pub fn agent_command(&self, kubeconfig: &Path) -> Command {
+        // Tools of the system are none of the agent's.
+        let mut command = program(&["agent", "--node-name", "node-a", "--admin-listen", "127.0.0.1:0"]);
+        command.args(self.place()).arg("--state-dir").arg(self.state()).arg("--kubeconfig").arg(kubeconfig);
+        command
     }
 
     /// Runs `cleanup` on it.
     pub async fn clean_up(&self, arguments: &[&str]) -> Run {
+        finish(self.cleanup_command(arguments), "").await
+    }
+
+    /// How `cleanup` is called on it.
+    pub fn cleanup_command(&self, arguments: &[&str]) -> Command {
         let mut command = program(&["cleanup"]);
         command.args(arguments).args(self.place());
-        finish(command, "").await
+        command
     }
 
     /// What its rules have counted.
@@ -152,7 +159,7 @@ impl Node {
         let path = self.netns().join(name);
         fs::write(&path, "").expect("a file");
         let mount = ["--bind".as_ref(), namespace.as_os_str(), path.as_os_str()];
-        assert!(Command::new("mount").args(mount).status().expect("mount").success());
+        assert!(process::Command::new("mount").args(mount).status().expect("mount").success());
         self.names.push(path);
     }
 
@@ -199,7 +206,7 @@ impl Node {
     /// Takes the names of all namespaces away.
     pub fn forget_names(&mut self) {
         for path in self.names.drain(..) {
-            let _ = Command::new("umount").args(["--lazy".as_ref(), path.as_os_str()]).status();
+            let _ = process::Command::new("umount").args(["--lazy".as_ref(), path.as_os_str()]).status();
         }
     }
 

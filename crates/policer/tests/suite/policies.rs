@@ -30,24 +30,22 @@ pub fn broken_selector() -> Value {
     json!({"matchLabels": {"app": 1}})
 }
 
-/// An agent with these arguments besides, on a cluster.
+/// An agent on a cluster.
 pub async fn agent(cluster: &Cluster) -> Running {
     agent_of(&cluster.kubeconfig().display().to_string()).await
 }
 
 /// An agent that is somebody on a cluster.
 pub async fn agent_of(kubeconfig: &str) -> Running {
-    Running::start(program(&[
-        "agent",
-        "--node-name",
-        "node-a",
-        "--dry-run",
-        "--admin-listen",
-        "127.0.0.1:0",
-        "--kubeconfig",
-        kubeconfig,
-    ]))
-    .await
+    agent_with(kubeconfig, &[]).await
+}
+
+/// The same with these arguments besides.
+pub async fn agent_with(kubeconfig: &str, arguments: &[&str]) -> Running {
+    let mut command =
+        program(&["agent", "--node-name", "node-a", "--dry-run", "--admin-listen", "127.0.0.1:0"]);
+    command.args(["--kubeconfig", kubeconfig]).args(arguments);
+    Running::start(command).await
 }
 
 /// Takes away what an earlier test may have left.

@@ -6,11 +6,13 @@
 mod agent;
 mod agent_faults;
 mod agent_watches;
+mod deployment;
 mod enforcement;
 mod enforcement_faults;
 mod evaluate;
 mod explain;
 mod files;
+mod guide;
 mod help;
 mod live;
 mod namespace;
