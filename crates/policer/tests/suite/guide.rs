@@ -29,10 +29,11 @@ fn names(guide: &str, words: impl IntoIterator<Item = String>) {
 }
 
 #[test]
-fn it_names_every_flag_of_the_agent_and_of_cleanup() {
+fn it_names_every_flag_of_what_runs_on_a_node() {
     let cli = policer::command();
-    let commands = ["agent", "cleanup"].map(|name| cli.find_subcommand(name).expect("it is there"));
+    let commands = ["agent", "cleanup", "stats"].map(|name| cli.find_subcommand(name).expect("it is there"));
     let arguments = commands.into_iter().chain([&cli]).flat_map(clap::Command::get_arguments);
+    let arguments = arguments.filter(|it| !it.is_hide_set());
     let flags: BTreeSet<String> = arguments.filter_map(|it| Some(format!("--{}", it.get_long()?))).collect();
     assert!(flags.len() > 10, "{flags:?}");
     names(&guide(), flags.into_iter().filter(|flag| !["--help", "--version"].contains(&flag.as_str())));
