@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc};
 use danm_api::ApiGroup;
 use serde::{Deserialize, Serialize};
 
+use crate::shared::Shared;
+
 /// The name of an object that lives in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NamespacedName {
@@ -79,6 +81,11 @@ impl InterfaceName {
             && name.chars().all(is_plain)
             && !["lo", ".", ".."].contains(&name);
         is_usable.then(|| Self(name.into()))
+    }
+
+    /// Has its letters in common with equal names.
+    pub(crate) fn share(&mut self, names: &mut Shared<str>) {
+        self.0 = names.share(&self.0);
     }
 
     /// The name.

@@ -6,8 +6,8 @@ use std::{hash::Hash, sync::Arc};
 use hashbrown::HashSet;
 
 /// The values.
-#[derive(Clone, Debug)]
-pub struct Shared<T: Eq + Hash> {
+#[derive(Debug)]
+pub struct Shared<T: Eq + Hash + ?Sized> {
     values: HashSet<Arc<T>>,
     /// When there are so many, it is looked for those that nobody has any more.
     crowded: usize,
@@ -16,20 +16,26 @@ pub struct Shared<T: Eq + Hash> {
 /// With fewer it is not worth the while.
 const FEW: usize = 64;
 
-impl<T: Eq + Hash> Default for Shared<T> {
+impl<T: Eq + Hash + ?Sized> Default for Shared<T> {
     fn default() -> Self {
         Self { values: HashSet::new(), crowded: FEW }
     }
 }
 
+impl<T: Eq + Hash + ?Sized> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self { values: self.values.clone(), crowded: self.crowded }
+    }
+}
+
 /// What is shared makes no difference to anybody.
-impl<T: Eq + Hash> PartialEq for Shared<T> {
+impl<T: Eq + Hash + ?Sized> PartialEq for Shared<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl<T: Eq + Hash + Clone> Shared<T> {
+impl<T: Eq + Hash + ?Sized> Shared<T> {
     /// A value like this one that others have, too.
     pub fn share(&mut self, value: &Arc<T>) -> Arc<T> {
         if let Some(known) = self.values.get(value) {

@@ -41,6 +41,8 @@ pub struct World {
     /// Who tells of an address.
     claims: BTreeMap<IpAddr, Vec<Claim>>,
     labels: Shared<BTreeMap<String, String>>,
+    /// Names of interfaces and networks.
+    names: Shared<str>,
     /// Networks, and the groups that have them.
     pub(crate) networks: BTreeMap<NetworkRef, BTreeSet<ApiGroup>>,
     pub(crate) policies: BTreeMap<PolicyKey, Policy>,

@@ -234,14 +234,32 @@ impl World {
         }
     }
 
-    fn apply_endpoint(&mut self, key: EndpointKey, endpoint: Endpoint) {
+    fn apply_endpoint(&mut self, key: EndpointKey, mut endpoint: Endpoint) {
         self.delete_endpoint(&key);
+        self.share_names(&key, &mut endpoint);
         let of_pod =
             self.endpoints_of.entry(pod_of(&key, &endpoint)).or_insert_with(|| Vec::with_capacity(1));
         of_pod.push(key.clone());
         of_pod.sort_unstable();
         self.claim(&Claim::Endpoint(key.clone()), &[], &endpoint.addresses);
         self.endpoints.insert(key, endpoint);
+    }
+
+    /// Keeps names once that many have in common.
+    fn share_names(&mut self, key: &EndpointKey, endpoint: &mut Endpoint) {
+        if let Some((name, pod)) = self.pods.get_key_value(&pod_of(key, endpoint)) {
+            endpoint.pod = Arc::clone(&name.name);
+            let is_its = endpoint.pod_uid.as_ref() == Some(&pod.uid);
+            endpoint.pod_uid =
+                endpoint.pod_uid.take().map(|uid| if is_its { Arc::clone(&pod.uid) } else { uid });
+        }
+        if let Some(interface) = &mut endpoint.interface {
+            interface.share(&mut self.names);
+        }
+        if let Some(network) = &mut endpoint.network {
+            network.name = self.names.share(&network.name);
+            network.namespace = self.names.share(&network.namespace);
+        }
     }
 
     fn delete_endpoint(&mut self, key: &EndpointKey) {

@@ -24,6 +24,9 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// the node are.
 pub(super) const LONGEST_SEARCH: Duration = Duration::from_secs(1);
 
+/// To ask for interfaces takes a thread in the namespace: it is done at one visit of so many.
+const INTERFACES: usize = 4;
+
 /// A Pod for which there are orders.
 pub(super) struct Enforced<T> {
     pub(super) order: Order,
@@ -43,6 +46,8 @@ pub(super) struct Enforced<T> {
     /// takes a moment to make one.
     missed: BTreeSet<String>,
     pub(super) absent: BTreeSet<String>,
+    /// How often it was visited.
+    visits: usize,
 }
 
 // === impl Enforced ===
@@ -60,7 +65,15 @@ impl<T> Enforced<T> {
             tallies: BTreeMap::new(),
             missed: BTreeSet::new(),
             absent: BTreeSet::new(),
+            visits: 0,
         }
+    }
+
+    /// It is visited. Tells whether it is time to ask for its interfaces.
+    pub(super) fn visit(&mut self) -> bool {
+        let is_due = self.visits.is_multiple_of(INTERFACES);
+        self.visits += 1;
+        is_due
     }
 
     /// Takes note of which interfaces there are. Tells whether others than before are absent.

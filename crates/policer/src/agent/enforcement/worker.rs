@@ -126,7 +126,7 @@ impl<K: Kernel> Worker<K> {
         self.work(&due);
     }
 
-    /// Reads what the rules of some Pods have counted, and which interfaces they have. All of them have had their turn after `TURNS` times.
+    /// Reads what the rules of some Pods have counted, and now and then which interfaces they have. All of them have had their turn after `TURNS` times.
     fn visit_some(&mut self) {
         let many = self.pods.len().div_ceil(TURNS);
         let after = self.visited.take().map_or(Bound::Unbounded, Bound::Excluded);
@@ -135,7 +135,9 @@ impl<K: Kernel> Worker<K> {
             if !counted.is_empty() {
                 (self.installer.tell)(News::Counted(Arc::clone(&name.namespace), counted));
             }
-            self.installer.look_for_interfaces(pod);
+            if pod.visit() {
+                self.installer.look_for_interfaces(pod);
+            }
             self.visited = Some(name.clone());
         }
     }

@@ -307,8 +307,7 @@ fn an_interface_that_the_kernel_does_not_have_is_told_if_it_does_not_come() {
     test.told();
     let mut absent = |interfaces: &[&str]| {
         test.node.place().interfaces = interfaces.iter().map(|name| (*name).to_owned()).collect();
-        test.worker.visit_some();
-        test.worker.visit_some();
+        (0..8).for_each(|_| test.worker.visit_some());
         let told = test.news.try_iter().filter_map(|news| match news {
             News::Pod(status) => Some(status.absent.into_iter().collect::<Vec<_>>()),
             _ => None,
