@@ -111,3 +111,22 @@ impl Keeper {
         self.writing = Some(tokio::task::spawn_blocking(move || files.write(remembered)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: without what is known of the world, Pods that came before the API server were left open.
+    #[test]
+    fn what_is_known_of_pods_alone_is_not_enough_to_begin_with() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let keeper = Keeper::new(folder.path());
+        assert_eq!(keeper.recall().0, Certainty::Unknown);
+        keeper.files.world.write([]).expect("written");
+        assert_eq!(keeper.recall().0, Certainty::Unknown, "that is written first");
+        keeper.files.local.write([]).expect("written");
+        assert_eq!(keeper.recall().0, Certainty::Remembered);
+        std::fs::remove_file(folder.path().join("world")).expect("it was there");
+        assert_eq!(keeper.recall().0, Certainty::Lost);
+    }
+}
