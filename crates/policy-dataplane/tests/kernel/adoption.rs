@@ -15,8 +15,11 @@ use std::{
     time::Duration,
 };
 
-use policy_dataplane::{Outcome, Snapshot, Socket};
-use policy_engine::program::{Flows, Program, Surroundings, gates};
+use policy_dataplane::{Outcome, Protection, Snapshot, Socket};
+use policy_engine::{
+    nft,
+    program::{Flows, Program, Surroundings, gates},
+};
 use serde_json::Value;
 
 use crate::{
@@ -56,6 +59,21 @@ fn listed(namespace: &Namespace) -> String {
 fn without_counts(listed: &str) -> Vec<Vec<&str>> {
     let is_count = |word: &&str| !word.bytes().all(|byte| byte.is_ascii_digit());
     listed.lines().map(|line| line.split_whitespace().filter(is_count).collect()).collect()
+}
+
+/// Regression: a hook that translates addresses is shown the first packet of a connection alone, and was taken for one that judges all.
+#[test]
+fn a_chain_that_sees_the_first_packets_alone_is_not_taken_for_ours() {
+    let policies = [friend_on(&[OPEN])];
+    let text = nft::text_of(&Program::of(&ruleset(&policies)));
+    for (kind, expected) in [("filter", Outcome::Unchanged), ("nat", Outcome::Changed)] {
+        let Some(mut star) = Star::new() else { return };
+        star.enforcement.options.protection = Protection::Shared;
+        let text = text.replace("type filter hook output", &format!("type {kind} hook output"));
+        star.pod.run("nft", &["-f", "-"], &text);
+        assert_eq!(star.enforce(&policies), expected, "{kind}");
+        assert!(listed(&star.pod).contains("type filter hook output"), "{kind}");
+    }
 }
 
 #[test]
