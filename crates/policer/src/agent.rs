@@ -111,7 +111,7 @@ pub(crate) async fn run(cli: &Cli, args: &AgentArgs) -> anyhow::Result<()> {
     let stop = shutdown_signal()?;
     let client = connect(&cli.connect).await?;
     let (news, told) = mpsc::unbounded_channel();
-    let keeper = Keeper::new(&args.state_dir);
+    let keeper = Keeper::new(&args.state.folder);
     let mut knowledge = Knowledge::default();
     let enforcement = if args.dry_run {
         tracing::info!("dry run on node {}: no rules are put into Pods", args.node_name);

@@ -68,14 +68,8 @@ pub(crate) struct AgentArgs {
     pub exceptions: ExceptionArgs,
     #[command(flatten, next_help_heading = "The node")]
     pub place: PlaceArgs,
-    /// Where what was last known is kept, for a start without the API server; only this user may write to it
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        default_value = "/var/lib/danm-policer",
-        env = "DANM_POLICER_STATE_DIR"
-    )]
-    pub state_dir: PathBuf,
+    #[command(flatten)]
+    pub state: StateArgs,
     /// Do as on kernels before 6.9, which know no tables with owners: look whether somebody has changed rules, and undo it
     #[arg(long, hide = true)]
     pub without_owned_tables: bool,
@@ -119,19 +113,26 @@ pub(crate) struct PlaceArgs {
     pub proc: PathBuf,
 }
 
+/// Where the agent keeps what it knows.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StateArgs {
+    /// Where what was last known is kept, for a start without the API server; only this user may write to it
+    #[arg(
+        long = "state-dir",
+        value_name = "FOLDER",
+        default_value = "/var/lib/danm-policer",
+        env = "DANM_POLICER_STATE_DIR"
+    )]
+    pub folder: PathBuf,
+}
+
 #[derive(Args, Clone, Debug)]
 pub(crate) struct StatsArgs {
     /// How it is printed
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub output: TextFormat,
-    /// Where the agent keeps what was last known: the names of Pods
-    #[arg(
-        long,
-        value_name = "FOLDER",
-        default_value = "/var/lib/danm-policer",
-        env = "DANM_POLICER_STATE_DIR"
-    )]
-    pub state_dir: PathBuf,
+    #[command(flatten)]
+    pub state: StateArgs,
     #[command(flatten, next_help_heading = "The node")]
     pub place: PlaceArgs,
     #[command(flatten)]

@@ -5,8 +5,6 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
-    path::Path,
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -14,59 +12,20 @@ use std::{
 use clap::Command;
 use danm_api::{ApiGroup, NetworkKind};
 use danm_ipam::State;
-use sandbox::Recorded;
-use serde_json::Value;
 use showalloc::checking::Class;
-use testkit::{Cluster, Server, manifests, objects};
-
-/// A right that a request needs, or that a rule gives: group, resource, verb.
-type Right = (String, String, String);
+use testkit::{
+    Cluster, Server, guide, objects,
+    rights::{self, Right},
+};
 
 // === Rights ===
 
 fn granted() -> BTreeSet<Right> {
-    let role = manifests::objects_in("showalloc/clusterrole.yaml").remove(0);
-    let words = |rule: &Value, field: &str| -> Vec<String> {
-        let words = rule[field].as_array().into_iter().flatten();
-        words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
-    };
-    let mut rights = BTreeSet::new();
-    for rule in role["rules"].as_array().expect("rules") {
-        for group in words(rule, "apiGroups") {
-            for resource in words(rule, "resources") {
-                rights.extend(
-                    words(rule, "verbs").into_iter().map(|verb| (group.clone(), resource.clone(), verb)),
-                );
-            }
-        }
-    }
-    rights
-}
-
-/// The right that a request needs; none for discovery.
-fn used(request: &Recorded) -> Option<Right> {
-    let parts: Vec<&str> = request.uri.path().trim_matches('/').split('/').collect();
-    let (group, rest) = match *parts.as_slice() {
-        ["api", _, ref rest @ ..] => ("", rest),
-        ["apis", group, _, ref rest @ ..] => (group, rest),
-        _ => return None,
-    };
-    let (resource, is_named) = match *rest {
-        ["namespaces", _, resource] | [resource] => (resource, false),
-        ["namespaces", _, resource, _] | [resource, _] => (resource, true),
-        _ => return None,
-    };
-    let verb = match request.method.as_str() {
-        "GET" if request.is_watch() => "watch",
-        "GET" if is_named => "get",
-        "GET" => "list",
-        other => other,
-    };
-    Some((group.to_owned(), resource.to_owned(), verb.to_owned()))
+    rights::granted("showalloc/clusterrole.yaml")
 }
 
 fn all_used(cluster: &Cluster) -> BTreeSet<Right> {
-    cluster.sandbox().requests().iter().filter_map(used).collect()
+    cluster.sandbox().requests().iter().filter_map(rights::used).collect()
 }
 
 fn program(cluster: &Cluster, arguments: &str) -> tokio::process::Command {
@@ -106,17 +65,9 @@ async fn the_role_gives_exactly_the_rights_that_are_used() {
 
 // === The guide ===
 
-/// Asserts that the guide names all of these, as code.
+/// Asserts that the guide names all of these.
 fn names(words: impl IntoIterator<Item = String>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/showalloc.md");
-    let guide = fs::read_to_string(path).expect("there is a guide");
-    // `--flag VALUE` names what it begins with.
-    let is_named = |word: &str| {
-        let begin = format!("`{word}");
-        guide.split(&begin).skip(1).any(|rest| rest.starts_with(['`', ' ']))
-    };
-    let missing: Vec<String> = words.into_iter().filter(|word| !is_named(word)).collect();
-    assert!(missing.is_empty(), "not in docs/showalloc.md: {missing:?}");
+    guide::names("showalloc.md", words);
 }
 
 fn flags_of(command: &Command) -> Vec<String> {

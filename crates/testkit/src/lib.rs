@@ -17,6 +17,7 @@ mod cpu_time;
 mod etcd;
 mod figure;
 mod gate;
+pub mod guide;
 pub mod manifests;
 pub mod objects;
 pub mod rights;

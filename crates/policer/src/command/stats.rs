@@ -58,6 +58,6 @@ fn counts(node: &Node, process: &Process) -> anyhow::Result<Vec<Count>> {
 
 /// The names of Pods by their uids, as far as the agent has kept them.
 fn names(args: &StatsArgs) -> BTreeMap<PodUid, NamespacedName> {
-    let kept = pods_of_this_node(&args.state_dir).into_iter();
+    let kept = pods_of_this_node(&args.state.folder).into_iter();
     kept.filter_map(|(name, uid)| Some((PodUid::new(&uid)?, name))).collect()
 }

@@ -1,32 +1,18 @@
 //! The guide for operators, compared with the program: a flag or a metric that it does not name is a riddle in somebody's worst
 //! hour.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::collections::BTreeSet;
 
 use danm_api::ApiGroup;
 use serde_json::json;
-use testkit::{Running, eventually, objects};
+use testkit::{Running, eventually, guide::names, objects};
 
 use crate::{
     policies::{NAMESPACE, broken_selector, policy},
     town::{Town, database, from_web},
 };
 
-fn guide() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/policer.md");
-    fs::read_to_string(path).expect("there is a guide")
-}
-
-/// Asserts that the guide names all of these, as code.
-fn names(guide: &str, words: impl IntoIterator<Item = String>) {
-    // `--flag VALUE` and `metric{label}` name what they begin with.
-    let is_named = |word: &str| {
-        let begin = format!("`{word}");
-        guide.split(&begin).skip(1).any(|rest| rest.starts_with(['`', ' ', '{', '=']))
-    };
-    let missing: Vec<String> = words.into_iter().filter(|word| !is_named(word)).collect();
-    assert!(missing.is_empty(), "not in docs/policer.md: {missing:?}");
-}
+const GUIDE: &str = "policer.md";
 
 #[test]
 fn it_names_every_flag_of_what_runs_on_a_node() {
@@ -36,7 +22,7 @@ fn it_names_every_flag_of_what_runs_on_a_node() {
     let arguments = arguments.filter(|it| !it.is_hide_set());
     let flags: BTreeSet<String> = arguments.filter_map(|it| Some(format!("--{}", it.get_long()?))).collect();
     assert!(flags.len() > 10, "{flags:?}");
-    names(&guide(), flags.into_iter().filter(|flag| !["--help", "--version"].contains(&flag.as_str())));
+    names(GUIDE, flags.into_iter().filter(|flag| !["--help", "--version"].contains(&flag.as_str())));
 }
 
 /// A metric that counts by a label is there once there is something to count.
@@ -56,7 +42,7 @@ async fn it_names_every_metric() {
     })
     .await;
     assert!(metrics.len() >= 15, "{metrics:?}");
-    names(&guide(), metrics);
+    names(GUIDE, metrics);
 }
 
 async fn metrics_of(agent: &Running) -> BTreeSet<String> {

@@ -173,7 +173,7 @@ fn judge(ruleset: &Ruleset, surroundings: &Surroundings, direction: Direction, w
     chain(&judge_name(direction, way), direction, Entry::Chain(entry), rules)
 }
 
-/// A rule for each interface, and no map: a packet that began under rules of before finds a map of theirs empty, once those are
+/// A rule for each interface, and no map: a packet that began under rules of before may find a map of theirs empty, once those are
 /// gone, and would go on as one of an interface that nobody names.
 fn by_interface(ruleset: &Ruleset, direction: Direction, side: Side) -> impl Iterator<Item = ProgramRule> {
     let names = ruleset.interfaces.keys();

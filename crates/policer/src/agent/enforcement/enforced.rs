@@ -79,7 +79,7 @@ impl<T> Enforced<T> {
     /// Takes note of which interfaces there are. Tells whether others than before are absent.
     pub(super) fn see(&mut self, there: &BTreeSet<String>) -> bool {
         let isolated = match &self.order.aim {
-            Aim::Rules(rules) => rules.ruleset.interfaces.keys().map(ToString::to_string).collect(),
+            Aim::Rules(rules) => rules.isolated().map(ToString::to_string).collect(),
             Aim::Open | Aim::Gone => BTreeSet::new(),
         };
         let missed: BTreeSet<String> = &isolated - there;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use policy_dataplane::Found;
 use policy_engine::{
-    NamespacedName, Ruleset,
+    InterfaceName, NamespacedName, Ruleset,
     program::{Flows, LastFrame, Part, Program, Surroundings, gates},
 };
 
@@ -66,6 +66,14 @@ impl Rules {
     /// The program for a kernel of the Pod that had this frame last.
     pub(in crate::agent) fn program(&self, frame: &LastFrame, flows: Flows) -> Program {
         frame.program(Arc::clone(&self.gates), &self.ruleset, &self.surroundings, flows)
+    }
+
+    /// The interfaces by name that they are about, in either direction.
+    pub(in crate::agent) fn isolated(&self) -> impl Iterator<Item = &InterfaceName> {
+        let interfaces = self.ruleset.interfaces.iter();
+        interfaces
+            .filter(|(_, gates)| gates.ingress.is_some() || gates.egress.is_some())
+            .map(|(name, _)| name)
     }
 
     /// What is left of them where they cannot be had: nothing is allowed that policies are about.

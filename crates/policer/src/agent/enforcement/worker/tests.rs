@@ -12,7 +12,7 @@ use policy_engine::{
     Counter, Engine,
     program::{Flows, Program},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::agent::enforcement::{
@@ -318,6 +318,22 @@ fn an_interface_that_the_kernel_does_not_have_is_told_if_it_does_not_come() {
     assert_eq!(absent(&["eth0"]), [["dpdk0"]]);
     assert_eq!(absent(&["eth0"]), [[""; 0]; 0]);
     assert_eq!(absent(&["eth0", "dpdk0"]), [[""; 0]]);
+}
+
+/// Regression: an interface that a policy about another network leaves open was told of as one that it is not enforced on.
+#[test]
+fn an_interface_that_no_policy_isolates_may_be_absent() {
+    let mut test = Test::new();
+    let mut other = endpoint("a", "dpdk0", ["10.0.0.9", ""]);
+    other["spec"]["NetworkName"] = json!("fast");
+    let mut policy = policy("a", &[]);
+    policy["spec"]["networkSelector"] = json!([{"name": "lan", "type": "DanmNet"}]);
+    test.apply(other);
+    test.apply(policy);
+    test.order(&["a"]);
+    assert_eq!(test.told(), ["a enforced"]);
+    (0..32).for_each(|_| test.worker.visit_some());
+    assert_eq!(test.told(), [""; 0]);
 }
 
 #[test]
