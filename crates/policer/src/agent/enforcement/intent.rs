@@ -1,6 +1,7 @@
 //! What is to become of the Pods of the node, by what is known now. Pure: how it is done is the worker's.
 //!
-//! A Pod loses its rules in two cases alone: it is not there any more, or no policy is about it. That it has no endpoints any more, or
+//! A Pod loses its rules in two cases alone: it is not there any more, or no policy is about it (rules that only count are in its
+//! kernel for policies that are audited). That it has no endpoints any more, or
 //! that somebody failed to read something, is none.
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -71,13 +72,14 @@ fn order(
     // Without endpoints nobody knows which interfaces it has.
     let (ruleset, gates) = rules?;
     let endpoints: Vec<&Endpoint> = world.endpoints_of(name).map(|(_, endpoint)| endpoint).collect();
-    let aim = if !ruleset.is_open() {
-        let surroundings = common.around(pod, &endpoints);
-        Aim::Rules(Rules { ruleset: Arc::clone(ruleset), gates: Arc::clone(gates), surroundings })
-    } else if certainty == Certainty::Complete {
+    // What nothing denies, be it audited or not, is decided by what is known for sure.
+    let aim = if ruleset.is_open() && certainty != Certainty::Complete {
+        return None;
+    } else if ruleset.is_empty() {
         Aim::Open
     } else {
-        return None;
+        let surroundings = common.around(pod, &endpoints);
+        Aim::Rules(Rules { ruleset: Arc::clone(ruleset), gates: Arc::clone(gates), surroundings })
     };
     Some(Order {
         pod: name.clone(),

@@ -46,6 +46,24 @@ fn decided(certainty: Certainty) -> Vec<(String, &'static str)> {
     told
 }
 
+#[test]
+fn rules_that_only_count_are_there_once_everything_is_known() {
+    let mut audited = policy("b", &["10.9.0.0/16"]);
+    audited["spec"]["enforcement"] = "audit".into();
+    let engine = engine(&[pod("b", "2", "10.0.0.2"), endpoint("b", "eth0", ["10.0.0.2/24", ""]), audited]);
+    let common = Common::of(engine.world(), &Exceptions::none(), &BTreeSet::new());
+    let pods = [name("b")];
+    let told = |certainty| orders(&engine, &pods, &common, certainty);
+    let complete = told(Certainty::Complete);
+    assert!(
+        matches!(&complete[..], [Order { aim: Aim::Rules(rules), .. }] if rules.only_audit()),
+        "{complete:?}"
+    );
+    assert_eq!(told(Certainty::Remembered), [], "what somebody left there may deny, and stays");
+    let lost = told(Certainty::Lost);
+    assert!(matches!(&lost[..], [Order { aim: Aim::Rules(rules), .. }] if !rules.only_audit()), "{lost:?}");
+}
+
 fn expected(all: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
     all.iter().map(|(pod, aim)| ((*pod).to_owned(), *aim)).collect()
 }
