@@ -161,3 +161,45 @@ fn is_allowed(word: &Value) -> anyhow::Result<bool> {
         _ => bail!("{word} is no verdict"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_what_is_said_of_all_ends_only_connections_of_the_town_within_a_network_are_taken() {
+        let end = |namespace: &str, pod: &str, interface: &str| json!({"namespace": namespace, "pod": pod, "interface": interface});
+        let ends = [
+            end("ran", "db", "eth0"),
+            end("shop", "db", "eth0"),
+            end("shop", "web", "eth0"),
+            end("shop", "web", "net1"),
+        ];
+        let result = |from: usize, to: usize, egress: &str, ingress: &str| json!({"from": from, "to": to, "egress": egress, "ingress": ingress});
+        let results = [
+            result(0, 1, "allow", "allow"),
+            result(2, 1, "allow", "deny"),
+            result(1, 2, "deny", "allow"),
+            result(3, 1, "allow", "allow"),
+        ];
+        let document = json!({"endpoints": ends, "results": results}).to_string();
+        let [db, web] = [Place { pod: 0, lan: 0 }, Place { pod: 1, lan: 0 }];
+        let expected = [
+            (Connection { from: web, to: db }, Verdict::NotIn),
+            (Connection { from: db, to: web }, Verdict::NotOut),
+        ];
+        assert_eq!(verdicts(&document).expect("it is a document"), Verdicts::from(expected));
+        assert!(verdicts(&document.replace("deny", "denied")).is_err(), "that is no verdict");
+    }
+
+    #[test]
+    fn rules_are_in_place_when_no_pod_lacks_them() {
+        let pod = |name: &str, state: &str| json!({"namespace": "shop", "name": name, "state": state});
+        let enforced = |pods: &[Value]| enforced(&json!({"pods": pods}));
+        assert_eq!(enforced(&[pod("db", "enforced")]), Some(vec!["shop/db".to_owned()]));
+        assert_eq!(enforced(&[pod("db", "enforced"), pod("web", "failed")]), None);
+        assert_eq!(enforced(&[]), Some(Vec::new()));
+    }
+}
