@@ -28,15 +28,19 @@ pub(super) fn provide() -> anyhow::Result<Option<&'static str>> {
         return Ok(None);
     }
     if !may_make_namespaces(&USER_NAMESPACE) {
-        return Ok(Some("network namespaces cannot be made here, neither as root nor in a user namespace"));
+        return Ok(Some(
+            "network namespaces with bridges cannot be made here, neither as root nor in a user namespace",
+        ));
     }
     let this = env::current_exe().context("cannot tell where this program is")?;
     let error = Command::new("unshare").args(USER_NAMESPACE).arg(this).args(env::args_os().skip(1)).exec();
     Err(error).context("cannot begin anew in a user namespace")
 }
 
+/// What is made is gone at once: nobody is in its namespace.
 fn may_make_namespaces(flags: &[&str]) -> bool {
-    works(Command::new("unshare").args(flags).args(["--net", "true"]))
+    let bridge = ["--net", "ip", "link", "add", "bridge", "type", "bridge"];
+    works(Command::new("unshare").args(flags).args(bridge))
 }
 
 fn works(command: &mut Command) -> bool {
