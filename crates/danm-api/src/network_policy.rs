@@ -187,7 +187,6 @@ impl Enforcement {
     pub const ALL: [Self; 2] = [Self::Enforce, Self::Audit];
 
     /// Whether it does not pass.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub const fn is_enforced(&self) -> bool {
         matches!(self, Self::Enforce)
     }
