@@ -14,6 +14,13 @@
 //!   Batch::track ──> TcpConnection::all_in ──> Socket::remember ──> Batch::replace
 //! ```
 //!
+//! And back, for whoever wants to know what a kernel has:
+//!
+//! ```text
+//!   Socket::snapshot ──> Snapshot ──┬── deviations(Program): what is missing or too much
+//!                                   └── trace(Packet): what it does with a connection
+//! ```
+//!
 //! Responsible for how rules are spelt for a kernel, for putting all of them there at once or none, for whose they are, for what a
 //! kernel remembers of connections, and for which namespaces are a Pod's. Not responsible for what rules mean (`policy-engine`), nor
 //! for which Pods have which (`policer`).
@@ -24,9 +31,13 @@ mod channel;
 mod conntrack;
 mod count;
 mod denied_flow;
+mod deviation;
 mod difference;
 mod dump;
+mod exceptions;
 mod expression;
+#[cfg(test)]
+mod fixture;
 mod host_address;
 mod interfaces;
 mod memory;
@@ -40,6 +51,7 @@ mod snapshot;
 mod socket;
 mod table;
 mod tcp_connection;
+mod trace;
 mod tracked_connection;
 mod tracking;
 mod walk;
@@ -47,7 +59,9 @@ mod walk;
 pub use batch::Batch;
 pub use count::Count;
 pub use denied_flow::DeniedFlow;
+pub use deviation::{Amiss, Deviation, Difference, Named, Several, deviations};
 pub use difference::Changes;
+pub use exceptions::Excepted;
 pub use host_address::host_addresses;
 pub use interfaces::interfaces_in;
 pub use memory::Memory;
@@ -60,3 +74,4 @@ pub use snapshot::Snapshot;
 pub use socket::{CommitError, Socket};
 pub use table::{Found, MakeProgram, Outcome, Table, TableError, TableOptions};
 pub use tcp_connection::{End, TcpConnection};
+pub use trace::{Fate, RulePlace, Trace};

@@ -18,11 +18,11 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Whether somebody has put the table to sleep: its hooks see no packets then.
-    is_dormant: bool,
+    pub(crate) is_dormant: bool,
     /// By name: what it is like, and its members. Those without a name of ours are within the rules that look into them.
-    sets: BTreeMap<String, Set>,
+    pub(crate) sets: BTreeMap<String, Set>,
     /// By name: where packets come to it, if that is a hook, and its rules, in order.
-    chains: BTreeMap<String, Chain>,
+    pub(crate) chains: BTreeMap<String, Chain>,
     /// How often connections had to be judged again, if a rule tells it.
     generation: Option<u64>,
 }
@@ -30,8 +30,8 @@ pub struct Snapshot {
 /// A set, as far as it makes a difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Set {
-    flags: u32,
-    key_type: u32,
+    pub flags: u32,
+    pub key_type: u32,
     /// Its keys.
     pub members: BTreeSet<Member>,
 }
@@ -46,20 +46,31 @@ pub(crate) struct Member {
 /// A chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chain {
-    hook: Option<Vec<u8>>,
+    pub hook: Option<Vec<u8>>,
     /// Which packets the hook shows it: one that translates addresses sees the first of a connection alone.
-    kind: String,
+    pub kind: String,
     /// What becomes of packets that no rule speaks of.
-    policy: Option<u32>,
-    rules: Vec<Vec<Expression>>,
+    pub policy: Option<u32>,
+    pub rules: Vec<Rule>,
 }
+
+/// A rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub expressions: Vec<Expression>,
+    pub comment: Comment,
+}
+
+/// What stands beside a rule. It makes no difference: all are alike.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Comment(pub Option<String>);
 
 /// An expression: its name, what it is told, and the set that it looks into if that has no name of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Expression {
-    name: String,
-    told: BTreeMap<u16, Vec<u8>>,
-    set: Option<Set>,
+pub(crate) struct Expression {
+    pub name: String,
+    pub told: BTreeMap<u16, Vec<u8>>,
+    pub set: Option<Set>,
 }
 
 /// The flag of a table that sleeps.
@@ -182,15 +193,22 @@ impl Snapshot {
 
     fn rule(&mut self, message: &Message<'_>, anonymous: &BTreeMap<String, Set>) {
         let Some(chain) = self.chains.get_mut(&message.text(2)) else { return };
-        self.generation = self.generation.or_else(|| generation(message.attribute(7)?));
+        let comment = message.attribute(7).and_then(comment);
+        self.generation = self.generation.or_else(|| generation(comment.as_deref()?));
         let list = message.attribute(4).map(attributes).into_iter().flatten();
-        chain.rules.push(list.map(|element| Expression::read(element.value, anonymous)).collect());
+        let expressions = list.map(|element| Expression::read(element.value, anonymous)).collect();
+        chain.rules.push(Rule { expressions, comment: Comment(comment) });
     }
 }
 
-/// The number of a generation in what is kept beside a rule.
-fn generation(user_data: &[u8]) -> Option<u64> {
+/// The text in what is kept beside a rule.
+fn comment(user_data: &[u8]) -> Option<String> {
     let comment = std::str::from_utf8(user_data.get(2..)?).ok()?.trim_end_matches('\0');
+    Some(comment.to_owned())
+}
+
+/// The number of a generation in a comment.
+fn generation(comment: &str) -> Option<u64> {
     comment.strip_prefix(GENERATION)?.trim().parse().ok()
 }
 
@@ -206,10 +224,20 @@ fn name_of(message: &Message<'_>, name: u16, number: u16) -> String {
     }
 }
 
+// === impl Comment ===
+
+impl PartialEq for Comment {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Comment {}
+
 // === impl Set ===
 
 impl Set {
-    fn is_like(&self, other: &Self) -> bool {
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
         (self.flags, self.key_type) == (other.flags, other.key_type)
     }
 }

@@ -35,6 +35,7 @@ use crate::{
 };
 
 pub use denied::{DENIED_MINUTES, DeniedSet, MOST_DENIED};
+pub use frame::{ALLOWED, DNS, JUDGED, NODES};
 pub(crate) use gates::gate_in;
 pub use gates::gates;
 pub use last_frame::LastFrame;
@@ -294,7 +295,7 @@ impl Family {
     }
 
     /// What the part of a set is called that is of this family.
-    fn set(self, name: impl fmt::Display) -> String {
+    pub fn set(self, name: impl fmt::Display) -> String {
         match self {
             Self::V4 => format!("{name}_v4"),
             Self::V6 => format!("{name}_v6"),

@@ -7,6 +7,7 @@ mod batches;
 mod blocks;
 mod conntrack;
 mod denied_flows;
+mod deviation;
 mod enforcement;
 mod established;
 mod exceptions;

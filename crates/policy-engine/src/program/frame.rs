@@ -16,12 +16,14 @@ use crate::{
 /// Refuses what begins no connection.
 pub(super) const OPENING: &str = "opening";
 /// Knows the connections that were allowed.
-pub(super) const JUDGED: &str = "judged";
+pub const JUDGED: &str = "judged";
 /// Remembers what was allowed, and accepts it.
-pub(super) const ALLOWED: &str = "allowed";
+pub const ALLOWED: &str = "allowed";
 
-const NODES: &str = "nodes";
-const DNS: &str = "dns";
+/// The set of nodes that reach the Pod whatever policies say; its parts are called after their families, too.
+pub const NODES: &str = "nodes";
+/// The set of those whom the Pod may ask for names, likewise.
+pub const DNS: &str = "dns";
 const DNS_PORT: u16 = 53;
 
 /// What passes whatever policies say, beside what was judged: what keeps IPv6 alive, and errors. Neighbours and multicast listeners
