@@ -62,7 +62,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-pub(crate) use self::keeper::pods_of_this_node;
+pub(crate) use self::{enforcement::expected, keeper::pods_of_this_node};
 use self::{
     denial_log::DenialLog,
     enforcement::{

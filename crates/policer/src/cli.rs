@@ -239,11 +239,16 @@ pub(crate) struct ExplainArgs {
     /// The namespace of a Pod that is named without one [default: that of the context]
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
+    /// Tell besides what the kernels of this node have for the Pods at both ends, and whether it is what it should be
+    #[arg(long)]
+    pub kernel: bool,
     /// The format
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "text")]
     pub output: TextFormat,
     #[command(flatten)]
     pub look: LookArgs,
+    #[command(flatten, next_help_heading = "The node, for --kernel")]
+    pub place: PlaceArgs,
 }
 
 /// Which files.
@@ -388,7 +393,11 @@ Examples:
 
   From outside, and to a Service:
     danm-policer explain --from 192.0.2.7 --to shop/db-0 --port TCP/5432
-    danm-policer explain --from shop/web-0 --to 10.96.0.20 --port TCP/5432";
+    danm-policer explain --from shop/web-0 --to 10.96.0.20 --port TCP/5432
+
+  What the kernel really has, in the agent of the node on which one of them runs:
+    kubectl exec -n kube-system danm-policer-x7k2p -- danm-policer explain --kernel \\
+      --from shop/web-0 --to shop/db-0 --port TCP/5432";
 
 /// The command line, for whoever describes it.
 pub fn command() -> clap::Command {

@@ -40,7 +40,7 @@ pub(crate) async fn read(client: &Client) -> anyhow::Result<Inventory> {
     let mut unread = Vec::new();
     for kind in &served {
         match list(client, &kind.path).await {
-            Ok(objects) => told.extend(objects.into_iter().filter_map(|object| read_one(&object))),
+            Ok(objects) => told.extend(objects),
             Err(error) if kind.is_essential => {
                 return Err(anyhow!("cannot read {}: {}", kind.name, said(&error)));
             }
@@ -108,7 +108,7 @@ async fn of_group(client: &Client, group: ApiGroup) -> anyhow::Result<Vec<Served
 }
 
 /// All objects of a kind. A list that expires on the way is begun anew.
-async fn list(client: &Client, path: &str) -> Result<Vec<Value>, kube::Error> {
+async fn list(client: &Client, path: &str) -> Result<Vec<Told>, kube::Error> {
     for _ in 0..RESTARTS {
         match list_once(client, path).await {
             Err(kube::Error::Api(status)) if status.code == 410 => {}
@@ -118,15 +118,15 @@ async fn list(client: &Client, path: &str) -> Result<Vec<Value>, kube::Error> {
     list_once(client, path).await
 }
 
-/// All objects of a kind, chunk by chunk.
-async fn list_once(client: &Client, path: &str) -> Result<Vec<Value>, kube::Error> {
+/// All objects of a kind, chunk by chunk. Of each chunk only what policies are about is kept: in the container of an agent memory is scarce.
+async fn list_once(client: &Client, path: &str) -> Result<Vec<Told>, kube::Error> {
     let mut objects = Vec::new();
     let mut rest = String::new();
     loop {
         let request = Request::get(format!("{path}?limit={CHUNK}{rest}")).body(Vec::new());
         let chunk: Value = client.request(request.map_err(kube::Error::HttpError)?).await?;
         let next = chunk["metadata"]["continue"].as_str().unwrap_or_default().to_owned();
-        objects.extend(items(chunk));
+        objects.extend(items(chunk).iter().filter_map(read_one));
         if next.is_empty() {
             return Ok(objects);
         }

@@ -3,6 +3,8 @@
 
 mod doubt;
 mod end;
+mod kernel;
+mod kernel_summary;
 mod service;
 
 use danm_api::NetworkRef;
@@ -13,6 +15,8 @@ use crate::{inventory::Inventory, parties::Party, probe::Probe};
 
 pub(crate) use self::{
     end::{Decision, End, PolicyName, Reason, RuleRow},
+    kernel::{CountRow, KernelRow, KernelState, KernelVerdict, Kernels},
+    kernel_summary::KernelSummary,
     service::{Answer, ServiceRow},
 };
 
@@ -32,6 +36,9 @@ pub(crate) struct Explanation {
     pub service: Option<ServiceRow>,
     /// What is not enforced, or not sure.
     pub doubts: Vec<String>,
+    /// Whether the kernels of this node are as they should be, if that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<KernelSummary>,
 }
 
 /// What becomes of a connection, or of several.
@@ -98,6 +105,8 @@ pub(crate) struct Question<'a> {
     pub to: &'a [Party],
     /// What is tried.
     pub probe: Probe,
+    /// What the kernels of this node have, if that is asked for.
+    pub kernels: Option<&'a Kernels>,
 }
 
 // === impl Question ===
@@ -117,7 +126,9 @@ impl<'a> Question<'a> {
         };
         let doubts = doubt::doubts(self, &pairs, &rows, service.as_ref());
         let summary = self.summary(verdict, &rows, service.as_ref());
-        Ok(Explanation { verdict, summary, port: self.probe.to_string(), pairs: rows, service, doubts })
+        let kernel = self.kernels.map(|_| KernelSummary::of(&rows, service.as_ref()));
+        let port = self.probe.to_string();
+        Ok(Explanation { verdict, summary, port, pairs: rows, service, doubts, kernel })
     }
 
     /// What a Pod says to itself never leaves it.
@@ -134,6 +145,7 @@ impl<'a> Question<'a> {
             pairs: Vec::new(),
             service: None,
             doubts: Vec::new(),
+            kernel: None,
         })
     }
 

@@ -5,6 +5,7 @@
 //!                              ├──> Inventory: objects, where each is from, World ──┬── Matrix ──> table · JSON   (evaluate)
 //!   API server (cluster) ──────┘                                                    ├── Ruleset ──> nft text      (render)
 //!                                                                                   └── Explanation ──> text · JSON (explain)
+//!   kernels of this node (kernel) ────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! The agent of a node is a program of its own, in `agent.rs`; its picture is there.
@@ -21,6 +22,7 @@ mod explanation;
 mod files;
 mod flow_row;
 mod inventory;
+mod kernel;
 mod matrix;
 mod output;
 mod parties;

@@ -46,16 +46,7 @@ pub(crate) enum Verdict {
 impl Statistic {
     /// Of a Pod with this uid, whose name is this if anybody knows it.
     pub(crate) fn new(pod: Option<&NamespacedName>, uid: &PodUid, place: NamespaceId, count: &Count) -> Self {
-        let (verdict, rule) = match &count.counter.counted {
-            Counted::Policy(policy, rule) => (Verdict::Allow, format!("{policy} {rule}")),
-            Counted::Exception(exception) => (Verdict::Allow, format!("(exception) {exception}")),
-            Counted::Denied => (Verdict::Deny, "no rule allows it".to_owned()),
-            Counted::WouldBeDenied => {
-                (Verdict::WouldDeny, "no rule of an audited policy allows it".to_owned())
-            }
-            Counted::Invalid => (Verdict::Deny, "of no connection".to_owned()),
-            Counted::Unopened => (Verdict::Deny, "of a connection that nobody opened".to_owned()),
-        };
+        let (verdict, rule) = Self::words(&count.counter.counted);
         Self {
             namespace: pod.map(|pod| pod.namespace.to_string()),
             pod: pod.map(|pod| pod.name.to_string()),
@@ -67,6 +58,20 @@ impl Statistic {
             rule,
             packets: count.packets,
             bytes: count.bytes,
+        }
+    }
+
+    /// What became of packets, and by which rule or as what.
+    pub(crate) fn words(counted: &Counted) -> (Verdict, String) {
+        match counted {
+            Counted::Policy(policy, rule) => (Verdict::Allow, format!("{policy} {rule}")),
+            Counted::Exception(exception) => (Verdict::Allow, format!("(exception) {exception}")),
+            Counted::Denied => (Verdict::Deny, "no rule allows it".to_owned()),
+            Counted::WouldBeDenied => {
+                (Verdict::WouldDeny, "no rule of an audited policy allows it".to_owned())
+            }
+            Counted::Invalid => (Verdict::Deny, "of no connection".to_owned()),
+            Counted::Unopened => (Verdict::Deny, "of a connection that nobody opened".to_owned()),
         }
     }
 

@@ -3,5 +3,6 @@
 pub(crate) mod denied_flows;
 pub(crate) mod explanation;
 pub(crate) mod ink;
+mod kernel;
 pub(crate) mod statistics;
 pub(crate) mod truth_table;

@@ -10,6 +10,7 @@
 //! `policy-dataplane`.
 
 mod enforced;
+mod expectation;
 #[cfg(test)]
 mod fixture;
 mod installer;
@@ -35,6 +36,7 @@ use operator_runtime::EventNote;
 use policy_dataplane::Found;
 use policy_engine::{Engine, NamespacedName};
 
+pub(crate) use self::expectation::expected;
 use self::{
     intent::{Certainty, orders},
     notes::{notes, waiting},

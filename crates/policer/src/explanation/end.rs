@@ -9,7 +9,7 @@ use policy_engine::{
 };
 use serde::Serialize;
 
-use super::Question;
+use super::{KernelRow, Question};
 use crate::{parties::Party, words};
 
 /// What becomes of a connection at one of its ends, and why.
@@ -33,6 +33,9 @@ pub(crate) struct End {
     pub beside: Vec<BesideRow>,
     /// What the policies that isolate let pass, where none of it fits.
     pub rules: Vec<RuleRow>,
+    /// What the kernel of the Pod has, if that is asked for: one row for each of its network namespaces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kernel: Vec<KernelRow>,
 }
 
 /// Why a packet passes or does not.
@@ -156,6 +159,8 @@ impl End {
         let missed = nearest(question.world(), pod, packet);
         let beside = missed.iter().flat_map(|missed| &missed.beside);
         let beside = beside.map(|one| BesideRow::of(one, packet.direction)).collect();
+        let kernel =
+            question.kernels.map(|kernels| kernels.at(pod, packet, here.address)).unwrap_or_default();
         let closest = missed.as_ref().and_then(|missed| missed.closest.as_ref());
         Self {
             nearest: closest.map(|closest| Nearest::of(closest, packet.direction)),
@@ -166,6 +171,7 @@ impl End {
             audited_by: audited.iter().map(PolicyName::from).collect(),
             decided_by,
             rules,
+            kernel,
         }
     }
 
@@ -179,6 +185,7 @@ impl End {
             nearest: None,
             beside: Vec::new(),
             rules: Vec::new(),
+            kernel: Vec::new(),
         }
     }
 }

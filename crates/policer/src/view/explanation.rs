@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use operator_runtime::Screen;
 
+use super::kernel;
 use crate::{
     explanation::{
         Answer, Decision, End, Explanation, NetworkRow, Outcome, Pair, PartyRow, PolicyName, Reason, RuleRow,
@@ -21,6 +22,7 @@ pub(crate) fn text(explanation: &Explanation, screen: &Screen) -> String {
     let mut page = Page { screen, text: String::new() };
     let (word, ink) = word(explanation.verdict);
     page.line(&[(ink, word), (Ink::Strong, &format!("  {}", explanation.summary))]);
+    explanation.kernel.iter().for_each(|summary| page.line(&kernel::summary(summary)));
     if explanation.pairs.len() > 1 {
         page.blank();
         page.overview(&explanation.pairs);
@@ -102,6 +104,14 @@ impl Page<'_> {
         if let Some(more) = end.rules.len().checked_sub(RULES).filter(|more| *more > 0) {
             self.line(&[(Ink::Faint, &format!("      and {more} more rules; -o json tells all"))]);
         }
+        self.kernel(end);
+    }
+
+    /// What the kernel has there.
+    fn kernel(&mut self, end: &End) {
+        for line in end.kernel.iter().flat_map(|row| kernel::lines(row, end.is_allowed)) {
+            self.line(&[(line.ink, &format!("      {}", line.text))]);
+        }
     }
 
     /// What came near to allowing it.
@@ -165,7 +175,10 @@ impl Page<'_> {
         let by = if by.is_empty() { String::new() } else { format!(", isolated by {}", by.join(", ")) };
         self.line(&[(Ink::Plain, &place), (ink, word), (Ink::Plain, &by)]);
         // What keeps it from going out is told of the Service's own address, above.
-        answer.ingress.iter().for_each(|end| self.missed(end));
+        if let Some(end) = &answer.ingress {
+            self.missed(end);
+            self.kernel(end);
+        }
     }
 }
 

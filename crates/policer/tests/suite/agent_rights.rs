@@ -9,6 +9,7 @@ use testkit::{Cluster, ControlPlane, collection_of, eventually, manifests};
 use tokio::process::Command;
 
 use crate::{
+    explain_kernel::explain_by,
     policies::{agent_of, becomes, clear, condition, fine, policies, shows},
     program::finish,
     town::{Town, database, from_web},
@@ -133,6 +134,22 @@ async fn the_rights_of_the_manifest_are_enough_to_enforce() {
     let lease = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/danm-policer";
     let lease = town.cluster.send(Method::GET, lease, None).await.expect("there is a Lease");
     assert!(lease["spec"]["holderIdentity"].as_str().unwrap_or_default().is_empty(), "given back: {lease}");
+}
+
+/// As in the container of an agent, where the guide runs it.
+#[tokio::test]
+async fn the_rights_of_the_manifest_are_enough_to_explain_what_kernels_have() {
+    let Some(mut town) = Town::new().await else { return };
+    grant(&town.cluster, Rights::All).await;
+    town.cluster.create([database(&from_web(), &json!(80))]).await;
+    let kubeconfig = town.cluster.plane().kubeconfig_of("policer");
+    let _agent = town.node.agent_of(&kubeconfig).await;
+    town.batch.comes_to_reach(&town.db, 80, false).await;
+
+    let way = ["--kubeconfig".as_ref(), kubeconfig.as_os_str()];
+    let text = explain_by(&town, &way, ["batch", "db"], &[]).await.clean();
+
+    assert!(text.contains("in the kernel: as it should be; it is denied there: no rule allows it"), "{text}");
 }
 
 /// Runs kubectl on a cluster, as the guide does.

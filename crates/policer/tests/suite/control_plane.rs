@@ -7,6 +7,7 @@ mod agent;
 mod agent_rights;
 mod enforcement;
 mod explain_cluster;
+mod explain_kernel;
 mod namespace;
 mod node;
 mod policies;

@@ -17,7 +17,8 @@ const GUIDE: &str = "policer.md";
 #[test]
 fn it_names_every_flag_of_what_runs_on_a_node() {
     let cli = policer::command();
-    let commands = ["agent", "cleanup", "stats"].map(|name| cli.find_subcommand(name).expect("it is there"));
+    let commands =
+        ["agent", "cleanup", "stats", "explain"].map(|name| cli.find_subcommand(name).expect("it is there"));
     let arguments = commands.into_iter().chain([&cli]).flat_map(clap::Command::get_arguments);
     let arguments = arguments.filter(|it| !it.is_hide_set());
     let flags: BTreeSet<String> = arguments.filter_map(|it| Some(format!("--{}", it.get_long()?))).collect();

@@ -12,6 +12,7 @@ mod enforcement;
 mod enforcement_faults;
 mod evaluate;
 mod explain;
+mod explain_kernel;
 mod files;
 mod guide;
 mod help;

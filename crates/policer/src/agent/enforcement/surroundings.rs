@@ -7,6 +7,7 @@ use std::{
 };
 
 use danm_api::Protocol;
+use policy_dataplane::Excepted;
 use policy_engine::{
     Endpoint, InterfaceName, NamespacedName, Pod, World,
     program::{Dns, Family, Forward, NodeAccess, Surroundings},
@@ -57,6 +58,12 @@ impl Common {
             },
             forward: exceptions.forward,
         }
+    }
+
+    /// As a table tells it that was made with it. What is passed on, and whether names may be asked for anywhere, it does not tell.
+    pub(in crate::agent) fn found(excepted: &Excepted) -> Self {
+        let dns = excepted.dns.clone().map_or(Dns::Closed, Dns::Servers);
+        Self { nodes: excepted.nodes.clone(), dns, forward: Forward::default() }
     }
 
     /// The surroundings of a Pod that has these endpoints.
