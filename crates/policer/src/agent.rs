@@ -62,7 +62,6 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-pub(crate) use self::{enforcement::expected, keeper::pods_of_this_node};
 use self::{
     denial_log::DenialLog,
     enforcement::{
@@ -80,6 +79,7 @@ use self::{
     scribe::Scribe,
     status_writer::{StatusWriter, Written},
 };
+pub(crate) use self::{enforcement::expected, keeper::pods_of_this_node};
 use crate::{
     cli::{AgentArgs, Cli, ExceptionArgs},
     subject::ObjectName,

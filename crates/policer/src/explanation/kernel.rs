@@ -198,7 +198,7 @@ fn members_of(members: &Members) -> Vec<String> {
             let v4 = v4.iter().map(|it| port(it.0.into(), it.1, it.2));
             v4.chain(v6.iter().map(|it| port(it.0.into(), it.1, it.2))).collect()
         }
-        Members::Ranges(..) => Vec::new(),
+        Members::Ranges(..) | Members::Denied => Vec::new(),
     }
 }
 

@@ -110,8 +110,8 @@ impl Run<'_> {
         match expression.name.as_str() {
             // What is counted or told makes no difference.
             "counter" | "log" => Step::On,
-            // Nobody knows how many came before.
-            "limit" => Step::Unsure,
+            // Nobody knows how many came before, nor whether a set has room for one more to be written down.
+            "limit" | "dynset" => Step::Unsure,
             "meta" if !expression.told.contains_key(&3) => self.meta(expression),
             "ct" if !expression.told.contains_key(&4) => self.connection(expression),
             "ct" => self.label(expression),

@@ -103,7 +103,7 @@ fn what_a_table_does_with_a_packet_is_what_real_packets_meet_whoever_has_changed
         ),
         (
             "flush chain inet danm_policer ingress_eth0".to_owned(),
-            "the chain ingress_eth0 (ingress at eth0) lacks rule number 1, x/p0 ingress[0], number 6 (denied) (2 more)"
+            "the chain ingress_eth0 (ingress at eth0) lacks rule number 1, x/p0 ingress[0], number 6 (3 more)"
                 .to_owned(),
         ),
         (
