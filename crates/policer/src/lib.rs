@@ -21,6 +21,7 @@ mod explanation;
 mod files;
 mod inventory;
 mod matrix;
+mod opening;
 mod output;
 mod parties;
 mod place;

@@ -10,7 +10,7 @@ use policy_engine::{
 use serde::Serialize;
 
 use super::Question;
-use crate::{parties::Party, words};
+use crate::{opening::OpenedBy, parties::Party, words};
 
 /// What becomes of a connection at one of its ends, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,6 +41,8 @@ pub(crate) enum Reason {
     HostNetwork,
     /// The Pod has no endpoint.
     NoDanmEp,
+    /// The annotation of its namespace opens it.
+    Opened,
     /// No policy isolates the interface in this direction.
     NotIsolated,
     /// A rule allows it.
@@ -132,6 +134,9 @@ impl End {
     /// What becomes of a packet at a Pod.
     pub(crate) fn at(question: Question<'_>, packet: &Packet, here: &Party) -> Self {
         let Some(pod) = &here.pod else { return Self::passing(Reason::NotIsolated) };
+        if question.inventory.opened_by(pod) == Some(OpenedBy::Namespace) {
+            return Self::passing(Reason::Opened);
+        }
         let Judgement { verdict, why } = judge(question.world(), pod, packet);
         let keys = isolating(question.world(), pod, packet);
         let decided_by = match &why {

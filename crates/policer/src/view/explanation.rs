@@ -9,6 +9,7 @@ use crate::{
     explanation::{
         Answer, Decision, End, Explanation, NetworkRow, Outcome, Pair, PartyRow, Reason, RuleRow, ServiceRow,
     },
+    opening::OpenedBy,
     view::ink::Ink,
 };
 
@@ -208,6 +209,7 @@ fn reason(end: &End, interface: &str) -> String {
     match end.reason {
         Reason::HostNetwork => ", no policy is about a Pod that is part of its node (hostNetwork)".to_owned(),
         Reason::NoDanmEp => ", no policy is enforced at a Pod without a DanmEp".to_owned(),
+        Reason::Opened => format!(", {}: no policy is enforced", OpenedBy::Namespace.words()),
         Reason::NotIsolated => format!(", no policy isolates {interface} in this direction"),
         Reason::AllowedByRule => format!(", {interface} is isolated by {isolated_by}, and this allows it:"),
         Reason::NoRule => format!(", {interface} is isolated by {isolated_by}, and nothing there allows it:"),
