@@ -9,6 +9,8 @@ mod enforcement;
 mod explain_cluster;
 mod namespace;
 mod node;
+mod opening;
+mod opening_rights;
 mod policies;
 mod program;
 mod town;

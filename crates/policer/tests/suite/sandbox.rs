@@ -17,6 +17,7 @@ mod help;
 mod live;
 mod namespace;
 mod node;
+mod opening;
 mod output;
 mod policies;
 mod program;
