@@ -10,8 +10,8 @@ fn pod() -> Key {
     Key::Pod(NamespacedName::new("x", "a"))
 }
 
-fn other() -> Option<Word> {
-    Some(Word::Other("ajar".to_owned()))
+fn other() -> Word {
+    Word::Other("ajar".to_owned())
 }
 
 impl Openings {
@@ -28,7 +28,7 @@ impl Openings {
 #[test]
 fn a_namespace_opens_all_its_pods_until_it_says_something_else_or_nothing() {
     let mut openings = Openings::default();
-    for closing in [None, other()] {
+    for closing in [None, Some(other())] {
         assert!(openings.hears(&namespace(), "", Some(Word::Open)));
         assert!(!openings.hears(&namespace(), "", Some(Word::Open)), "that was so before");
         assert_eq!(openings.of_pod("a", "1"), Some((OpenedBy::Namespace, true)));
@@ -81,7 +81,7 @@ fn what_was_kept_is_known_as_such_until_it_is_said_again_or_not() {
 #[test]
 fn what_opens_nothing_is_remembered_as_long_as_it_is_said() {
     let mut openings = Openings::default();
-    openings.hears(&namespace(), "", other());
+    openings.hears(&namespace(), "", Some(other()));
     openings.hears(&pod(), "1", Some(Word::Open));
     assert_eq!(openings.idle.len(), 2);
     openings.hears(&namespace(), "", None);
