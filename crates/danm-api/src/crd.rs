@@ -167,6 +167,7 @@ fn printer_columns(kind: DanmKind) -> Value {
         DanmKind::NetworkPolicy => json!([
             column("Pods", ".spec.podSelector"),
             column("Types", ".spec.policyTypes"),
+            column("Enforcement", ".spec.enforcement"),
             column("Accepted", r#".status.conditions[?(@.type=="Accepted")].status"#),
             wide("ResolvedRefs", "string", r#".status.conditions[?(@.type=="ResolvedRefs")].status"#),
             wide("Reason", "string", r#".status.conditions[?(@.type=="Accepted")].reason"#),

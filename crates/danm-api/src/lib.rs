@@ -48,8 +48,8 @@ pub use namespace::Namespace;
 pub use network::{AllocationPool, AllocationPoolV6, Network, NetworkOptions, NetworkSpec};
 pub use network_kind::{NetworkKind, UnknownNetworkKind};
 pub use network_policy::{
-    DanmNetworkPolicy, FieldProblem, IpBlock, NetworkName, PodPeer, PolicyPeer, PolicyPort, PolicyRule,
-    PolicySpec, PolicySubject, PortNumbers, Protocol,
+    DanmNetworkPolicy, Enforcement, FieldProblem, IpBlock, NetworkName, PodPeer, PolicyPeer, PolicyPort,
+    PolicyRule, PolicySpec, PolicySubject, PortNumbers, Protocol,
 };
 pub use network_ref::NetworkRef;
 pub use node::Node;

@@ -33,8 +33,21 @@ pub struct PolicySpec {
     pub ingress: Option<Vec<Option<PolicyRule>>>,
     /// What may go out, likewise.
     pub egress: Option<Vec<Option<PolicyRule>>>,
+    /// Whether anything is denied by it. What was written down before there was a choice is enforced.
+    #[serde(default)]
+    pub enforcement: Enforcement,
     /// What was not understood.
     pub problems: Vec<FieldProblem>,
+}
+
+/// What becomes of what a policy denies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Enforcement {
+    /// It does not pass.
+    #[default]
+    Enforce,
+    /// It passes, and is counted.
+    Audit,
 }
 
 /// The Pods that a policy is about.
@@ -155,6 +168,30 @@ impl<'de> Deserialize<'de> for DanmNetworkPolicy {
             _ => Vec::new(),
         };
         Ok(Self { metadata, spec: PolicySpec::read(&spec), conditions })
+    }
+}
+
+// === impl PolicySpec ===
+
+impl PolicySpec {
+    /// Whether nothing is denied by it, and only counted.
+    pub const fn is_audited(&self) -> bool {
+        matches!(self.enforcement, Enforcement::Audit)
+    }
+}
+
+// === impl Enforcement ===
+
+impl Enforcement {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Enforce, Self::Audit];
+
+    /// As objects spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Audit => "audit",
+        }
     }
 }
 

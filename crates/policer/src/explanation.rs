@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{inventory::Inventory, parties::Party, probe::Probe};
 
 pub(crate) use self::{
-    end::{Decision, End, Reason, RuleRow},
+    end::{Decision, End, PolicyName, Reason, RuleRow},
     service::{Answer, ServiceRow},
 };
 

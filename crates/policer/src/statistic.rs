@@ -36,6 +36,9 @@ pub(crate) struct Statistic {
 pub(crate) enum Verdict {
     Allow,
     Deny,
+    /// They passed: policies are audited.
+    #[serde(rename = "would-deny")]
+    WouldDeny,
 }
 
 // === impl Statistic ===
@@ -47,6 +50,9 @@ impl Statistic {
             Counted::Policy(policy, rule) => (Verdict::Allow, format!("{policy} {rule}")),
             Counted::Exception(exception) => (Verdict::Allow, format!("(exception) {exception}")),
             Counted::Denied => (Verdict::Deny, "no rule allows it".to_owned()),
+            Counted::WouldBeDenied => {
+                (Verdict::WouldDeny, "no rule of an audited policy allows it".to_owned())
+            }
             Counted::Invalid => (Verdict::Deny, "of no connection".to_owned()),
             Counted::Unopened => (Verdict::Deny, "of a connection that nobody opened".to_owned()),
         };

@@ -32,7 +32,8 @@ pub fn conditions(world: &World, key: &PolicyKey) -> Option<[Condition; 2]> {
 fn accepted(policy: &Policy) -> Condition {
     let problems = in_words(&policy.problems);
     let (reason, message) = if policy.problems.is_empty() {
-        ("Accepted", "all of it is understood".to_owned())
+        let audited = if policy.spec.is_audited() { "; it is audited, and denies nothing" } else { "" };
+        ("Accepted", format!("all of it is understood{audited}"))
     } else if policy.is_earlier_version {
         (
             "EarlierVersionInForce",
@@ -167,6 +168,11 @@ mod tests {
         let [accepted, resolved] = conditions_of(&world);
         assert_eq!((accepted.is_so, accepted.reason), (true, "Accepted"));
         assert_eq!((resolved.is_so, resolved.reason), (true, "ResolvedRefs"));
+        apply(&mut world, &policy(&json!({"enforcement": "audit"})));
+        assert_eq!(
+            conditions_of(&world)[0].message,
+            "all of it is understood; it is audited, and denies nothing"
+        );
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub enum Counted {
     Policy(String, String),
     /// Those that nothing allows.
     Denied,
+    /// Those that nothing allows, and that pass: policies are audited.
+    WouldBeDenied,
     /// Those of no connection.
     Invalid,
     /// Those of connections that were not opened before our eyes.
@@ -76,6 +78,7 @@ impl Counted {
     fn read(comment: &str) -> Option<Self> {
         Some(match comment {
             "denied" => Self::Denied,
+            "would be denied" => Self::WouldBeDenied,
             "of no connection" => Self::Invalid,
             "opened by nobody" => Self::Unopened,
             "nodes" => Self::Exception("nodes"),

@@ -36,7 +36,7 @@ pub use packet::{Direction, Packet, Traffic, Verdict};
 pub use ruleset::Ruleset;
 pub use spec::{
     Beside, Closest, Exchange, Flow, FlowVerdict, Grant, Judgement, Lacks, Missing, NearMiss, NoTarget,
-    OpenPort, Side, Why, exchange, isolating, judge, nearest, verdict,
+    OpenPort, Side, Why, auditing, exchange, isolating, judge, nearest, verdict,
 };
 pub use world::{
     Attachment, Endpoint, Holder, InterfaceView, Key, Labels, NamedPort, NoObject, Object, Pod, Policy,

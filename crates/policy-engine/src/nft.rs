@@ -342,6 +342,7 @@ pub fn comment_of(purpose: &Purpose, direction: Direction) -> String {
     let (policy, index) = match purpose {
         Purpose::Policy(policy, index) => (policy, index),
         Purpose::Denied => return "denied".to_owned(),
+        Purpose::WouldBeDenied => return "would be denied".to_owned(),
         Purpose::Invalid => return "of no connection".to_owned(),
         Purpose::Unopened => return "opened by nobody".to_owned(),
         Purpose::Nodes => return "nodes".to_owned(),

@@ -12,7 +12,8 @@
 //!
 //! A *gate* is the chain of an interface and a direction: what policies say. Gates are the same in many Pods. The *frame* is what
 //! leads to them, and what passes whatever policies say; it is each Pod's own. A gate judges a connection by how it was opened, so
-//! that it can be asked about packets of both ways: connections are judged again after rules have become stricter.
+//! that it can be asked about packets of both ways: connections are judged again after rules have become stricter. The gate of
+//! policies that are audited counts what it does not allow, and everything comes back.
 
 mod frame;
 mod gates;
@@ -193,6 +194,8 @@ pub enum Purpose {
     Policy(PolicyKey, Option<u32>),
     /// Nothing allows the packet.
     Denied,
+    /// Nothing allows the packet, and it passes: policies are audited.
+    WouldBeDenied,
     /// The packet is of no connection.
     Invalid,
     /// The connection was not opened before our eyes.
@@ -233,14 +236,14 @@ pub enum Action {
 // === impl Program ===
 
 impl Program {
-    /// What a ruleset is, spelt out, where nothing but policies counts. Nothing, if nothing is denied.
+    /// What a ruleset is, spelt out, where nothing but policies counts. Nothing, if nothing is denied or audited.
     pub fn of(ruleset: &Ruleset) -> Self {
         Self::around(Arc::new(gates(ruleset)), ruleset, &Surroundings::default(), Flows::default())
     }
 
     /// The gates of a ruleset, and the frame for them in these surroundings.
     pub fn around(gates: Arc<Part>, ruleset: &Ruleset, surroundings: &Surroundings, flows: Flows) -> Self {
-        if ruleset.is_open() {
+        if ruleset.is_empty() {
             return Self::default();
         }
         Self { frame: Arc::new(frame::frame(ruleset, surroundings, flows)), gates }
@@ -355,3 +358,6 @@ fn rejection(purpose: Purpose) -> [ProgramRule; 3] {
         ProgramRule::new(Vec::new(), None, Action::Prohibit),
     ]
 }
+
+#[cfg(test)]
+mod tests;

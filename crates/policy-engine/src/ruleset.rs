@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use danm_api::Protocol;
+use danm_api::{Enforcement, Protocol};
 
 use crate::{
     Direction, InterfaceName, PolicyKey,
@@ -43,10 +43,12 @@ pub struct Gates {
     pub egress: Option<Arc<Chain>>,
 }
 
-/// What is allowed; everything else is denied. The order makes no difference.
+/// What is allowed; everything else is denied, or counted if it is audited. The order makes no difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Chain {
-    /// The policies that isolate, in order, each with what it allows.
+    /// What becomes of everything else.
+    pub enforcement: Enforcement,
+    /// The policies that isolate, or would, in order, each with what it allows.
     pub policies: Vec<PolicyRules>,
 }
 
@@ -105,7 +107,7 @@ impl Ruleset {
         Self { others: Gates { ingress: chain.clone(), egress: chain }, ..Self::default() }
     }
 
-    /// The same policies where they isolate, and nothing that they allow.
+    /// The same policies where they isolate, and nothing that they allow. What is audited is left out.
     #[must_use]
     pub fn without_allowances(&self) -> Self {
         let closed = |chain: &Arc<Chain>| {
@@ -113,11 +115,11 @@ impl Ruleset {
             let policies = policies
                 .map(|policy| PolicyRules { policy: policy.policy.clone(), rules: Vec::new() })
                 .collect();
-            Arc::new(Chain { policies })
+            chain.is_enforced().then(|| Arc::new(Chain { policies, ..Chain::default() }))
         };
         let gates = |gates: &Gates| Gates {
-            ingress: gates.ingress.as_ref().map(closed),
-            egress: gates.egress.as_ref().map(closed),
+            ingress: gates.ingress.as_ref().and_then(closed),
+            egress: gates.egress.as_ref().and_then(closed),
         };
         Self {
             interfaces: self.interfaces.iter().map(|(name, it)| (name.clone(), gates(it))).collect(),
@@ -126,8 +128,13 @@ impl Ruleset {
         }
     }
 
-    /// Whether nothing is denied anywhere.
+    /// Whether nothing is denied anywhere. Something may be audited.
     pub fn is_open(&self) -> bool {
+        !self.chains().any(|chain| chain.is_enforced())
+    }
+
+    /// Whether there is nothing to say about any packet: nothing is denied, and nothing audited.
+    pub fn is_empty(&self) -> bool {
         self.chains().next().is_none()
     }
 
@@ -148,11 +155,26 @@ impl Gates {
             Direction::Egress => self.egress.as_ref(),
         }
     }
+
+    /// What becomes of what is not allowed in a direction, if there is a chain for it.
+    pub fn enforcement(&self, direction: Direction) -> Option<Enforcement> {
+        self.chain(direction).map(|chain| chain.enforcement)
+    }
+
+    /// Whether anything is denied in either direction.
+    pub fn isolate(&self) -> bool {
+        Direction::ALL.into_iter().any(|direction| self.enforcement(direction) == Some(Enforcement::Enforce))
+    }
 }
 
 // === impl Chain ===
 
 impl Chain {
+    /// Whether what is not allowed is denied.
+    pub fn is_enforced(&self) -> bool {
+        self.enforcement == Enforcement::Enforce
+    }
+
     /// The sets that it speaks of.
     pub fn sets(&self) -> BTreeSet<&SetName> {
         let rules = self.policies.iter().flat_map(|policy| &policy.rules);

@@ -13,7 +13,7 @@ mod subject;
 
 use std::net::IpAddr;
 
-pub use inquiry::{Exchange, exchange, isolating};
+pub use inquiry::{Exchange, auditing, exchange, isolating};
 pub use nearest::{Beside, Closest, Lacks, Missing, NearMiss, OpenPort, nearest};
 
 use crate::{Direction, InterfaceName, NamespacedName, Packet, Pod, PolicyKey, Traffic, Verdict, World};
@@ -34,6 +34,10 @@ pub enum Why {
     NoTarget(NoTarget),
     /// It passes: no policy isolates that interface in that direction.
     NotIsolated,
+    /// It passes: policies that are audited alone isolate there, and a rule of theirs allows it.
+    WouldBeAllowedBy(Grant),
+    /// It passes: these policies that are audited alone isolate there, and none of their rules allows it.
+    WouldBeDeniedBy(Vec<PolicyKey>),
     /// It passes: a rule allows it.
     AllowedBy(Grant),
     /// It does not: these policies isolate the interface, and none of their rules allows it.
@@ -107,6 +111,8 @@ struct Scene<'a> {
 
 /// What becomes of a packet at a Pod. Where no policy isolates, everything passes. Where some do, what at least one rule of
 /// at least one of them allows passes, and nothing else: policies and rules are added up, and none of them forbids.
+///
+/// A policy that is audited isolates nothing and allows nothing. Where no other isolates, what would become of the packet is told.
 pub fn judge(world: &World, pod: &NamespacedName, packet: &Packet) -> Judgement {
     let scene = match Scene::open(world, pod, packet) {
         Ok(scene) => scene,
@@ -114,13 +120,24 @@ pub fn judge(world: &World, pod: &NamespacedName, packet: &Packet) -> Judgement 
     };
     let isolating = subject::isolating(scene);
     if isolating.is_empty() {
-        return Judgement { verdict: Verdict::Allow, why: Why::NotIsolated };
+        return Judgement { verdict: Verdict::Allow, why: audited(scene) };
     }
     if let Some(grant) = isolating.iter().find_map(|(key, rules)| rule::grant(scene, key, rules)) {
         return Judgement { verdict: Verdict::Allow, why: Why::AllowedBy(grant) };
     }
     let policies = isolating.into_iter().map(|(key, _)| key.clone());
     Judgement { verdict: Verdict::Deny, why: Why::DeniedBy(policies.collect()) }
+}
+
+fn audited(scene: Scene<'_>) -> Why {
+    let audited = subject::audited(scene);
+    if audited.is_empty() {
+        return Why::NotIsolated;
+    }
+    match audited.iter().find_map(|(key, rules)| rule::grant(scene, key, rules)) {
+        Some(grant) => Why::WouldBeAllowedBy(grant),
+        None => Why::WouldBeDeniedBy(audited.into_iter().map(|(key, _)| key.clone()).collect()),
+    }
 }
 
 /// What becomes of the first packet of a connection: it leaves by one Pod's interface and arrives at another's, and each end

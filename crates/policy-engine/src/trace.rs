@@ -11,9 +11,15 @@ impl Ruleset {
     /// The verdict on a packet.
     pub fn trace(&self, packet: &Packet) -> Verdict {
         match self.gates(&packet.interface).chain(packet.direction) {
-            None => Verdict::Allow,
-            Some(chain) => Verdict::from(self.accepts(chain, packet)),
+            Some(chain) if chain.is_enforced() => Verdict::from(self.accepts(chain, packet)),
+            Some(_) | None => Verdict::Allow,
         }
+    }
+
+    /// Whether a packet passes only because what denies it is audited.
+    pub fn would_deny(&self, packet: &Packet) -> bool {
+        let chain = self.gates(&packet.interface).chain(packet.direction);
+        chain.is_some_and(|chain| !chain.is_enforced() && !self.accepts(chain, packet))
     }
 
     fn accepts(&self, chain: &Chain, packet: &Packet) -> bool {

@@ -136,7 +136,8 @@ pub fn compare(objects: &[Value], mutant: Option<Mutant>, tally: &mut Tally) -> 
             let traced = trace(&ruleset, packet, mutant);
             let features = feature::of(&world, &pod, packet, &judgement);
             tally.count(judgement.verdict.allows(), &features);
-            if judgement.verdict != traced {
+            let would_deny = matches!(judgement.why, Why::WouldBeDeniedBy(_));
+            if judgement.verdict != traced || (mutant.is_none() && would_deny != ruleset.would_deny(packet)) {
                 return Err(Disagreement::about(&pod, packet, &judgement, traced));
             }
         }

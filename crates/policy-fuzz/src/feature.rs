@@ -28,6 +28,10 @@ features! {
     Open,
     /// denied
     Denied,
+    /// would be denied by what is audited
+    WouldBeDenied,
+    /// would be allowed by what is audited
+    WouldBeAllowed,
     /// allowed by a rule without peers
     Anyone,
     /// allowed by a selector of Pods
@@ -117,6 +121,8 @@ pub fn of(world: &World, pod: &NamespacedName, packet: &Packet, judgement: &Judg
             let policies = policies.iter().filter_map(|key| world.policy(key));
             policies.for_each(|policy| found.extend(of_policy(policy)));
         }
+        Why::WouldBeDeniedBy(_) => found.push(Feature::WouldBeDenied),
+        Why::WouldBeAllowedBy(_) => found.push(Feature::WouldBeAllowed),
         Why::AllowedBy(grant) => found.extend(of_grant(world, packet.direction, grant)),
     }
     if !matches!(judgement.why, Why::NoTarget(_) | Why::NotIsolated) {

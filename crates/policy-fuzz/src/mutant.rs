@@ -29,13 +29,15 @@ pub enum Mutant {
     WellKnownNames,
     /// What nobody understands counts as not being there.
     UnreadableDropped,
+    /// What is audited is enforced.
+    AuditedEnforced,
 }
 
 // === impl Mutant ===
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::LabelsOred,
         Self::OnlyTheFirstRule,
         Self::SourcePorts,
@@ -46,6 +48,7 @@ impl Mutant {
         Self::NamespacesIgnored,
         Self::WellKnownNames,
         Self::UnreadableDropped,
+        Self::AuditedEnforced,
     ];
 
     /// The world as the mistaken compiler sees it.
@@ -56,6 +59,9 @@ impl Mutant {
             let spec = &mut object["spec"];
             if self == Self::PolicyTypesIgnored {
                 spec["policyTypes"] = json!(["Ingress", "Egress"]);
+            }
+            if self == Self::AuditedEnforced {
+                spec["enforcement"] = json!("enforce");
             }
             for (rules, peers) in [("ingress", "from"), ("egress", "to")] {
                 if let Some(rules) = spec[rules].as_array_mut() {

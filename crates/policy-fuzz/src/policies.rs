@@ -27,15 +27,17 @@ pub fn policy() -> BoxedStrategy<Value> {
         types,
         weighted(0.7, vec(rule("from"), 0..4)),
         weighted(0.6, vec(rule("to"), 0..4)),
+        enforcement(),
     );
     (name, spec)
-        .prop_map(|((group, namespace, name), (pods, networks, types, ingress, egress))| {
+        .prop_map(|((group, namespace, name), (pods, networks, types, ingress, egress, enforcement))| {
             let spec = members([
                 ("podSelector", pods),
                 ("networkSelector", networks.map(Value::from)),
                 ("policyTypes", types),
                 ("ingress", ingress.map(Value::from)),
                 ("egress", egress.map(Value::from)),
+                ("enforcement", enforcement.map(Value::from)),
             ]);
             json!({
                 "apiVersion": group, "kind": "DanmNetworkPolicy",
@@ -44,6 +46,11 @@ pub fn policy() -> BoxedStrategy<Value> {
             })
         })
         .boxed()
+}
+
+fn enforcement() -> impl Strategy<Value = Option<&'static str>> {
+    let words = [None, None, None, Some("enforce"), Some("audit"), Some("audit"), Some("perhaps")];
+    select(words.to_vec())
 }
 
 fn members<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {

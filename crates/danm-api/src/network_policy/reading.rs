@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::{
-    FieldProblem, IpBlock, NetworkName, PodPeer, PolicyPeer, PolicyPort, PolicyRule, PolicySpec,
+    Enforcement, FieldProblem, IpBlock, NetworkName, PodPeer, PolicyPeer, PolicyPort, PolicyRule, PolicySpec,
     PolicySubject, PortNumbers, Protocol,
 };
 use crate::{LabelSelector, NetworkKind};
@@ -37,7 +37,8 @@ const INGRESS: Direction = Direction { rules: "ingress", peers: "from", policy_t
 const EGRESS: Direction = Direction { rules: "egress", peers: "to", policy_type: "Egress" };
 
 /// The members of a `spec`.
-const MEMBERS: [&str; 5] = ["podSelector", "networkSelector", "policyTypes", "ingress", "egress"];
+const MEMBERS: [&str; 6] =
+    ["podSelector", "networkSelector", "policyTypes", "ingress", "egress", "enforcement"];
 
 // === impl PolicySpec ===
 
@@ -54,11 +55,13 @@ impl PolicySpec {
         let types = reading.policy_types(members);
         let ingress = reading.direction(members, INGRESS, types.as_deref());
         let egress = reading.direction(members, EGRESS, types.as_deref());
+        let enforcement = reading.enforcement(members);
         let problems = reading.problems;
         if is_strange {
-            return Self { subject, ingress: Some(Vec::new()), egress: Some(Vec::new()), problems };
+            let (ingress, egress, enforcement) = (Some(Vec::new()), Some(Vec::new()), Enforcement::Enforce);
+            return Self { subject, ingress, egress, enforcement, problems };
         }
-        Self { subject, ingress, egress, problems }
+        Self { subject, ingress, egress, enforcement, problems }
     }
 }
 
@@ -136,6 +139,16 @@ impl Reading {
                 None
             }
         }
+    }
+
+    /// What is not understood is enforced: to be audited opens.
+    fn enforcement(&mut self, spec: &Map<String, Value>) -> Enforcement {
+        let Some(value) = present(spec, "enforcement") else { return Enforcement::default() };
+        let named = Enforcement::ALL.into_iter().find(|it| value.as_str() == Some(it.name()));
+        named.unwrap_or_else(|| {
+            self.note("spec.enforcement", "is neither enforce nor audit: the policy is enforced");
+            Enforcement::Enforce
+        })
     }
 
     /// Which directions are meant, if that is said; nothing if it is not understood: it may be both.

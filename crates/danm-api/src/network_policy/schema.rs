@@ -12,7 +12,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Protocol, reading::LONGEST_PORT_NAME};
+use super::{Enforcement, Protocol, reading::LONGEST_PORT_NAME};
 use crate::NetworkKind;
 
 /// Rules of a direction.
@@ -58,9 +58,21 @@ pub fn spec() -> Value {
             "an empty list names no network: leave networkSelector out to mean all interfaces, or name a network",
         )],
     );
+    let enforcement = ruled(
+        json!({
+            "description": "enforce: what no rule allows is denied. audit: nothing is denied by this policy, and what would be is counted. enforce if it is absent.",
+            "type": "string",
+            "maxLength": LONGEST_WORD,
+        }),
+        [rule(
+            &one_of(Enforcement::ALL.map(Enforcement::name)),
+            "no word that is known: use enforce or audit, or leave enforcement out to mean enforce",
+        )],
+    );
     object(
         "Which Pods the policy is about, and who may talk to them.",
         json!({
+            "enforcement": nullable(enforcement),
             "podSelector": selector("The Pods that the policy is about, in its own namespace. All of them if it is empty or absent."),
             "networkSelector": networks,
             "policyTypes": {

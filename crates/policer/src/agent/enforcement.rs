@@ -145,13 +145,15 @@ impl Enforcement {
     }
 
     fn note_openness(&mut self, order: &mut Order) {
-        match order.aim {
-            Aim::Open | Aim::Opened(_) => {
-                self.left_open.insert(order.pod.clone(), Arc::clone(&order.uid));
-            }
-            Aim::Rules(_) => order.was_open = self.left_open.get(&order.pod) == Some(&order.uid),
-            Aim::Gone => {}
+        let is_open = match &order.aim {
+            Aim::Open | Aim::Opened(_) => true,
+            Aim::Rules(rules) => rules.only_audit(),
+            Aim::Gone => return,
+        };
+        if is_open {
+            self.left_open.insert(order.pod.clone(), Arc::clone(&order.uid));
         }
+        order.was_open = self.left_open.get(&order.pod) == Some(&order.uid);
     }
 
     fn remember(&mut self, order: &Order) {

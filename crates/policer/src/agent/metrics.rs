@@ -19,6 +19,7 @@ use super::{packet_counters::PacketCounters, report::Report, status_writer::Writ
 /// All of them.
 pub(super) struct Metrics {
     policies: Family<StateLabel, Gauge>,
+    audited: Gauge,
     problems: Family<ProblemLabels, Gauge>,
     problems_not_shown: Gauge,
     uncovered: Family<NamespaceLabel, Gauge>,
@@ -86,6 +87,7 @@ impl Metrics {
         }
         Self {
             policies: metric!("policies", "Policies, by what is understood of them"),
+            audited: metric!("audited_policies", "Policies that are audited: they deny nothing"),
             problems: metric!("policy_problems", "Fields of policies that are not understood"),
             problems_not_shown: metric!(
                 "policy_problems_not_shown",
@@ -164,6 +166,7 @@ impl Metrics {
         for (state, count) in &report.findings.states {
             set(&self.policies.get_or_create(&StateLabel { state: state.code() }), *count);
         }
+        set(&self.audited, report.findings.audited);
         self.show_problems(report);
         self.uncovered.clear();
         for (namespace, count) in &report.uncovered {

@@ -15,6 +15,7 @@ pub(super) struct PacketCounters {
     allowed: Family<PolicyLabels, Counter>,
     denied: Family<DeniedLabels, Counter>,
     excepted: Family<ExceptionLabels, Counter>,
+    audited: Family<AuditedLabels, Counter>,
     /// Series that there are: whoever writes policies and endpoints decides how many there would be.
     known: HashSet<PolicyLabels>,
 }
@@ -36,6 +37,13 @@ struct DeniedLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AuditedLabels {
+    namespace: String,
+    direction: &'static str,
+    interface: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ExceptionLabels {
     exception: &'static str,
 }
@@ -51,6 +59,7 @@ impl PacketCounters {
             allowed: Family::default(),
             denied: Family::default(),
             excepted: Family::default(),
+            audited: Family::default(),
             known: HashSet::new(),
         };
         registry.register(
@@ -68,6 +77,11 @@ impl PacketCounters {
             "Packets of connections that are open whatever policies say, when they were judged",
             counters.excepted.clone(),
         );
+        registry.register(
+            "audited_packets",
+            "Packets that passed because policies that deny them are audited, by namespace and interface of the Pod",
+            counters.audited.clone(),
+        );
         counters
     }
 
@@ -79,6 +93,7 @@ impl PacketCounters {
     }
 
     fn count_one(&mut self, namespace: &str, rule: &Rule, packets: u64) {
+        let at = PolicyLabels { namespace: namespace.to_owned(), policy: String::new(), ..labels("", rule) };
         let reason = match &rule.counted {
             Counted::Policy(policy, _) => {
                 let labels = self.capped(labels(policy, rule));
@@ -89,11 +104,17 @@ impl PacketCounters {
                 self.excepted.get_or_create(&ExceptionLabels { exception }).inc_by(packets);
                 return;
             }
+            Counted::WouldBeDenied => {
+                let PolicyLabels { namespace, direction, interface, .. } = self.capped(at);
+                self.audited
+                    .get_or_create(&AuditedLabels { namespace, direction, interface })
+                    .inc_by(packets);
+                return;
+            }
             Counted::Denied => "policy",
             Counted::Invalid => "no-connection",
             Counted::Unopened => "not-opened",
         };
-        let at = PolicyLabels { namespace: namespace.to_owned(), policy: String::new(), ..labels("", rule) };
         let PolicyLabels { namespace, direction, interface, .. } = self.capped(at);
         self.denied.get_or_create(&DeniedLabels { namespace, direction, interface, reason }).inc_by(packets);
     }
@@ -152,6 +173,7 @@ mod tests {
                 (read("others_egress", "denied"), 4),
                 (read("opening", "of no connection"), 1),
                 (read("judge_egress", "names"), 7),
+                (read("egress_eth0", "would be denied"), 6),
             ],
         );
         let text = text(&registry);
@@ -160,6 +182,7 @@ mod tests {
             "denied_packets_total{namespace=\"shop\",direction=\"egress\",interface=\"*\",reason=\"policy\"} 4",
             "denied_packets_total{namespace=\"shop\",direction=\"\",interface=\"\",reason=\"no-connection\"} 1",
             "excepted_packets_total{exception=\"names\"} 7",
+            "audited_packets_total{namespace=\"shop\",direction=\"egress\",interface=\"eth0\"} 6",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }

@@ -47,6 +47,8 @@ pub(super) struct Findings {
     pub(super) states: BTreeMap<State, usize>,
     /// Policies of which something is not understood, or which name what is not there.
     pub(super) flawed: Vec<Flawed>,
+    /// How many policies are audited.
+    pub(super) audited: usize,
 }
 
 /// How much of a policy is understood.
@@ -140,7 +142,8 @@ impl Findings {
             *states.entry(State::of(policy)).or_default() += 1;
         }
         let flawed = world.policies().filter_map(|(key, policy)| Flawed::of(world, key, policy));
-        Self { states, flawed: flawed.collect() }
+        let audited = world.policies().filter(|(_, policy)| policy.spec.is_audited()).count();
+        Self { states, flawed: flawed.collect(), audited }
     }
 
     /// What is not understood, at most so much of it, and how much more there is. Each namespace has its turn, so that one

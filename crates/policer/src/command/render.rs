@@ -20,7 +20,8 @@ pub(crate) fn run(args: &RenderArgs) -> anyhow::Result<()> {
     notes(&inventory.opened_by(&pod).and_then(|_| inventory.opened()).into_iter().collect::<Vec<_>>());
     let Some(ruleset) = compile(world, &pod) else { return print(&without_rules(world, &pod)?) };
     if ruleset.is_open() {
-        note(&format!("note: no policy isolates an interface of Pod {pod}: everything passes"));
+        let beside = if ruleset.is_empty() { "" } else { ", what audited policies deny is counted" };
+        note(&format!("note: no policy isolates an interface of Pod {pod}: everything passes{beside}"));
     }
     print(&nft::text(&ruleset))
 }

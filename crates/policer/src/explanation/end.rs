@@ -5,7 +5,7 @@ use std::fmt;
 use danm_api::{ApiGroup, PolicyRule};
 use policy_engine::{
     Beside, Closest, Direction, Grant, Judgement, Lacks, NoTarget, Packet, Policy, PolicyKey, Verdict, Why,
-    isolating, judge, nearest,
+    auditing, isolating, judge, nearest,
 };
 use serde::Serialize;
 
@@ -23,6 +23,8 @@ pub(crate) struct End {
     pub reason: Reason,
     /// The policies that isolate.
     pub isolated_by: Vec<PolicyName>,
+    /// The policies that are audited and would isolate, where none does.
+    pub audited_by: Vec<PolicyName>,
     /// What allows it, if a rule does.
     pub decided_by: Option<Decision>,
     /// The rule that came nearest to allowing it, where none does.
@@ -45,6 +47,10 @@ pub(crate) enum Reason {
     Opened,
     /// No policy isolates the interface in this direction.
     NotIsolated,
+    /// The same, and a rule of an audited policy allows it.
+    AuditedAllowedByRule,
+    /// The same, and no rule of an audited policy allows it.
+    AuditedNoRule,
     /// A rule allows it.
     AllowedByRule,
     /// No rule allows it.
@@ -139,12 +145,17 @@ impl End {
         }
         let Judgement { verdict, why } = judge(question.world(), pod, packet);
         let keys = isolating(question.world(), pod, packet);
+        let audited = auditing(question.world(), pod, packet);
         let decided_by = match &why {
-            Why::AllowedBy(grant) => Some(decision(question, packet.direction, grant)),
+            Why::AllowedBy(grant) | Why::WouldBeAllowedBy(grant) => {
+                Some(decision(question, packet.direction, grant))
+            }
             _ => None,
         };
         let rules = match &why {
-            Why::DeniedBy(_) => keys.iter().flat_map(|key| rules(question, packet.direction, key)).collect(),
+            Why::DeniedBy(keys) | Why::WouldBeDeniedBy(keys) => {
+                keys.iter().flat_map(|key| rules(question, packet.direction, key)).collect()
+            }
             _ => Vec::new(),
         };
         let missed = nearest(question.world(), pod, packet);
@@ -157,6 +168,7 @@ impl End {
             is_allowed: verdict == Verdict::Allow,
             reason: Reason::from(&why),
             isolated_by: keys.iter().map(PolicyName::from).collect(),
+            audited_by: audited.iter().map(PolicyName::from).collect(),
             decided_by,
             rules,
         }
@@ -167,6 +179,7 @@ impl End {
             is_allowed: true,
             reason,
             isolated_by: Vec::new(),
+            audited_by: Vec::new(),
             decided_by: None,
             nearest: None,
             beside: Vec::new(),
@@ -197,6 +210,7 @@ impl BesideRow {
         let lacks = match &beside.lacks {
             Lacks::Labels(selector) => format!("is about Pods {selector}"),
             Lacks::Networks(networks) => format!("is about interfaces on {}", words::networks(networks)),
+            Lacks::Enforcement => "is audited, and allows nothing".to_owned(),
         };
         Self {
             policy: PolicyName::from(&beside.grant.policy),
@@ -271,6 +285,8 @@ impl From<&Why> for Reason {
             Why::NoTarget(NoTarget::OnHostNetwork) => Self::HostNetwork,
             Why::NoTarget(NoTarget::WithoutEndpoints | NoTarget::NotThere) => Self::NoDanmEp,
             Why::NotIsolated => Self::NotIsolated,
+            Why::WouldBeAllowedBy(_) => Self::AuditedAllowedByRule,
+            Why::WouldBeDeniedBy(_) => Self::AuditedNoRule,
             Why::AllowedBy(_) => Self::AllowedByRule,
             Why::DeniedBy(_) => Self::NoRule,
         }

@@ -7,7 +7,8 @@ use operator_runtime::Screen;
 
 use crate::{
     explanation::{
-        Answer, Decision, End, Explanation, NetworkRow, Outcome, Pair, PartyRow, Reason, RuleRow, ServiceRow,
+        Answer, Decision, End, Explanation, NetworkRow, Outcome, Pair, PartyRow, PolicyName, Reason, RuleRow,
+        ServiceRow,
     },
     opening::OpenedBy,
     view::ink::Ink,
@@ -156,7 +157,10 @@ impl Page<'_> {
             (false, false) => ("neither let out nor let in", Ink::Denied),
         };
         let by = |end: &Option<End>| {
-            end.iter().filter(|end| !end.is_allowed).flat_map(policies).collect::<Vec<String>>()
+            end.iter()
+                .filter(|end| !end.is_allowed)
+                .flat_map(|end| end.isolated_by.iter().map(ToString::to_string))
+                .collect::<Vec<String>>()
         };
         let by = [by(&answer.egress), by(&answer.ingress)].concat();
         let by = if by.is_empty() { String::new() } else { format!(", isolated by {}", by.join(", ")) };
@@ -204,20 +208,29 @@ fn denied(pair: &Pair) -> &'static str {
 }
 
 fn reason(end: &End, interface: &str) -> String {
-    let isolated_by = policies(end).join(", ");
+    let isolated_by = policies(&end.isolated_by);
+    let audited_by = policies(&end.audited_by);
     let interface = if interface.is_empty() { "it" } else { interface };
     match end.reason {
         Reason::HostNetwork => ", no policy is about a Pod that is part of its node (hostNetwork)".to_owned(),
         Reason::NoDanmEp => ", no policy is enforced at a Pod without a DanmEp".to_owned(),
         Reason::Opened => format!(", {}: no policy is enforced", OpenedBy::Namespace.words()),
         Reason::NotIsolated => format!(", no policy isolates {interface} in this direction"),
+        Reason::AuditedAllowedByRule => {
+            format!(", no policy isolates {interface}; {audited_by} is audited, and this would allow it:")
+        }
+        Reason::AuditedNoRule => {
+            format!(
+                ", but only because {audited_by} is audited: nothing there allows it, so it would be denied:"
+            )
+        }
         Reason::AllowedByRule => format!(", {interface} is isolated by {isolated_by}, and this allows it:"),
         Reason::NoRule => format!(", {interface} is isolated by {isolated_by}, and nothing there allows it:"),
     }
 }
 
-fn policies(end: &End) -> Vec<String> {
-    end.isolated_by.iter().map(ToString::to_string).collect()
+fn policies(names: &[PolicyName]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn rule_name(rule: &RuleRow) -> String {

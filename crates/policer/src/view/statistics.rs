@@ -24,7 +24,7 @@ pub(crate) fn text(statistics: &[Statistic], screen: &Screen) -> String {
     for (row, statistic) in rows.iter().zip(statistics) {
         let ink = match statistic.verdict {
             Verdict::Allow => Ink::Allowed,
-            Verdict::Deny => Ink::Denied,
+            Verdict::Deny | Verdict::WouldDeny => Ink::Denied,
         };
         text += &line(row, &widths, ink, screen);
     }
@@ -36,6 +36,7 @@ fn row(statistic: &Statistic) -> [String; 7] {
     let verdict = match statistic.verdict {
         Verdict::Allow => "allow",
         Verdict::Deny => "deny",
+        Verdict::WouldDeny => "would deny",
     };
     [
         statistic.pod_name(),

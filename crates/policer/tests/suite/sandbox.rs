@@ -6,6 +6,7 @@
 mod agent;
 mod agent_faults;
 mod agent_watches;
+mod audit;
 mod deployment;
 mod enforcement;
 mod enforcement_faults;

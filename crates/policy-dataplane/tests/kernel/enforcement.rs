@@ -35,7 +35,7 @@ impl Enforcement {
 
     /// Has a namespace have these rules.
     pub fn put(&mut self, namespace: &Path, ruleset: &Ruleset) -> Outcome {
-        if ruleset.is_open() {
+        if ruleset.is_empty() {
             return self.remove();
         }
         let gates = Arc::new(gates(ruleset));

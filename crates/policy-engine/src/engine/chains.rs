@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use danm_api::NetworkRef;
+use danm_api::{Enforcement, NetworkRef};
 use hashbrown::{HashMap, HashSet};
 use slab::Slab;
 
 use super::{
-    profiles::Profile,
+    profiles::{Profile, Registered},
     sets::{SetId, Sets},
 };
 use crate::{
@@ -121,14 +121,22 @@ impl Chains {
             has_services: key.has_services,
         };
         let mut held = Vec::new();
-        let mut policies = Vec::new();
-        for policy in profile.policies.iter().filter(|policy| policy.is_about(&key.interface)) {
-            let Some(rules) = policy.rules(key.direction) else { continue };
-            let parts = place.compile(rules).into_iter();
-            let rules = parts.filter_map(|part| rule(part, &mut held, sets)).collect();
-            policies.push(PolicyRules { policy: policy.key.clone(), rules });
-        }
-        let chain = (!policies.is_empty()).then(|| Arc::new(Chain { policies }));
+        let about = profile.policies.iter().filter(|policy| policy.is_about(&key.interface));
+        let isolating = about.filter_map(|policy| Some((policy, policy.rules(key.direction)?)));
+        let isolating: Vec<(&Arc<Registered>, _)> = isolating.collect();
+        // Where something is denied, one more policy would only allow more: nothing is audited.
+        let by_mode =
+            |enforcement| isolating.iter().filter(move |(policy, _)| policy.enforcement == enforcement);
+        let enforcement =
+            Enforcement::ALL.into_iter().find(|enforcement| by_mode(*enforcement).next().is_some());
+        let chain = enforcement.map(|enforcement| {
+            let policies = by_mode(enforcement).map(|(policy, rules)| {
+                let parts = place.compile(rules).into_iter();
+                let rules = parts.filter_map(|part| rule(part, &mut held, sets)).collect();
+                PolicyRules { policy: policy.key.clone(), rules }
+            });
+            Arc::new(Chain { enforcement, policies: policies.collect() })
+        });
         self.insert(Arc::new(key), chain, held, sets)
     }
 

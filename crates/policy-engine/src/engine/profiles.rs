@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use danm_api::{LabelSelector, NetworkName, PolicyRule, PolicySpec, PortNumbers};
+use danm_api::{Enforcement, LabelSelector, NetworkName, PolicyRule, PolicySpec, PortNumbers};
 use hashbrown::HashMap;
 
 use crate::{Direction, InterfaceView, Labels, PolicyKey, compile::is_called, selector_index::SelectorIndex};
@@ -44,6 +44,7 @@ pub struct Registered {
     spec: Arc<PolicySpec>,
     pods: Arc<LabelSelector>,
     networks: Option<Vec<NetworkName>>,
+    pub enforcement: Enforcement,
     ingress: Option<Arc<[Option<PolicyRule>]>>,
     egress: Option<Arc<[Option<PolicyRule>]>>,
 }
@@ -157,6 +158,7 @@ impl Registered {
             spec: Arc::clone(spec),
             pods: Arc::new(subject.pods.clone()),
             networks: subject.networks.clone(),
+            enforcement: spec.enforcement,
             ingress: spec.ingress.as_deref().map(Arc::from),
             egress: spec.egress.as_deref().map(Arc::from),
         })

@@ -1,6 +1,6 @@
 //! The frame: what leads packets to the gates, and what passes whatever policies say. What policies say is in `gates.rs`.
 
-use danm_api::Protocol;
+use danm_api::{Enforcement, Protocol};
 
 use super::{
     Action, Dns, Entry, Family, FamilySet, Flows, Forward, Hook, Match, Meaning, Part, ProgramChain,
@@ -8,7 +8,10 @@ use super::{
     gates::{gate_name, others_name},
     interface, rejection,
 };
-use crate::{Direction, InterfaceName, ruleset::Ruleset};
+use crate::{
+    Direction, InterfaceName,
+    ruleset::{Gates, Ruleset},
+};
 
 /// Refuses what begins no connection.
 pub(super) const OPENING: &str = "opening";
@@ -41,7 +44,7 @@ pub(super) fn frame(ruleset: &Ruleset, surroundings: &Surroundings, flows: Flows
     for (hook, direction) in [(Hook::Input, Direction::Ingress), (Hook::Output, Direction::Egress)] {
         chains.extend(local(hook, direction, interface::known(surroundings, direction)));
     }
-    chains.extend(forward(surroundings.forward));
+    chains.extend(forward(ruleset, surroundings.forward));
     chains
         .extend(Direction::ALL.into_iter().flat_map(|direction| interface::chains(surroundings, direction)));
     chains.extend([judged(flows), allowed(flows), opening()]);
@@ -84,8 +87,8 @@ fn local(hook: Hook, direction: Direction, [judged, allowed]: [&str; 2]) -> [Pro
     ]
 }
 
-/// What the Pod passes on has to be allowed to come in, and to go out.
-fn forward(forward: Forward) -> Vec<ProgramChain> {
+/// What the Pod passes on has to be allowed to come in, and to go out. Where nothing is denied, none of it is.
+fn forward(ruleset: &Ruleset, forward: Forward) -> Vec<ProgramChain> {
     let base = |rules| chain(Hook::Forward.name(), Direction::Ingress, Entry::Hook(Hook::Forward), rules);
     let judge = |ways: [(Direction, Way); 2]| {
         let mut rules: Vec<ProgramRule> =
@@ -95,6 +98,7 @@ fn forward(forward: Forward) -> Vec<ProgramChain> {
     };
     match forward {
         Forward::Open => Vec::new(),
+        Forward::Closed if ruleset.is_open() => Vec::new(),
         Forward::Closed => vec![base(rejection(Purpose::Denied).to_vec())],
         Forward::Judge => {
             let replies = format!("{}_replies", Hook::Forward.name());
@@ -158,12 +162,8 @@ fn judge(ruleset: &Ruleset, surroundings: &Surroundings, direction: Direction, w
         rules.extend(by_own_address(ruleset, surroundings, direction));
     }
     rules.extend(by_interface(ruleset, direction, side));
-    let others = &ruleset.others;
-    if others.chain(direction).is_some() {
-        rules.push(goto(others_name(direction)));
-    } else if others.chain(opposite(direction)).is_some() {
-        rules.push(goto(OPENING));
-    }
+    let others = asked(&ruleset.others, direction, others_name(direction).to_owned());
+    rules.extend(others.into_iter().map(|action| ProgramRule::new(Vec::new(), None, action)));
     let entry = match (direction, way) {
         (Direction::Ingress, Way::Forth) => "connections that come in, by interface",
         (Direction::Ingress, Way::Back) => "replies to connections that came in",
@@ -177,7 +177,7 @@ fn judge(ruleset: &Ruleset, surroundings: &Surroundings, direction: Direction, w
 /// gone, and would go on as one of an interface that nobody names.
 fn by_interface(ruleset: &Ruleset, direction: Direction, side: Side) -> impl Iterator<Item = ProgramRule> {
     let names = ruleset.interfaces.keys();
-    names.map(move |name| led(Match::At(side, name.clone()), ruleset, direction, name))
+    names.flat_map(move |name| led(&Match::At(side, name.clone()), ruleset, direction, name))
 }
 
 /// The Pod's addresses say by which interface a connection goes, wherever a reply leaves.
@@ -187,22 +187,35 @@ fn by_own_address(
     direction: Direction,
 ) -> impl Iterator<Item = ProgramRule> {
     let own = surroundings.addresses.iter().flatten();
-    own.map(move |(address, name)| led(Match::Own(*address), ruleset, direction, name))
+    own.flat_map(move |(address, name)| led(&Match::Own(*address), ruleset, direction, name))
 }
 
-/// Where packets go on that are of an interface. Where only the other direction is isolated, it has to be sure which direction this
-/// is.
-fn led(matched: Match, ruleset: &Ruleset, direction: Direction, name: &InterfaceName) -> ProgramRule {
-    let gates = ruleset.gates(name);
-    let action = match (gates.chain(direction), gates.chain(opposite(direction))) {
-        (Some(_), _) if !ruleset.interfaces.contains_key(name) => {
-            Action::Goto(others_name(direction).to_owned())
-        }
-        (Some(_), _) => Action::Goto(gate_name(direction, name)),
-        (None, Some(_)) => Action::Goto(OPENING.to_owned()),
-        (None, None) => Action::Return,
+/// Where packets go on that are of an interface. The gates of others are never for it.
+fn led(matched: &Match, ruleset: &Ruleset, direction: Direction, name: &InterfaceName) -> Vec<ProgramRule> {
+    let gate = if ruleset.interfaces.contains_key(name) {
+        gate_name(direction, name)
+    } else {
+        others_name(direction).to_owned()
     };
-    ProgramRule::new(vec![matched], None, action)
+    let mut actions = asked(ruleset.gates(name), direction, gate);
+    if actions.is_empty() {
+        actions.push(Action::Return);
+    }
+    let rule = |action| ProgramRule::new(vec![matched.clone()], None, action);
+    actions.into_iter().map(rule).collect()
+}
+
+/// Which chains are asked about packets of a direction, its gate being this one; none, if nobody has to be. Where only the other
+/// direction is isolated, it has to be sure which direction this is.
+fn asked(gates: &Gates, direction: Direction, gate: String) -> Vec<Action> {
+    let opening = || Action::Goto(OPENING.to_owned());
+    let is_isolated_back = gates.enforcement(opposite(direction)) == Some(Enforcement::Enforce);
+    match gates.enforcement(direction) {
+        Some(Enforcement::Audit) if is_isolated_back => vec![Action::Jump(gate), opening()],
+        Some(_) => vec![Action::Goto(gate)],
+        None if is_isolated_back => vec![opening()],
+        None => Vec::new(),
+    }
 }
 
 fn from_nodes(surroundings: &Surroundings, side: Side) -> Vec<ProgramRule> {

@@ -3,6 +3,8 @@
 
 use std::{fmt::Write, sync::Arc};
 
+use danm_api::Enforcement;
+
 use super::{
     Action, Entry, Family, FamilySet, Match, Meaning, Part, ProgramChain, ProgramRule, Purpose,
     frame::OPENING, rejection,
@@ -37,11 +39,22 @@ fn of_direction(ruleset: &Ruleset, direction: Direction) -> impl Iterator<Item =
     named.chain(others)
 }
 
-/// What is allowed comes back to who asked; then what is not.
+/// What is allowed comes back to who asked; then what is not. Where that is audited everything comes back, and nothing is refused either
+/// for how it begins.
 fn gate(ruleset: &Ruleset, direction: Direction, chain: &Chain, name: String, entry: Entry) -> ProgramChain {
-    let mut rules = vec![ProgramRule::new(Vec::new(), None, Action::Jump(OPENING.to_owned()))];
-    rules.extend(chain.policies.iter().flat_map(|policy| rules_of(ruleset, policy)));
-    rules.extend(rejection(Purpose::Denied));
+    let allowed = chain.policies.iter().flat_map(|policy| rules_of(ruleset, policy));
+    let rules = match chain.enforcement {
+        Enforcement::Enforce => {
+            let mut rules = vec![ProgramRule::new(Vec::new(), None, Action::Jump(OPENING.to_owned()))];
+            rules.extend(allowed);
+            rules.extend(rejection(Purpose::Denied));
+            rules
+        }
+        Enforcement::Audit => {
+            let counted = ProgramRule::new(Vec::new(), Some(Purpose::WouldBeDenied), Action::Return);
+            allowed.chain([counted]).collect()
+        }
+    };
     let silent = chain.policies.iter().filter(|policy| policy.rules.is_empty());
     let silent = silent.map(|policy| policy.policy.clone()).collect();
     ProgramChain { name, direction, entry, silent, rules }

@@ -3,9 +3,11 @@
 
 use std::{cell::Cell, collections::BTreeMap, sync::Arc};
 
+use danm_api::Enforcement;
+
 use super::{Flows, Part, Program, Surroundings, frame};
 use crate::{
-    InterfaceName,
+    Direction, InterfaceName,
     ruleset::{Gates, Ruleset},
 };
 
@@ -15,8 +17,8 @@ pub struct LastFrame(Cell<Option<Made>>);
 
 /// A frame, and what it was made of.
 struct Made {
-    gates: BTreeMap<InterfaceName, [bool; 2]>,
-    others: [bool; 2],
+    gates: BTreeMap<InterfaceName, [Option<Enforcement>; 2]>,
+    others: [Option<Enforcement>; 2],
     surroundings: Surroundings,
     flows: Flows,
     frame: Arc<Part>,
@@ -33,7 +35,7 @@ impl LastFrame {
         surroundings: &Surroundings,
         flows: Flows,
     ) -> Program {
-        if ruleset.is_open() {
+        if ruleset.is_empty() {
             return Program::default();
         }
         let last = self.0.take().filter(|made| made.is_of(ruleset, surroundings, flows));
@@ -57,7 +59,7 @@ impl Made {
         }
     }
 
-    /// A frame knows of gates only whether they are there.
+    /// A frame knows of gates only whether they are there, and whether they are enforced.
     fn is_of(&self, ruleset: &Ruleset, surroundings: &Surroundings, flows: Flows) -> bool {
         self.flows == flows
             && self.others == are_there(&ruleset.others)
@@ -71,17 +73,31 @@ impl Made {
     }
 }
 
-const fn are_there(gates: &Gates) -> [bool; 2] {
-    [gates.ingress.is_some(), gates.egress.is_some()]
+fn are_there(gates: &Gates) -> [Option<Enforcement>; 2] {
+    Direction::ALL.map(|direction| gates.enforcement(direction))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{program::Forward, ruleset::Chain};
+    use danm_api::ApiGroup;
+
+    use crate::{
+        NamespacedName, PolicyKey,
+        program::Forward,
+        ruleset::{Chain, PolicyRules},
+    };
 
     fn interface(name: &str) -> InterfaceName {
         InterfaceName::new(name).expect("a name")
+    }
+
+    /// The same, and nothing that it denies is denied.
+    fn audited(ruleset: &Ruleset) -> Ruleset {
+        let chain = Some(Arc::new(Chain { enforcement: Enforcement::Audit, ..Chain::default() }));
+        let gates = Gates { ingress: chain.clone(), egress: chain };
+        let interfaces = ruleset.interfaces.keys().map(|name| (name.clone(), gates.clone())).collect();
+        Ruleset { interfaces, others: gates, ..ruleset.clone() }
     }
 
     /// Everything that a frame may be made of, each different from the first.
@@ -99,6 +115,7 @@ mod tests {
             ),
             (ruleset.clone(), Surroundings { forward: Forward::Open, ..Surroundings::default() }, flows),
             (ruleset.clone(), Surroundings::default(), Flows::Labelled(1)),
+            (audited(ruleset), Surroundings::default(), Flows::default()),
         ]
     }
 
@@ -119,7 +136,11 @@ mod tests {
         let before = program(&first, &Surroundings::default(), Flows::default());
         // What policies say is in the gates.
         let mut others = first.clone();
-        let chain = Chain { policies: Vec::new() };
+        let policy = PolicyRules {
+            policy: PolicyKey { name: NamespacedName::new("x", "p"), group: ApiGroup::DanmIo },
+            rules: Vec::new(),
+        };
+        let chain = Chain { policies: vec![policy], ..Chain::default() };
         others.interfaces.values_mut().for_each(|gates| gates.ingress = Some(Arc::new(chain.clone())));
         let now = program(&others, &Surroundings::default(), Flows::default());
         assert!(Arc::ptr_eq(&before.frame, &now.frame));

@@ -23,6 +23,15 @@ pub fn isolating(world: &World, pod: &NamespacedName, packet: &Packet) -> Vec<Po
     subject::isolating(scene).into_iter().map(|(key, _)| key.clone()).collect()
 }
 
+/// The policies that are audited and would isolate it; none where others isolate it, or no policy is about the Pod.
+pub fn auditing(world: &World, pod: &NamespacedName, packet: &Packet) -> Vec<PolicyKey> {
+    let Ok(scene) = Scene::open(world, pod, packet) else { return Vec::new() };
+    if !subject::isolating(scene).is_empty() {
+        return Vec::new();
+    }
+    subject::audited(scene).into_iter().map(|(key, _)| key.clone()).collect()
+}
+
 /// Where packets to an address go, if that is a Service's.
 pub fn exchange(world: &World, address: IpAddr, traffic: Traffic) -> Option<Exchange> {
     let (name, service) = world.services().find(|(_, service)| service.addresses.contains(&address))?;

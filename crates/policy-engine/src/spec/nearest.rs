@@ -48,6 +48,8 @@ pub enum Lacks {
     Labels(LabelSelector),
     /// The interface is on none of these networks.
     Networks(Vec<NetworkName>),
+    /// Nothing, but the policy is audited: it allows nothing.
+    Enforcement,
 }
 
 /// What a denied packet lacks; none if it is not denied.
@@ -66,7 +68,9 @@ fn beside(scene: Scene<'_>) -> Vec<Beside> {
     let of_namespace = scene.world.policies_of(&scene.name.namespace);
     let found = of_namespace.filter_map(|(key, policy)| {
         let subject = policy.spec.subject.as_ref()?;
-        let lacks = if subject.pods.matches(&scene.pod.labels) {
+        let lacks = if policy.spec.is_audited() {
+            subject::selects(scene, policy).then_some(Lacks::Enforcement)?
+        } else if subject.pods.matches(&scene.pod.labels) {
             Lacks::Networks(subject.networks.clone().filter(|_| !subject::selects(scene, policy))?)
         } else {
             Lacks::Labels(subject.pods.clone())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use danm_api::{NetworkName, NetworkRef, PolicyRule};
+use danm_api::{Enforcement, NetworkName, NetworkRef, PolicyRule};
 
 use super::{NoTarget, Scene};
 use crate::{Attachment, Direction, InterfaceView, NamespacedName, Pod, Policy, PolicyKey, World};
@@ -25,8 +25,18 @@ pub fn target<'a>(world: &'a World, name: &NamespacedName) -> Result<&'a Pod, No
 
 /// The policies that isolate the interface in the direction of the packet, and their rules of that direction.
 pub fn isolating(scene: Scene<'_>) -> Vec<(&PolicyKey, &Rules)> {
+    about(scene, Enforcement::Enforce)
+}
+
+/// The policies that would isolate it, were they not audited.
+pub fn audited(scene: Scene<'_>) -> Vec<(&PolicyKey, &Rules)> {
+    about(scene, Enforcement::Audit)
+}
+
+fn about(scene: Scene<'_>, enforcement: Enforcement) -> Vec<(&PolicyKey, &Rules)> {
     let of_namespace = scene.world.policies_of(&scene.name.namespace);
-    let isolating = of_namespace.filter(|(_, policy)| selects(scene, policy));
+    let of_mode = of_namespace.filter(|(_, policy)| policy.spec.enforcement == enforcement);
+    let isolating = of_mode.filter(|(_, policy)| selects(scene, policy));
     isolating.filter_map(|(key, policy)| Some((key, rules(policy, scene.packet.direction)?))).collect()
 }
 

@@ -201,6 +201,9 @@ impl<K: Kernel> Installer<K> {
     /// A Pod whose first rules cannot be had is not to be open for that.
     fn open_closed(&self, process: &Process, rules: &Rules, reason: String) -> (Option<K::Table>, State) {
         let (closed, frame) = (rules.without_allowances(), LastFrame::default());
+        if closed.only_audit() {
+            return (None, State::Failed(reason));
+        }
         match self.kernel.open(process, &|flows| closed.program(&frame, flows), self.found) {
             Ok((table, Outcome::LeftAlone)) => (Some(table), State::LeftAlone),
             Ok((table, _)) => (Some(table), State::Closed(reason)),

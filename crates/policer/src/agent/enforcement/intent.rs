@@ -1,7 +1,8 @@
 //! What is to become of the Pods of the node, by what is known now. Pure: how it is done is the worker's.
 //!
-//! A Pod loses its rules in three cases alone: it is not there any more, no policy is about it, or an annotation opens it that was listed.
-//! That it has no endpoints any more, or that somebody failed to read something, is none.
+//! A Pod loses its rules in three cases alone: it is not there any more, no policy is about it (rules that only count are in its
+//! kernel for policies that are audited), or an annotation opens it that was listed. That it has no endpoints any more, or that
+//! somebody failed to read something, is none.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -14,7 +15,7 @@ use super::{
     order::{Aim, Order, Rules},
     surroundings::Common,
 };
-use crate::{agent::openings::Openings, opening::OpenedBy};
+use crate::agent::openings::Openings;
 
 /// How sure it is what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,22 +76,16 @@ fn order(
     };
     let endpoints: Vec<&Endpoint> = world.endpoints_of(name).map(|(_, endpoint)| endpoint).collect();
     let is_complete = ground.certainty == Certainty::Complete;
-    let aim = match ground.openings.of(name, &pod.uid) {
-        Some(opening) if opening.is_listed => {
-            opened(opening.by, is_wanting(world, name, pod, rules.map(|(ruleset, _)| &**ruleset)))
-        }
+    let opening = ground.openings.of(name, &pod.uid);
+    let aim = match opening {
+        Some(opening) if opening.is_listed && is_wanting(world, name, pod, rules) => Aim::Opened(opening.by),
+        // What an agent before left there is not known. Where all is, rules that only count may stay.
+        Some(opening) if opening.is_listed && (!is_complete || rules.is_none()) => Aim::Open,
         // It may be open still, or not any more: until that is known it stays as it is.
-        Some(_) if !is_complete => return None,
+        Some(opening) if !opening.is_listed && !is_complete => return None,
         _ if ground.certainty == Certainty::Unknown => return None,
-        _ => match rules? {
-            // Without endpoints nobody knows which interfaces it has.
-            (ruleset, gates) if !ruleset.is_open() => {
-                let surroundings = common.around(pod, &endpoints);
-                Aim::Rules(Rules { ruleset: Arc::clone(ruleset), gates: Arc::clone(gates), surroundings })
-            }
-            _ if is_complete => Aim::Open,
-            _ => return None,
-        },
+        // Without endpoints nobody knows which interfaces it has.
+        _ => by_policies(rules?, pod, &endpoints, common, is_complete)?,
     };
     Some(Order {
         pod: name.clone(),
@@ -101,18 +96,38 @@ fn order(
     })
 }
 
-/// What becomes of a Pod that an annotation opens: people are told of it if it would have rules otherwise.
-const fn opened(by: OpenedBy, is_wanting: bool) -> Aim {
-    if is_wanting { Aim::Opened(by) } else { Aim::Open }
+/// What becomes of a Pod by what policies say.
+fn by_policies(
+    (ruleset, gates): (&Arc<Ruleset>, &Arc<Part>),
+    pod: &Pod,
+    endpoints: &[&Endpoint],
+    common: &Common,
+    is_complete: bool,
+) -> Option<Aim> {
+    // What nothing denies, be it audited or not, is decided by what is known for sure.
+    if ruleset.is_open() && !is_complete {
+        return None;
+    }
+    if ruleset.is_empty() {
+        return Some(Aim::Open);
+    }
+    let surroundings = common.around(pod, endpoints);
+    Some(Aim::Rules(Rules { ruleset: Arc::clone(ruleset), gates: Arc::clone(gates), surroundings }))
 }
 
-/// Whether policies are about a Pod. One without endpoints may have rules of the time when it had some.
-fn is_wanting(world: &World, name: &NamespacedName, pod: &Pod, ruleset: Option<&Ruleset>) -> bool {
+/// Whether policies deny a Pod something. One without endpoints may have rules of the time when it had some.
+fn is_wanting(
+    world: &World,
+    name: &NamespacedName,
+    pod: &Pod,
+    rules: Option<(&Arc<Ruleset>, &Arc<Part>)>,
+) -> bool {
     let may_select = |policy: &Policy| {
-        policy.spec.subject.as_ref().is_some_and(|subject| subject.pods.matches(&pod.labels))
+        let spec = &policy.spec;
+        !spec.is_audited() && spec.subject.as_ref().is_some_and(|subject| subject.pods.matches(&pod.labels))
     };
-    match ruleset {
-        Some(ruleset) => !ruleset.is_open(),
+    match rules {
+        Some((ruleset, _)) => !ruleset.is_open(),
         None => world.policies_of(&name.namespace).any(|(_, policy)| may_select(policy)),
     }
 }

@@ -81,12 +81,15 @@ impl Rules {
         frame.program(Arc::clone(&self.gates), &self.ruleset, &self.surroundings, flows)
     }
 
-    /// The interfaces by name that they are about, in either direction.
+    /// The interfaces by name at which something is denied, in either direction.
     pub(in crate::agent) fn isolated(&self) -> impl Iterator<Item = &InterfaceName> {
         let interfaces = self.ruleset.interfaces.iter();
-        interfaces
-            .filter(|(_, gates)| gates.ingress.is_some() || gates.egress.is_some())
-            .map(|(name, _)| name)
+        interfaces.filter(|(_, gates)| gates.isolate()).map(|(name, _)| name)
+    }
+
+    /// Whether they deny nothing, and only count.
+    pub(in crate::agent) fn only_audit(&self) -> bool {
+        self.ruleset.is_open()
     }
 
     /// What is left of them where they cannot be had: nothing is allowed that policies are about.

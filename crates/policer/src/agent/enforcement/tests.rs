@@ -178,6 +178,10 @@ fn a_pod_that_policies_left_open_was_not_in_want_of_rules_and_another_of_its_nam
     assert_eq!(was_open(&[]), [told("a", false)]);
     assert_eq!(was_open(&[policy("b", &[])]), [told("a", false), told("b", true)]);
     assert_eq!(was_open(&resident("b", "3")), [told("a", false), told("b", false)]);
+    let mut audited = policy("a", &[]);
+    audited["spec"]["enforcement"] = "audit".into();
+    assert_eq!(was_open(&[audited])[0], told("a", true), "what is audited denies nothing");
+    assert_eq!(was_open(&[policy("a", &[])])[0], told("a", true));
 }
 
 #[test]

@@ -52,6 +52,29 @@ fn decided_with(certainty: Certainty, openings: &Openings) -> Vec<(String, &'sta
     told
 }
 
+#[test]
+fn rules_that_only_count_are_there_once_everything_is_known() {
+    let mut audited = policy("b", &["10.9.0.0/16"]);
+    audited["spec"]["enforcement"] = "audit".into();
+    let engine = engine(&[pod("b", "2", "10.0.0.2"), endpoint("b", "eth0", ["10.0.0.2/24", ""]), audited]);
+    let common = Common::of(engine.world(), &Exceptions::none(), &BTreeSet::new());
+    let pods = [name("b")];
+    let (none, open) = (Openings::default(), open_namespace());
+    let told_with = |openings, certainty| orders(&engine, &pods, &common, Ground { certainty, openings });
+    let told = |certainty| told_with(&none, certainty);
+    for complete in [told(Certainty::Complete), told_with(&open, Certainty::Complete)] {
+        assert!(
+            matches!(&complete[..], [Order { aim: Aim::Rules(rules), .. }] if rules.only_audit()),
+            "{complete:?}"
+        );
+    }
+    let opened = told_with(&open, Certainty::Remembered);
+    assert!(matches!(&opened[..], [Order { aim: Aim::Open, .. }]), "{opened:?}");
+    assert_eq!(told(Certainty::Remembered), [], "what somebody left there may deny, and stays");
+    let lost = told(Certainty::Lost);
+    assert!(matches!(&lost[..], [Order { aim: Aim::Rules(rules), .. }] if !rules.only_audit()), "{lost:?}");
+}
+
 fn expected(all: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
     all.iter().map(|(pod, aim)| ((*pod).to_owned(), *aim)).collect()
 }

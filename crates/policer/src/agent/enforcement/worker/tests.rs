@@ -378,6 +378,18 @@ fn a_pod_that_fails_is_closed_or_keeps_its_rules_and_holds_up_no_others() {
 }
 
 #[test]
+fn what_is_audited_closes_nobody_if_its_rules_cannot_be_had() {
+    let mut test = Test::new();
+    test.node.place().takes_closed_alone.push(1);
+    let mut audited = policy("a", &["10.9.0.0/16"]);
+    audited["spec"]["enforcement"] = "audit".into();
+    test.apply(audited);
+    test.order(&["a"]);
+    assert_eq!(test.told(), ["a failed"]);
+    assert!(test.node.place().tables.is_empty());
+}
+
+#[test]
 fn what_fails_is_told_once_and_tried_again_after_pauses_that_grow() {
     let mut test = Test::new();
     test.node.place().broken.push(1);
