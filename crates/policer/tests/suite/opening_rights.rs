@@ -210,7 +210,7 @@ async fn whoever_has_the_right_in_a_namespace_opens_that_and_its_pods_and_no_oth
 }
 
 #[test]
-fn the_manifest_names_one_policy_and_puts_it_in_force_and_asks_nobody_who_does_not_annotate() {
+fn the_manifest_names_one_policy_and_puts_it_in_force() {
     let [policy, binding] = &manifests::objects_in("policer/opening.yaml")[..] else { panic!("two objects") };
     assert_eq!(
         binding["spec"],
