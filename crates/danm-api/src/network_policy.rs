@@ -34,7 +34,7 @@ pub struct PolicySpec {
     /// What may go out, likewise.
     pub egress: Option<Vec<Option<PolicyRule>>>,
     /// Whether anything is denied by it. What was written down before there was a choice is enforced.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Enforcement::is_enforced")]
     pub enforcement: Enforcement,
     /// What was not understood.
     pub problems: Vec<FieldProblem>,
@@ -176,7 +176,7 @@ impl<'de> Deserialize<'de> for DanmNetworkPolicy {
 impl PolicySpec {
     /// Whether nothing is denied by it, and only counted.
     pub const fn is_audited(&self) -> bool {
-        matches!(self.enforcement, Enforcement::Audit)
+        !self.enforcement.is_enforced()
     }
 }
 
@@ -185,6 +185,11 @@ impl PolicySpec {
 impl Enforcement {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Enforce, Self::Audit];
+
+    /// Whether it does not pass.
+    pub const fn is_enforced(&self) -> bool {
+        matches!(self, Self::Enforce)
+    }
 
     /// As objects spell it.
     pub const fn name(self) -> &'static str {

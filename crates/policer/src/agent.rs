@@ -15,6 +15,7 @@
 //! `enforcement.rs`.
 
 mod coverage;
+mod denial_log;
 mod depth;
 mod enforcement;
 mod feed;
@@ -64,6 +65,7 @@ use tokio::{
 
 pub(crate) use self::keeper::pods_of_this_node;
 use self::{
+    denial_log::DenialLog,
     enforcement::{
         Enforcement, View, intent::Certainty, kernel::Linux, status::News, surroundings::Exceptions,
         worker::Worker,
@@ -141,6 +143,7 @@ pub(crate) async fn run(cli: &Cli, args: &AgentArgs) -> anyhow::Result<()> {
         enforcement,
         keeper,
         told,
+        denials: DenialLog::new(Instant::now()),
     };
     let inspection = Arc::clone(&agent.inspection);
     let _admin = serve(args.admin_listen, inspection, Arc::new(registry)).await?;
@@ -218,6 +221,7 @@ struct Agent {
     keeper: Keeper,
     /// How it went with Pods.
     told: mpsc::UnboundedReceiver<News>,
+    denials: DenialLog,
 }
 
 impl Agent {
@@ -295,6 +299,10 @@ impl Agent {
                 notes.into_iter().for_each(|note| self.events.publish(note));
             }
             News::Counted(namespace, counted) => self.metrics.count_packets(&namespace, counted),
+            News::Denied(pod, flows) => {
+                let left_out = self.denials.write(&pod, &flows, Instant::now());
+                self.metrics.count_denied_flows(&pod.namespace, &flows, left_out);
+            }
             News::Isolated(age) => self.metrics.count_isolation(age),
             News::Done { pods, took } => self.metrics.count_round(pods, took),
         }

@@ -19,6 +19,7 @@ mod command;
 mod document;
 mod explanation;
 mod files;
+mod flow_row;
 mod inventory;
 mod matrix;
 mod opening;

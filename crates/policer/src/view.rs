@@ -1,5 +1,6 @@
 //! What people are shown: text from values. Nothing is decided here.
 
+pub(crate) mod denied_flows;
 pub(crate) mod explanation;
 pub(crate) mod ink;
 pub(crate) mod statistics;

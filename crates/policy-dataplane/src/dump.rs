@@ -13,14 +13,15 @@ use crate::{
     batch::{INET, TABLE},
     channel::until_whole,
     message::{DUMP, Subsystem, question},
-    walk::{attributes, messages},
+    set::MADE_BY_RULES,
+    walk::{Message, attributes, messages},
 };
 
 /// What is asked, of all kinds of things in our table.
 const GET_TABLE: u16 = 1;
 const GET_CHAINS: u16 = 4;
 pub const GET_RULES: u16 = 7;
-const GET_SETS: u16 = 10;
+pub const GET_SETS: u16 = 10;
 const GET_ELEMENTS: u16 = 13;
 const GET_GENERATION: u16 = 16;
 
@@ -61,13 +62,12 @@ impl Socket {
         for kind in [GET_CHAINS, GET_RULES, GET_SETS] {
             pieces.push(in_table(self, kind)?);
         }
-        let sets: Vec<String> =
-            pieces.last().into_iter().flat_map(|piece| messages(piece)).map(|set| set.text(2)).collect();
+        let sets = pieces.last().into_iter().flat_map(|piece| messages(piece));
+        // What rules write down is nothing that anybody is to have put there.
+        let is_filled = |set: &Message<'_>| set.number(3).is_none_or(|flags| flags & MADE_BY_RULES == 0);
+        let sets: Vec<String> = sets.filter(is_filled).map(|set| set.text(2)).collect();
         for set in sets {
-            let mut of_set = Attributes::default();
-            of_set.text(1, TABLE);
-            of_set.text(2, &set);
-            let members = self.all(GET_ELEMENTS, &of_set)?;
+            let members = elements_of(self, &set)?;
             if repeats(&members) {
                 return Err(io::ErrorKind::Interrupted.into());
             }
@@ -96,6 +96,13 @@ impl Socket {
 /// All of a kind that is in our table.
 pub fn in_table(socket: &Socket, kind: u16) -> io::Result<Vec<u8>> {
     socket.all(kind, &our_table())
+}
+
+/// The elements of a set of our table; none if it is not there.
+pub fn elements_of(socket: &Socket, set: &str) -> io::Result<Vec<u8>> {
+    let mut of_set = our_table();
+    of_set.text(2, set);
+    socket.all(GET_ELEMENTS, &of_set)
 }
 
 fn our_table() -> Attributes {

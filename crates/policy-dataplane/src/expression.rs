@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use danm_api::Protocol;
 use policy_engine::{
     Direction, InterfaceName,
-    program::{Action, Family, Match, Side},
+    program::{Action, DeniedSet, Family, Match, Side},
 };
 
 use crate::{attributes::Attributes, set::AnonymousSet};
@@ -52,6 +52,9 @@ enum Header {
     Network = 1,
     Transport = 2,
 }
+
+/// To make an element of a set, or to have it last longer.
+const UPDATE: u32 = 1;
 
 /// Verdicts, as the kernel counts them.
 const DROP: u32 = 0;
@@ -150,6 +153,8 @@ impl Expressions {
             }
             Match::RemotePort(family, set) => self.address_and_port(*family, set, direction, ORIGINAL),
             Match::ReplyPort(family, set) => self.address_and_port(*family, set, direction, REPLY),
+            Match::Icmp(Family::V4) => self.protocol(ICMP),
+            Match::Icmp(Family::V6) => self.protocol(ICMPV6),
             Match::Protocol(protocol) => self.protocol(protocol_number(*protocol)),
             Match::Ports(protocol, ranges) => {
                 self.protocol(protocol_number(*protocol));
@@ -175,6 +180,7 @@ impl Expressions {
     pub fn action(&mut self, action: &Action) {
         match action {
             Action::Continue => {}
+            Action::Note(set) => self.write_down(*set),
             Action::Accept => self.verdict(ACCEPT, None),
             Action::Drop => self.verdict(DROP, None),
             Action::Return => self.verdict(RETURN, None),
@@ -199,6 +205,24 @@ impl Expressions {
         }
     }
 
+    /// Updates the element of a packet's flow in a set. What the packet has not, such as a port, ends the rule before.
+    fn write_down(&mut self, set: DeniedSet) {
+        let side = if set.direction == Direction::Ingress { Side::In } else { Side::Out };
+        let [source, destination] =
+            [Direction::Ingress, Direction::Egress].map(|it| remote_end(set.family, it));
+        let (first_end, words) = (NARROW + 4, address_words(set.family));
+        self.meta(name_of(side), NARROW);
+        self.connection_in(source, Some(ORIGINAL), first_end);
+        self.connection_in(destination, Some(ORIGINAL), first_end + words);
+        self.meta(Meta::Protocol, first_end + 2 * words);
+        self.connection_in(Connection::DestinationPort, Some(ORIGINAL), first_end + 2 * words + 1);
+        self.expression("dynset", |data| {
+            data.text(1, &set.name());
+            data.u32(3, UPDATE);
+            data.u32(4, NARROW);
+        });
+    }
+
     fn icmpv6(&mut self, types: &[u8], hop_limit: u8) {
         self.meta(Meta::Family, FIRST);
         self.compare(FIRST, &[family_number(Family::V6)]);
@@ -212,8 +236,12 @@ impl Expressions {
 
     /// What `ct` knows of a connection; of its ends, as they were in a packet of this way.
     fn connection(&mut self, key: Connection, way: Option<u8>) {
+        self.connection_in(key, way, FIRST);
+    }
+
+    fn connection_in(&mut self, key: Connection, way: Option<u8>, register: u32) {
         self.expression("ct", |data| {
-            data.u32(1, FIRST);
+            data.u32(1, register);
             data.u32(2, key as u32);
             if let Some(way) = way {
                 data.u8(3, way);

@@ -23,6 +23,7 @@ mod batch;
 mod channel;
 mod conntrack;
 mod count;
+mod denied_flow;
 mod difference;
 mod dump;
 mod expression;
@@ -45,6 +46,7 @@ mod walk;
 
 pub use batch::Batch;
 pub use count::Count;
+pub use denied_flow::DeniedFlow;
 pub use difference::Changes;
 pub use host_address::host_addresses;
 pub use interfaces::interfaces_in;

@@ -7,7 +7,7 @@ use std::{
 
 use danm_api::Protocol;
 use policy_engine::{
-    program::{Family, FamilySet},
+    program::{DENIED_MINUTES, Family, FamilySet, MOST_DENIED},
     set::Members,
 };
 
@@ -21,6 +21,10 @@ const ANONYMOUS: u32 = 1;
 const CONSTANT: u32 = 2;
 const INTERVAL: u32 = 4;
 
+/// That the kernel forgets elements after a while, and that rules make them.
+const TIMEOUT: u32 = 0x10;
+pub const MADE_BY_RULES: u32 = 0x20;
+
 /// That the element ends the range that the one before it begins.
 const INTERVAL_END: u32 = 1;
 
@@ -29,7 +33,11 @@ const IPV4: u32 = 7;
 const IPV6: u32 = 8;
 const PROTOCOL: u32 = 12;
 const SERVICE: u32 = 13;
+const INTERFACE_NAME: u32 = 41;
 const ICMPV6_TYPE: u32 = 29;
+
+/// An interface's name takes so many bytes in a key.
+const NAME_BYTES: u32 = 16;
 
 /// The most elements of one message: of the longest they take some 60 KiB.
 const PIECE: usize = 800;
@@ -96,12 +104,31 @@ pub fn declaration(set: &FamilySet) -> Attributes {
     let (flags, key_type, key_length) = match &*set.members {
         Members::Addresses(..) => (0, address, length),
         Members::Ranges(..) => (INTERVAL, address, length),
-        Members::Ports(..) => (0, (((address << 6) | PROTOCOL) << 6) | SERVICE, length + 8),
+        Members::Ports(..) => (0, concatenated(&[address, PROTOCOL, SERVICE]), length + 8),
+        Members::Denied => (
+            TIMEOUT | MADE_BY_RULES,
+            concatenated(&[INTERFACE_NAME, address, address, PROTOCOL, SERVICE]),
+            NAME_BYTES + 2 * length + 8,
+        ),
     };
     let mut attributes = Attributes::default();
     declare(&mut attributes, &set.name, flags, (key_type, key_length));
+    if *set.members == Members::Denied {
+        attributes.nest(9, |description| description.u32(1, MOST_DENIED));
+    }
     attributes.u32(10, 0);
+    if *set.members == Members::Denied {
+        // In milliseconds. As often what is over is swept out.
+        let lifetime = 60_000 * DENIED_MINUTES;
+        attributes.u64(11, u64::from(lifetime));
+        attributes.u32(12, lifetime);
+    }
     attributes
+}
+
+/// The type of a key of several parts.
+fn concatenated(types: &[u32]) -> u32 {
+    types.iter().fold(0, |all, one| (all << 6) | one)
 }
 
 /// The type of an address, and how long it is.
@@ -185,6 +212,7 @@ fn members<'a>(set: &'a FamilySet, others: Option<&'a Members>) -> Box<dyn Itera
         }
         (Members::Ranges(v4, _), Family::V4) => Box::new(v4.iter().copied().flat_map(range_v4)),
         (Members::Ranges(_, v6), Family::V6) => Box::new(v6.iter().copied().flat_map(range_v6)),
+        (Members::Denied, _) => Box::new(std::iter::empty()),
     }
 }
 

@@ -73,6 +73,7 @@ fn registers(expression: &str) -> &'static [u16] {
     match expression {
         "bitwise" => &[1, 2],
         "lookup" => &[2, 3],
+        "dynset" => &[4],
         "meta" | "payload" | "cmp" | "immediate" | "ct" | "range" => &[1],
         _ => &[],
     }

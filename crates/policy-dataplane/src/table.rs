@@ -8,7 +8,9 @@ use std::{io, os::fd::BorrowedFd};
 
 use policy_engine::program::{Flows, Program};
 
-use crate::{Batch, Changes, CommitError, Count, Memory, Protection, Snapshot, Socket, TcpConnection};
+use crate::{
+    Batch, Changes, CommitError, Count, DeniedFlow, Memory, Protection, Snapshot, Socket, TcpConnection,
+};
 
 /// Makes a program that knows connections in this way.
 pub type MakeProgram<'a> = &'a dyn Fn(Flows) -> Program;
@@ -160,6 +162,11 @@ impl Table {
     /// What its rules have counted.
     pub fn counts(&self) -> Result<Vec<Count>, TableError> {
         self.socket.counts().map_err(TableError::Read)
+    }
+
+    /// What its rules have denied lately.
+    pub fn denied_flows(&self) -> Result<Vec<DeniedFlow>, TableError> {
+        self.socket.denied_flows().map_err(TableError::Read)
     }
 
     /// Whether these rules may deny what those allow that are there.

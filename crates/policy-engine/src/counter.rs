@@ -75,6 +75,11 @@ impl fmt::Display for CountedAt {
 // === impl Counted ===
 
 impl Counted {
+    /// Whether a gate has denied them, or would have.
+    pub const fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied | Self::WouldBeDenied)
+    }
+
     fn read(comment: &str) -> Option<Self> {
         Some(match comment {
             "denied" => Self::Denied,

@@ -11,7 +11,10 @@ use ipnet::IpNet;
 
 use crate::{
     Direction,
-    program::{Action, Entry, Family, FamilySet, Match, Program, ProgramChain, ProgramRule, Purpose, Side},
+    program::{
+        Action, DENIED_MINUTES, Entry, Family, FamilySet, MOST_DENIED, Match, Program, ProgramChain,
+        ProgramRule, Purpose, Side,
+    },
     ranges::Range,
     ruleset::Ruleset,
     set::Members,
@@ -144,6 +147,13 @@ impl Text {
                     text.line("flags interval");
                 }
                 Members::Ports(..) => text.line(format_args!("type {key} . inet_proto . inet_service")),
+                Members::Denied => {
+                    text.line(format_args!("type ifname . {key} . {key} . inet_proto . inet_service"));
+                    text.line(format_args!("size {MOST_DENIED}"));
+                    text.line("flags dynamic,timeout");
+                    text.line(format_args!("timeout {DENIED_MINUTES}m"));
+                    text.line(format_args!("gc-interval {DENIED_MINUTES}m"));
+                }
             }
             let members = members(set);
             if !members.is_empty() {
@@ -262,6 +272,8 @@ fn spelt(matched: &Match, direction: Direction) -> String {
             format!("ct direction reply {} {remote} . meta l4proto . th sport @{set}", header(*family))
         }
         Match::Protocol(protocol) => format!("meta l4proto {}", protocol_word(*protocol)),
+        Match::Icmp(Family::V4) => "meta l4proto icmp".to_owned(),
+        Match::Icmp(Family::V6) => "meta l4proto ipv6-icmp".to_owned(),
         Match::Ports(protocol, _) => format!("meta l4proto {} ct original proto-dst", protocol_word(*protocol)),
         Match::Dhcp(family) => {
             let (client, server) = family.dhcp_ports();
@@ -291,6 +303,13 @@ fn action(action: &Action) -> Option<String> {
         Action::ResetTcp => "reject with tcp reset".to_owned(),
         Action::Prohibit => "reject with icmpx admin-prohibited".to_owned(),
         Action::Continue => return None,
+        Action::Note(set) => {
+            let (side, family) =
+                (if set.direction == Direction::Ingress { Side::In } else { Side::Out }, header(set.family));
+            let ends = format!("ct original {family} saddr . ct original {family} daddr");
+            let port = "meta l4proto . ct original proto-dst";
+            format!("update @{} {{ {} . {ends} . {port} }}", set.name(), interface(side))
+        }
     };
     Some(words)
 }
@@ -303,6 +322,7 @@ fn members(set: &FamilySet) -> Vec<String> {
         (Members::Ranges(_, v6), Family::V6) => texts(v6, addresses),
         (Members::Ports(v4, _), Family::V4) => texts(v4, port::<Ipv4Addr>),
         (Members::Ports(_, v6), Family::V6) => texts(v6, port::<Ipv6Addr>),
+        (Members::Denied, _) => Vec::new(),
     }
 }
 

@@ -15,6 +15,7 @@
 //! that it can be asked about packets of both ways: connections are judged again after rules have become stricter. The gate of
 //! policies that are audited counts what it does not allow, and everything comes back.
 
+mod denied;
 mod frame;
 mod gates;
 mod interface;
@@ -33,6 +34,7 @@ use crate::{
     set::{Members, SetDefinition},
 };
 
+pub use denied::{DENIED_MINUTES, DeniedSet, MOST_DENIED};
 pub(crate) use gates::gate_in;
 pub use gates::gates;
 pub use last_frame::LastFrame;
@@ -181,6 +183,8 @@ pub enum Match {
     ReplyPort(Family, String),
     /// They are of this protocol.
     Protocol(Protocol),
+    /// They are of ICMP, of this family.
+    Icmp(Family),
     /// They are of this protocol, and the connection is to one of these ports.
     Ports(Protocol, Vec<Range<u16>>),
     /// They ask for an address of this family, or give one; of IPv6, those who give them on the link.
@@ -227,6 +231,8 @@ pub enum Action {
     Label(u8),
     /// They go on to the next rule.
     Continue,
+    /// Their flow is written down in this set, if it is of its family, and they go on to the next rule.
+    Note(DeniedSet),
     /// A TCP connection is reset. Over IPv6, a client would not listen to ICMP before it tries again.
     ResetTcp,
     /// Whoever sent them is told that they are prohibited.

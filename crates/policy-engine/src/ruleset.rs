@@ -172,7 +172,7 @@ impl Gates {
 impl Chain {
     /// Whether what is not allowed is denied.
     pub fn is_enforced(&self) -> bool {
-        self.enforcement == Enforcement::Enforce
+        self.enforcement.is_enforced()
     }
 
     /// The sets that it speaks of.

@@ -88,6 +88,8 @@ pub enum Members {
     Ranges(Vec<Range<Ipv4Addr>>, Vec<Range<Ipv6Addr>>),
     /// Ports at addresses.
     Ports(Vec<(Ipv4Addr, Protocol, u16)>, Vec<(Ipv6Addr, Protocol, u16)>),
+    /// Flows that were denied: a kernel knows them, and nobody else.
+    Denied,
 }
 
 /// Half of what SHA-256 gives: tenants choose what is hashed, and two definitions must never get one name.
@@ -227,7 +229,7 @@ impl Members {
             (Self::Addresses(_, v6), IpAddr::V6(address)) => v6.binary_search(&address).is_ok(),
             (Self::Ranges(v4, _), IpAddr::V4(address)) => ranges::contains(v4, address),
             (Self::Ranges(_, v6), IpAddr::V6(address)) => ranges::contains(v6, address),
-            (Self::Ports(..), _) => false,
+            (Self::Ports(..) | Self::Denied, _) => false,
         }
     }
 
@@ -246,6 +248,7 @@ impl Members {
             Self::Addresses(v4, v6) => v4.len() + v6.len(),
             Self::Ranges(v4, v6) => v4.len() + v6.len(),
             Self::Ports(v4, v6) => v4.len() + v6.len(),
+            Self::Denied => 0,
         }
     }
 
@@ -275,7 +278,7 @@ impl Members {
         match (Arc::make_mut(members), address) {
             (Self::Addresses(v4, _), IpAddr::V4(address)) => set(v4, address, is_member),
             (Self::Addresses(_, v6), IpAddr::V6(address)) => set(v6, address, is_member),
-            (Self::Ranges(..) | Self::Ports(..), _) => {}
+            (Self::Ranges(..) | Self::Ports(..) | Self::Denied, _) => {}
         }
         true
     }
@@ -288,7 +291,7 @@ impl Members {
         match (Arc::make_mut(members), address) {
             (Self::Ports(v4, _), IpAddr::V4(address)) => replace(v4, address, ports),
             (Self::Ports(_, v6), IpAddr::V6(address)) => replace(v6, address, ports),
-            (Self::Addresses(..) | Self::Ranges(..), _) => {}
+            (Self::Addresses(..) | Self::Ranges(..) | Self::Denied, _) => {}
         }
         true
     }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use operator_runtime::LogArgs;
 
 /// A Kubernetes API server in one process, for trying out and for tests.
@@ -22,16 +22,29 @@ pub(crate) enum Command {
     /// Serve the Kubernetes API, with objects in memory, until SIGINT or SIGTERM
     #[command(after_help = EXAMPLES)]
     Serve(ServeArgs),
-    /// Show what danm-cleaner is for: a cluster loses a node, then everything, and gets its addresses back
+    /// Show what danm-cleaner and danm-policer are for: a cluster loses a node, then everything, and gets its addresses back;
+    /// then a policy comes, and real connections between Pods are denied
     Demo(DemoArgs),
 }
 
 /// How to show it.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DemoArgs {
-    /// Leave the cluster and danm-cleaner running at the end, until Ctrl-C
+    /// Leave the cluster and the programs running at the end, until Ctrl-C
     #[arg(long, env = "DANM_SANDBOX_KEEP")]
     pub keep: bool,
+    /// Show only this part
+    #[arg(long, value_name = "PART", value_enum)]
+    pub only: Option<Part>,
+}
+
+/// The parts of the demo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Addresses that are given back
+    Cleaner,
+    /// Connections that are denied
+    Policer,
 }
 
 /// How to serve.
@@ -50,6 +63,15 @@ pub(crate) struct ServeArgs {
     pub load: Vec<PathBuf>,
 }
 
+// === impl DemoArgs ===
+
+impl DemoArgs {
+    /// Whether it has this part.
+    pub(crate) fn shows(&self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   An empty cluster, and kubectl at work in it:
@@ -59,7 +81,7 @@ Examples:
   A copy of what a real cluster holds, to try things on:
     kubectl get danmnets,danmeps,pods,nodes -A -o yaml | danm-sandbox serve --load -
 
-  What danm-cleaner is for, in half a minute:
+  What danm-cleaner and danm-policer are for, in less than a minute:
     danm-sandbox demo
 
 It knows no users and no rights: do not let it listen on an address that others reach.

@@ -19,7 +19,7 @@ use crate::{
 pub async fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Serve(args) => serve(args).await,
-        Command::Demo(args) => demo(args.keep).await,
+        Command::Demo(args) => demo(args).await,
     }
 }
 

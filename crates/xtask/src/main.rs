@@ -22,11 +22,14 @@ use clap::Parser;
 /// Builds, tests and checks this repository
 #[derive(Parser)]
 enum Xtask {
-    /// Show what danm-cleaner is for, on an API server in memory
+    /// Show what danm-cleaner and danm-policer are for, on an API server in memory and real network namespaces
     Demo {
-        /// Leave the cluster and danm-cleaner running at the end
+        /// Leave the cluster and the programs running at the end
         #[arg(long)]
         keep: bool,
+        /// Show only this part: cleaner or policer
+        #[arg(long, value_name = "PART")]
+        only: Option<String>,
     },
     /// Run every tier of tests, after setting up what they need
     Test,
@@ -63,7 +66,7 @@ fn main() -> ExitCode {
 
 fn run(xtask: Xtask) -> Result<()> {
     match xtask {
-        Xtask::Demo { keep } => demo::run(keep),
+        Xtask::Demo { keep, only } => demo::run(keep, only.as_deref()),
         Xtask::Test => test::run(),
         Xtask::Bench { which } => bench::run(&which),
         Xtask::Sim(sim) => sim::run(&sim),

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::{
-    control_plane, kernel_tier, packages,
+    control_plane, demo, kernel_tier, packages,
     workspace::{cargo, is_ci, succeed},
 };
 
@@ -27,6 +27,7 @@ pub fn run() -> Result<()> {
     if kernel_hindrance.is_none() {
         kernel_tier::test_in_user_namespace()?;
     }
+    let not_shown = demo::test()?;
     println!("pure tier: passed");
     println!("sandbox tier: passed, against the API server in memory");
     match kernel_hindrance {
@@ -38,6 +39,10 @@ pub fn run() -> Result<()> {
     match hindrance {
         None => println!("control plane tier: passed, against the real etcd and kube-apiserver"),
         Some(reason) => println!("control plane tier: SKIPPED, because {reason}"),
+    }
+    match not_shown {
+        None => println!("demo: passed, and what it shows of danm-policer again as an ordinary user"),
+        Some(reason) => println!("demo: passed. {reason}"),
     }
     Ok(())
 }

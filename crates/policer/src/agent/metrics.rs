@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, sync::atomic::AtomicU64, time::Duration};
 
-use policy_engine::Counter as Rule;
+use policy_dataplane::DeniedFlow;
+use policy_engine::{Counter as Rule, Direction};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -37,6 +38,15 @@ pub(super) struct Metrics {
     latency: Histogram,
     gap: Histogram,
     packets: PacketCounters,
+    denied_flows: Family<FlowLabels, Counter>,
+    denied_flows_not_logged: Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FlowLabels {
+    namespace: String,
+    direction: &'static str,
+    enforcement: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -127,6 +137,14 @@ impl Metrics {
                 "Seconds that a Pod had run when it got its first rules, if policies never left it open",
             ),
             packets: PacketCounters::register(registry),
+            denied_flows: metric!(
+                "denied_flows",
+                "Flows of Pods that were denied, or would have been if that were not audited, as far as they are seen"
+            ),
+            denied_flows_not_logged: metric!(
+                "denied_flows_not_logged",
+                "Such flows that the log leaves out: it has a few lines a second"
+            ),
             refused_paths: metric!(
                 "refused_netns_paths",
                 "Network namespaces that endpoints of this node's Pods name and that are not believed"
@@ -148,6 +166,20 @@ impl Metrics {
     /// Counts packets of Pods of a namespace.
     pub(super) fn count_packets(&mut self, namespace: &str, counted: Vec<(Rule, u64)>) {
         self.packets.count(namespace, counted);
+    }
+
+    /// Counts flows of Pods of a namespace, and how many of them the log left out.
+    pub(super) fn count_denied_flows(&self, namespace: &str, flows: &[DeniedFlow], left_out: usize) {
+        for flow in flows {
+            let direction = match flow.direction {
+                Direction::Ingress => "ingress",
+                Direction::Egress => "egress",
+            };
+            let namespace = namespace.to_owned();
+            let labels = FlowLabels { namespace, direction, enforcement: flow.enforcement.name() };
+            self.denied_flows.get_or_create(&labels).inc();
+        }
+        self.denied_flows_not_logged.inc_by(left_out.try_into().unwrap_or(u64::MAX));
     }
 
     pub(super) fn count_write(&self, written: &Written) {

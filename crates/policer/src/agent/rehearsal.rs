@@ -99,7 +99,7 @@ impl Rehearsal {
         loop {
             match self.told.blocking_recv() {
                 Some(News::Pod(status)) => drop(self.enforcement.note(status, Timestamp::now())),
-                Some(News::Isolated(_) | News::Counted(..)) => {}
+                Some(News::Isolated(_) | News::Counted(..) | News::Denied(..)) => {}
                 Some(News::Done { pods, .. }) => return pods,
                 None => return 0,
             }

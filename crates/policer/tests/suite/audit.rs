@@ -39,6 +39,11 @@ async fn what_an_audited_policy_would_deny_passes_and_is_counted_until_it_is_enf
     let rows = document["statistics"].as_array().cloned().unwrap_or_default();
     let count = |verdict: &str| rows.iter().filter(|row| row["verdict"] == verdict).count();
     assert!(count("would-deny") > 0 && count("deny") == 0, "{rows:#?}");
+    let flows = document["deniedFlows"].as_array().cloned().unwrap_or_default();
+    let from_batch = flows.iter().filter(|flow| flow["from"] == town.batch.address.to_string());
+    let ports: Vec<&Value> =
+        from_batch.filter(|flow| flow["verdict"] == "would-deny").map(|flow| &flow["port"]).collect();
+    assert_eq!(ports, [&json!(80), &json!(81)]);
 
     let question = ["explain", "--from", "tenant/batch", "--to", "tenant/db", "--port", "TCP/80"];
     let mut command = crate::program::program(&question);

@@ -397,6 +397,21 @@ async fn what_is_allowed_and_denied_is_counted_for_people_programs_and_metrics()
     let at = format!("namespace=\"{NAMESPACE}\",direction=\"ingress\",interface=\"eth0\",reason=\"policy\"");
     let metric = format!("danm_policer_denied_packets_total{{{at}}}");
     eventually("it is a metric", async || agent.metric(&metric).await > Some(0.0)).await;
+
+    let flow = format!(
+        "{NAMESPACE}/db eth0 ingress: denied from {} to {} TCP/80",
+        town.batch.address, town.db.address
+    );
+    assert!(text.lines().any(|line| line == flow), "{text}");
+    let at = format!("namespace=\"{NAMESPACE}\",direction=\"ingress\",enforcement=\"enforce\"");
+    let metric = format!("danm_policer_denied_flows_total{{{at}}}");
+    eventually("flows are a metric", async || agent.metric(&metric).await > Some(0.0)).await;
+    let (batch, db) = (town.batch.address, town.db.address);
+    let line = format!(
+        "denied pod={NAMESPACE}/db interface=eth0 direction=ingress source={batch} destination={db} protocol=\"TCP\" port=80"
+    );
+    let log = agent.log();
+    assert!(log.contains(&line), "{log}");
 }
 
 #[tokio::test]

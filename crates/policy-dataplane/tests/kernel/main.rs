@@ -6,6 +6,7 @@ mod adoption;
 mod batches;
 mod blocks;
 mod conntrack;
+mod denied_flows;
 mod enforcement;
 mod established;
 mod exceptions;

@@ -6,7 +6,7 @@ use std::{fmt::Write, sync::Arc};
 use danm_api::Enforcement;
 
 use super::{
-    Action, Entry, Family, FamilySet, Match, Meaning, Part, ProgramChain, ProgramRule, Purpose,
+    Action, Entry, Family, FamilySet, Match, Meaning, Part, ProgramChain, ProgramRule, Purpose, denied,
     frame::OPENING, rejection,
 };
 use crate::{
@@ -25,7 +25,11 @@ pub fn gates(ruleset: &Ruleset) -> Part {
         FamilySet::both(name, &Meaning::Defined(Arc::clone(&set.definition)), &set.members)
     });
     let chains = Direction::ALL.into_iter().flat_map(|direction| of_direction(ruleset, direction));
-    Part { sets: sets.collect(), chains: chains.collect() }
+    let written = denied::written(ruleset);
+    let written_sets =
+        written.iter().flat_map(|(enforcement, direction)| denied::sets(*enforcement, *direction));
+    let writing = written.iter().map(|(enforcement, direction)| denied::chain(*enforcement, *direction));
+    Part { sets: sets.chain(written_sets).collect(), chains: chains.chain(writing).collect() }
 }
 
 fn of_direction(ruleset: &Ruleset, direction: Direction) -> impl Iterator<Item = ProgramChain> {
@@ -43,16 +47,18 @@ fn of_direction(ruleset: &Ruleset, direction: Direction) -> impl Iterator<Item =
 /// for how it begins.
 fn gate(ruleset: &Ruleset, direction: Direction, chain: &Chain, name: String, entry: Entry) -> ProgramChain {
     let allowed = chain.policies.iter().flat_map(|policy| rules_of(ruleset, policy));
+    let note = denied::note(chain.enforcement, direction);
     let rules = match chain.enforcement {
         Enforcement::Enforce => {
             let mut rules = vec![ProgramRule::new(Vec::new(), None, Action::Jump(OPENING.to_owned()))];
             rules.extend(allowed);
+            rules.push(note);
             rules.extend(rejection(Purpose::Denied));
             rules
         }
         Enforcement::Audit => {
             let counted = ProgramRule::new(Vec::new(), Some(Purpose::WouldBeDenied), Action::Return);
-            allowed.chain([counted]).collect()
+            allowed.chain([note, counted]).collect()
         }
     };
     let silent = chain.policies.iter().filter(|policy| policy.rules.is_empty());
@@ -81,6 +87,8 @@ fn matches(ruleset: &Ruleset, rule: &Rule) -> Vec<Vec<Match>> {
             Match::ReplyPort(family, family.set(name)),
         ],
         Members::Addresses(..) | Members::Ranges(..) => vec![Match::Remote(family, family.set(name))],
+        // Nobody is let in for having been denied.
+        Members::Denied => Vec::new(),
     };
     let remotes = Family::ALL.into_iter().flat_map(remotes);
     let with_ports =

@@ -31,16 +31,23 @@ impl Part {
     /// Whether these gates may deny a packet that the others allow.
     pub fn are_stricter_than(&self, before: &Self) -> bool {
         let by_name: BTreeMap<&str, &ProgramChain> =
-            self.chains.iter().map(|chain| (chain.name.as_str(), chain)).collect();
+            self.gates().map(|chain| (chain.name.as_str(), chain)).collect();
         let is_narrower = |before: &ProgramChain| match by_name.get(before.name.as_str()) {
             Some(now) => !is_subsequence(&before.rules, &now.rules),
             // Nothing is denied there any more, or the interface is one of those now that nobody names.
             None => before.entry != Entry::OtherInterfaces,
         };
         // A gate where there was none denies something that passed.
-        self.chains.len() > before.chains.len()
-            || before.chains.iter().any(is_narrower)
+        self.gates().count() > before.gates().count()
+            || before.gates().any(is_narrower)
             || loses_members(&self.sets, &before.sets)
+    }
+
+    /// The chains that decide something.
+    fn gates(&self) -> impl Iterator<Item = &ProgramChain> {
+        let is_gate =
+            |chain: &&ProgramChain| matches!(chain.entry, Entry::Interface(_) | Entry::OtherInterfaces);
+        self.chains.iter().filter(is_gate)
     }
 }
 
@@ -53,7 +60,8 @@ fn is_subsequence<T: PartialEq>(part: &[T], whole: &[T]) -> bool {
 /// Whether somebody is not in a set any more. One that is gone has nobody.
 fn loses_members(now: &[FamilySet], before: &[FamilySet]) -> bool {
     let by_name: BTreeMap<&str, &FamilySet> = now.iter().map(|set| (set.name.as_str(), set)).collect();
-    before.iter().any(|before| match by_name.get(before.name.as_str()) {
+    let decide = before.iter().filter(|set| *set.members != Members::Denied);
+    decide.into_iter().any(|before| match by_name.get(before.name.as_str()) {
         Some(now) => !now.members.contains(&before.members),
         None => true,
     })

@@ -1,12 +1,9 @@
 //! What the networks look like: the real `showalloc` is asked, as people would ask it.
 
-use std::{
-    io::{self, IsTerminal},
-    path::Path,
-    process::Stdio,
-};
+use std::{path::Path, process::Stdio};
 
 use anyhow::{Context, ensure};
+use operator_runtime::LookArgs;
 use tokio::process::Command;
 
 use super::program::program;
@@ -27,7 +24,7 @@ pub(super) async fn pictures(kubeconfig: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 async fn answer(kubeconfig: &Path, question: &[&str]) -> anyhow::Result<String> {
-    let colour = if has_colour() { "always" } else { "never" };
+    let colour = if LookArgs::default().screen().is_coloured { "always" } else { "never" };
     let answer = Command::new(program(NAME)?)
         .args(question)
         .args(["--width", "110", "--color", colour])
@@ -40,8 +37,4 @@ async fn answer(kubeconfig: &Path, question: &[&str]) -> anyhow::Result<String> 
         .with_context(|| format!("cannot start {NAME}"))?;
     ensure!(answer.status.success(), "{NAME} {} ended with {}", question.join(" "), answer.status);
     String::from_utf8(answer.stdout).context("its output is no text")
-}
-
-fn has_colour() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -160,7 +160,7 @@ impl Stage {
             let bits = holders.filter(|(network, _)| *network == index).map(|(_, bit)| bit);
             let (_, _, name) = NETWORKS[index];
             ensure!(
-                alloc == array(bits).encode(),
+                alloc == addresses(bits).encode(),
                 "the addresses of {name} are not those of the living Pods"
             );
         }
@@ -184,7 +184,13 @@ impl Stage {
         Ok(serde_json::from_value(list["items"].take())?)
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+    /// Makes a request.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
         let content =
             if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
         let what = format!("failed to {method} {path}");
@@ -221,7 +227,8 @@ const fn place(number: usize, which: usize) -> (usize, u32) {
     (network, 1 + bit)
 }
 
-fn array(bits: impl Iterator<Item = u32>) -> AllocBits {
+/// The addresses of a /24 that are taken when these are.
+pub(super) fn addresses(bits: impl Iterator<Item = u32>) -> AllocBits {
     let mut array = AllocBits::clear(256);
     [0, 255].into_iter().chain(bits).for_each(|bit| array.set(BitIndex(bit)));
     array
@@ -235,7 +242,7 @@ fn network(index: usize) -> Value {
         "apiVersion": format!("{GROUP}/{VERSION}"), "kind": kind.name(), "metadata": {"name": name},
         "spec": {
             "NetworkID": name, "NetworkType": "ipvlan",
-            "Options": {"host_device": "ens4", "cidr": format!("10.{index}.0.0/24"), "alloc": array(bits).encode()},
+            "Options": {"host_device": "ens4", "cidr": format!("10.{index}.0.0/24"), "alloc": addresses(bits).encode()},
         },
     });
     if !namespace.is_empty() {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use policy_dataplane::{Changes, MakeProgram, NamespaceId, Process};
+use policy_dataplane::{Changes, DeniedFlow, MakeProgram, NamespaceId, Process};
 use policy_engine::{Counter, program::LastFrame};
 
 use super::{
@@ -48,6 +48,8 @@ pub(super) struct Enforced<T> {
     pub(super) absent: BTreeSet<String>,
     /// How often it was visited.
     visits: usize,
+    /// Flows that were denied when that was asked last.
+    denied: BTreeSet<DeniedFlow>,
 }
 
 // === impl Enforced ===
@@ -66,6 +68,7 @@ impl<T> Enforced<T> {
             missed: BTreeSet::new(),
             absent: BTreeSet::new(),
             visits: 0,
+            denied: BTreeSet::new(),
         }
     }
 
@@ -144,6 +147,14 @@ impl<T: PodTable> Enforced<T> {
         let more =
             counted.map(|(id, counts)| tallies.entry(*id).or_insert_with(Tally::of_found).take(&counts));
         more.flatten().collect()
+    }
+
+    /// Flows that its rules have denied since this was asked last. Who cannot be asked now is asked again.
+    pub(super) fn newly_denied(&mut self) -> Vec<DeniedFlow> {
+        let tables = self.homes.values();
+        let denied = tables.filter_map(|(_, table)| table.denied_flows().ok()).flatten().collect();
+        let before = std::mem::replace(&mut self.denied, denied);
+        self.denied.difference(&before).cloned().collect()
     }
 
     /// Whether its rules become stricter than those that it has.

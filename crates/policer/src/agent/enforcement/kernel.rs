@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, os::fd::AsFd, sync::OnceLock, time::Duration};
 
 use policy_dataplane::{
-    Changes, Claim, Count, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection, Residents,
-    Socket, Table, TableOptions, interfaces_in,
+    Changes, Claim, Count, DeniedFlow, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection,
+    Residents, Socket, Table, TableOptions, interfaces_in,
 };
 
 use crate::cli::{AgentArgs, Established};
@@ -55,6 +55,9 @@ pub(in crate::agent) trait PodTable: Send + 'static {
 
     /// What its rules have counted.
     fn counts(&self) -> Result<Vec<Count>, String>;
+
+    /// What its rules have denied lately.
+    fn denied_flows(&self) -> Result<Vec<DeniedFlow>, String>;
 
     /// Takes the table away.
     fn remove(&self) -> Result<(), String>;
@@ -165,6 +168,10 @@ impl PodTable for Table {
 
     fn counts(&self) -> Result<Vec<Count>, String> {
         self.counts().map_err(|error| words(&error))
+    }
+
+    fn denied_flows(&self) -> Result<Vec<DeniedFlow>, String> {
+        self.denied_flows().map_err(|error| words(&error))
     }
 
     fn remove(&self) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use policy_dataplane::DeniedFlow;
 use policy_engine::{Counter, NamespacedName};
 
 use super::order::Order;
@@ -16,6 +17,8 @@ pub(in crate::agent) enum News {
     Isolated(Duration),
     /// Packets of the Pods of a namespace that rules have counted.
     Counted(Arc<str>, Vec<(Counter, u64)>),
+    /// Flows of a Pod that rules have denied, or would have, and that were not told before.
+    Denied(NamespacedName, Vec<DeniedFlow>),
     /// Orders about so many Pods are done, so long after they became necessary.
     Done { pods: usize, took: Duration },
 }

@@ -132,8 +132,14 @@ impl<K: Kernel> Worker<K> {
         let after = self.visited.take().map_or(Bound::Unbounded, Bound::Excluded);
         for (name, pod) in self.pods.range_mut((after, Bound::Unbounded)).take(many) {
             let counted = pod.count();
+            let has_denied = counted.iter().any(|(counter, _)| counter.counted.is_denied());
             if !counted.is_empty() {
                 (self.installer.tell)(News::Counted(Arc::clone(&name.namespace), counted));
+            }
+            // Whoever denied nothing is asked nothing more.
+            let denied = if has_denied { pod.newly_denied() } else { Vec::new() };
+            if !denied.is_empty() {
+                (self.installer.tell)(News::Denied(name.clone(), denied));
             }
             if pod.visit() {
                 self.installer.look_for_interfaces(pod);

@@ -5,12 +5,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
 };
 
+use danm_api::Enforcement;
 use policy_dataplane::{
-    Changes, Claim, Count, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process, Refusal, Residents,
+    Changes, Claim, Count, DeniedFlow, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process, Refusal,
+    Residents,
 };
 use policy_engine::{
-    Counter, Engine,
-    program::{Flows, Program},
+    Counter, Direction, Engine,
+    program::{FamilySet, Flows, Program},
+    set::Members,
 };
 use serde_json::{Value, json};
 
@@ -44,9 +47,16 @@ struct Place {
     interfaces: BTreeSet<String>,
     /// What each table has counted.
     packets: u64,
+    /// What each table has denied lately.
+    denied: Vec<DeniedFlow>,
     /// For how long processes have run, if they tell.
     age: Option<Duration>,
     done: Vec<String>,
+}
+
+/// Whether a set says nothing about who is let in: rules write down there what they deny.
+fn is_written(set: &FamilySet) -> bool {
+    *set.members == Members::Denied
 }
 
 #[derive(Clone, Default)]
@@ -81,7 +91,7 @@ impl Fake {
 
     fn put(&self, process: &Process, program: &Program) -> Result<(), String> {
         let mut place = self.place();
-        let allows = program.sets().next().is_some();
+        let allows = !program.sets().all(is_written);
         if place.broken.contains(&process.pid) || allows && place.takes_closed_alone.contains(&process.pid) {
             return Err("no".to_owned());
         }
@@ -176,6 +186,10 @@ impl PodTable for FakeTable {
         Ok(vec![Count { handle: 1, counter, packets, bytes: packets }])
     }
 
+    fn denied_flows(&self) -> Result<Vec<DeniedFlow>, String> {
+        Ok(self.node.place().denied.clone())
+    }
+
     fn remove(&self) -> Result<(), String> {
         self.node.note("remove", &self.process);
         self.node.place().tables.remove(&self.process.namespace.inode);
@@ -241,6 +255,10 @@ impl Test {
         let told = self.news.try_iter().map(|news| match news {
             News::Pod(status) => format!("{} {}", status.pod.name, status.state.code()),
             News::Counted(namespace, counted) => format!("{namespace} counted {}", counted[0].1),
+            News::Denied(pod, flows) => {
+                let ports: Vec<u16> = flows.iter().map(|flow| flow.port).collect();
+                format!("{} denied {ports:?}", pod.name)
+            }
             News::Isolated(age) => format!("isolated after {age:?}"),
             News::Done { pods, .. } => format!("done {pods}"),
         });
@@ -305,6 +323,34 @@ fn what_rules_count_is_told_of_one_pod_after_the_other_and_once() {
 }
 
 #[test]
+fn flows_are_told_once_while_they_go_on_and_asked_for_if_something_was_denied() {
+    let flow = |port| DeniedFlow {
+        enforcement: Enforcement::Enforce,
+        direction: Direction::Ingress,
+        interface: "eth0".to_owned(),
+        source: [10, 0, 0, 9].into(),
+        destination: [10, 0, 0, 1].into(),
+        protocol: 6,
+        port,
+    };
+    let mut test = Test::new();
+    test.order(&["a"]);
+    test.told();
+    let mut told = |packets, ports: &[u16]| {
+        test.node.place().packets = packets;
+        test.node.place().denied = ports.iter().map(|port| flow(*port)).collect();
+        // The Pod's turn, and that after the last.
+        (0..2).for_each(|_| test.worker.visit_some());
+        test.told()
+    };
+    assert_eq!(told(1, &[80, 81]), ["x counted 1", "a denied [80, 81]"]);
+    assert_eq!(told(1, &[80, 82]), [""; 0], "nothing was counted");
+    assert_eq!(told(2, &[80, 82]), ["x counted 1", "a denied [82]"]);
+    assert_eq!(told(3, &[]), ["x counted 1"]);
+    assert_eq!(told(4, &[80]), ["x counted 1", "a denied [80]"], "it was over, and is back");
+}
+
+#[test]
 fn an_interface_that_the_kernel_does_not_have_is_told_if_it_does_not_come() {
     let mut test = Test::new();
     test.apply(endpoint("a", "dpdk0", ["10.0.0.9", ""]));
@@ -349,7 +395,7 @@ fn of_several_orders_about_a_pod_the_last_one_counts() {
     let second = test.round(&["a"], Found::Corrected);
     test.perform(vec![first, second]);
     assert_eq!(test.node.done(), ["open 1", "open 2"]);
-    assert!(test.node.place().tables[&1].sets().next().is_none(), "nobody is let in");
+    assert!(test.node.place().tables[&1].sets().all(is_written), "nobody is let in");
     assert_eq!(test.node.place().looks, 1, "processes are read once for all");
 }
 
@@ -360,7 +406,7 @@ fn a_pod_that_fails_is_closed_or_keeps_its_rules_and_holds_up_no_others() {
     test.node.place().takes_closed_alone.push(2);
     test.order(&["a", "b", "c"]);
     assert_eq!(test.told(), ["a failed", "b closed", "c enforced"]);
-    assert!(test.node.place().tables[&2].sets().next().is_none(), "nobody is let in");
+    assert!(test.node.place().tables[&2].sets().all(is_written), "nobody is let in");
 
     test.node.place().broken.push(3);
     let before = test.node.place().tables[&3].clone();
