@@ -26,6 +26,7 @@ mod metrics;
 mod needs;
 mod node_addresses;
 mod open_files;
+mod openings;
 mod packet_counters;
 mod pod_scope;
 pub mod rehearsal;
@@ -115,6 +116,9 @@ pub(crate) async fn run(cli: &Cli, args: &AgentArgs) -> anyhow::Result<()> {
     let (news, told) = mpsc::unbounded_channel();
     let keeper = Keeper::new(&args.state.folder);
     let mut knowledge = Knowledge::default();
+    if args.exceptions.pod_annotation {
+        knowledge.heed_pods();
+    }
     let enforcement = if args.dry_run {
         tracing::info!("dry run on node {}: no rules are put into Pods", args.node_name);
         None
@@ -179,7 +183,13 @@ fn order(knowledge: &mut Knowledge, enforcement: &mut Enforcement, nodes: &BTree
     let is_complete = knowledge.coverage().is_complete();
     enforcement.order(
         knowledge.engine(),
-        &View { changed: &changed, local: knowledge.local_pods(), nodes, is_complete },
+        &View {
+            changed: &changed,
+            local: knowledge.local_pods(),
+            nodes,
+            openings: knowledge.openings(),
+            is_complete,
+        },
     )
 }
 

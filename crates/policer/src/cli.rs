@@ -99,6 +99,9 @@ pub(crate) struct ExceptionArgs {
     /// What becomes of packets that a Pod passes on between its interfaces: judged at both, let through, or refused
     #[arg(long, value_enum, default_value = "judge", env = "DANM_POLICER_FORWARD")]
     pub forward: ForwardMode,
+    /// Let the annotation danm.io/policer=open of a Pod open it, too, and not that of its Namespace alone. Tenants write their Pods
+    #[arg(long, env = "DANM_POLICER_POD_ANNOTATION")]
+    pub pod_annotation: bool,
 }
 
 /// Where things are on the node.

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::{
     inventory::{Inventory, Told},
+    opening::Word,
     output::{note, notes},
 };
 
@@ -137,7 +138,7 @@ async fn list_once(client: &Client, path: &str) -> Result<Vec<Told>, kube::Error
 /// What tenants wrote may be unreadable; that holds up nobody.
 fn read_one(object: &Value) -> Option<Told> {
     match Object::read(object) {
-        Ok(object) => object.map(|object| Told { object, source: "".into() }),
+        Ok(read) => read.map(|read| Told { object: read, source: "".into(), word: Word::of(object) }),
         Err(problem) => {
             note(&format!("warning: {problem}"));
             None

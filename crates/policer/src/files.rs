@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     inventory::{Inventory, Told, names},
+    opening::Word,
     output::notes,
 };
 
@@ -66,7 +67,7 @@ fn objects(manifest: &Manifest, skipped: &mut Skipped) -> anyhow::Result<Vec<Tol
         let place = |problem: String| anyhow!("{source}: {problem}");
         match Object::read(&completed(value.clone())).map_err(|problem| place(problem.to_string()))? {
             Some(object) if !names(&object.key()).1.is_empty() => {
-                objects.push(Told { object, source: Arc::clone(&source) })
+                objects.push(Told { object, source: Arc::clone(&source), word: Word::of(value) })
             }
             Some(_) => bail!(place(format!("a {} has no metadata.name", text(value, "kind")))),
             None => skipped.note(&source, value),

@@ -9,6 +9,8 @@ use std::{
 use danm_api::{PolicyPeer, PolicySpec};
 use policy_engine::{Endpoint, EndpointKey, Key, Labels, NamespacedName, Object, PolicyKey, World};
 
+use crate::opening::{ANNOTATION, OpenedBy, Word};
+
 /// The label that the API server gives to every Namespace: its name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
@@ -29,6 +31,8 @@ pub(crate) struct Told {
     pub object: Object,
     /// The file; empty for a cluster.
     pub source: Arc<str>,
+    /// What its annotation says about being open, if it says anything.
+    pub word: Option<Word>,
 }
 
 // === impl Inventory ===
@@ -68,7 +72,7 @@ impl Inventory {
             .collect();
         for name in &missing {
             let object = Object::Namespace(Arc::clone(name), named(name, &Labels::default()));
-            self.objects.insert(object.key(), Told { object, source: Arc::from("") });
+            self.objects.insert(object.key(), Told { object, source: Arc::from(""), word: None });
         }
         let is_asked_for = self.specs().any(|spec| peers(spec).any(asks_for_namespaces));
         (is_asked_for && !missing.is_empty()).then(|| {
@@ -100,6 +104,25 @@ impl Inventory {
     /// All objects.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
         self.objects.values().map(|told| &told.object)
+    }
+
+    /// Whose annotation opens a Pod, if one does. A Pod's own counts only where agents are told so.
+    pub(crate) fn opened_by(&self, pod: &NamespacedName) -> Option<OpenedBy> {
+        let is_open = |key: &Key| self.objects.get(key).is_some_and(|told| told.word == Some(Word::Open));
+        let namespace = is_open(&Key::Namespace(Arc::clone(&pod.namespace))).then_some(OpenedBy::Namespace);
+        namespace.or_else(|| is_open(&Key::Pod(pod.clone())).then_some(OpenedBy::Pod))
+    }
+
+    /// What annotations open, which no answer about policies alone takes into account; in words.
+    pub(crate) fn opened(&self) -> Option<String> {
+        let opened = self.objects.iter().filter(|(_, told)| told.word == Some(Word::Open));
+        let names: Vec<String> = opened.map(|(key, _)| name_of(key)).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "note: the annotation {ANNOTATION} opens what is judged here by policies alone: {}",
+                list(&names)
+            )
+        })
     }
 
     /// What is not understood in policies.

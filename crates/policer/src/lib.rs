@@ -24,6 +24,7 @@ mod flow_row;
 mod inventory;
 mod kernel;
 mod matrix;
+mod opening;
 mod output;
 mod parties;
 mod place;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Knowledge (which Pods changed) ──> intent ──> Round of Orders ──> Worker, on a thread: finds namespaces, holds their tables
-//!        operators, the node's addresses ──┘                            │
+//!  operators, openings, node's addresses ──┘                            │
 //!   metrics, Events, /debug/state.json  <── Statuses <──────────────────┘
 //! ```
 //!
@@ -38,12 +38,14 @@ use policy_engine::{Engine, NamespacedName};
 
 pub(crate) use self::expectation::expected;
 use self::{
-    intent::{Certainty, orders},
+    intent::{Certainty, Ground, orders},
     notes::{notes, waiting},
     order::{Aim, Order, Round},
     status::{State, Status},
     surroundings::{Common, Exceptions},
 };
+use super::openings::Openings;
+use crate::opening::OpenedBy;
 
 /// For so long a Pod may have no process before somebody is told.
 const LONG: SignedDuration = SignedDuration::from_secs(60);
@@ -59,6 +61,8 @@ pub(super) struct Enforcement {
     isolated: BTreeMap<NamespacedName, Arc<str>>,
     /// Pods that policies left open since it is known what they say, by their uids.
     left_open: BTreeMap<NamespacedName, Arc<str>>,
+    /// Pods that were told to be open because of an annotation: which, and whose.
+    opened: BTreeMap<NamespacedName, (Arc<str>, OpenedBy)>,
     /// Pods of which it is not known whether an agent before us left something in them: they had no endpoints when it was looked
     /// for.
     unsearched: BTreeSet<NamespacedName>,
@@ -80,6 +84,8 @@ pub(super) struct View<'a> {
     pub(super) local: &'a BTreeSet<NamespacedName>,
     /// Addresses of nodes that reach Pods.
     pub(super) nodes: &'a BTreeSet<IpAddr>,
+    /// What annotations open.
+    pub(super) openings: &'a Openings,
     /// Whether everything was listed.
     pub(super) is_complete: bool,
 }
@@ -96,6 +102,7 @@ impl Enforcement {
             certainty,
             isolated: BTreeMap::new(),
             left_open: BTreeMap::new(),
+            opened: BTreeMap::new(),
             unsearched: BTreeSet::new(),
             known: BTreeSet::new(),
             statuses: BTreeMap::new(),
@@ -106,7 +113,7 @@ impl Enforcement {
 
     /// Orders what is necessary by now. Tells whether anything was.
     pub(super) fn order(&mut self, engine: &Engine, view: &View<'_>) -> bool {
-        let View { changed, local, nodes, is_complete } = *view;
+        let View { changed, local, nodes, openings, is_complete } = *view;
         let at = Instant::now();
         let common = Common::of(engine.world(), &self.exceptions, nodes);
         let is_settling = is_complete && self.certainty != Certainty::Complete;
@@ -120,7 +127,8 @@ impl Enforcement {
         let pods: Vec<&NamespacedName> =
             if concerns_all { local.iter().collect() } else { changed.iter().collect() };
         let pods = pods.into_iter().filter(|pod| local.contains(pod));
-        let mut orders = orders(engine, pods, &common, self.certainty);
+        let ground = Ground { certainty: self.certainty, openings };
+        let mut orders = orders(engine, pods, &common, ground);
         self.left_open.retain(|pod, _| local.contains(pod));
         orders.iter_mut().for_each(|order| self.note_openness(order));
         orders.retain(|order| self.is_necessary(order));
@@ -140,7 +148,7 @@ impl Enforcement {
 
     fn note_openness(&mut self, order: &mut Order) {
         let is_open = match &order.aim {
-            Aim::Open => true,
+            Aim::Open | Aim::Opened(_) => true,
             Aim::Rules(rules) => rules.only_audit(),
             Aim::Gone => return,
         };
@@ -153,6 +161,7 @@ impl Enforcement {
     fn remember(&mut self, order: &Order) {
         let pod = &order.pod;
         self.unsearched.remove(pod);
+        self.opened.remove(pod);
         match order.aim {
             Aim::Rules(_) if self.isolated.get(pod) == Some(&order.uid) => {}
             Aim::Rules(_) => {
@@ -162,6 +171,11 @@ impl Enforcement {
             Aim::Open => {
                 self.isolated.remove(pod);
                 self.known.insert(pod.clone());
+            }
+            Aim::Opened(by) => {
+                self.isolated.remove(pod);
+                self.known.insert(pod.clone());
+                self.opened.insert(pod.clone(), (Arc::clone(&order.uid), by));
             }
             Aim::Gone => {
                 self.isolated.remove(pod);
@@ -178,7 +192,18 @@ impl Enforcement {
             Aim::Rules(_) if self.certainty != Certainty::Complete => {
                 self.isolated.get(&order.pod) != Some(&order.uid)
             }
-            Aim::Open => self.unsearched.contains(&order.pod) || self.isolated.contains_key(&order.pod),
+            Aim::Open => {
+                let pod = &order.pod;
+                self.unsearched.contains(pod)
+                    || self.isolated.contains_key(pod)
+                    || self.opened.contains_key(pod)
+                    // Only an annotation opens by then, and what was left in the Pod is not known.
+                    || (self.certainty != Certainty::Complete && !self.known.contains(pod))
+            }
+            Aim::Opened(by) => {
+                let is_told = |(uid, before): &(Arc<str>, OpenedBy)| *uid == order.uid && *before == by;
+                !self.opened.get(&order.pod).is_some_and(is_told)
+            }
             Aim::Rules(_) | Aim::Gone => true,
         }
     }

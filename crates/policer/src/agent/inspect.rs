@@ -81,6 +81,7 @@ fn shown(report: &Report) -> Value {
         "unreadable": report.unreadable.iter().take(SHOWN).map(unreadable).collect::<Vec<_>>(),
         "unreadableNotShown": report.unreadable.len().saturating_sub(SHOWN),
         "troubles": report.troubles,
+        "openedNamespaces": report.opened.iter().take(SHOWN).map(|name| &**name).collect::<Vec<_>>(),
         "pods": report.pods.iter().map(pod).collect::<Vec<_>>(),
     })
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::{
     enforcement::intent::Certainty,
     knowledge::{Knowledge, Remembered},
+    openings::Kept,
     store::{Store, Stored},
 };
 
@@ -27,6 +28,7 @@ const PART: u32 = 200;
 struct Files {
     local: Store,
     world: Store,
+    openings: Store<Kept>,
 }
 
 /// Keeps what is known.
@@ -53,7 +55,11 @@ pub(crate) fn pods_of_this_node(folder: &Path) -> Vec<(NamespacedName, Arc<str>)
 impl Files {
     fn write(&self, remembered: Remembered) {
         // What is known of the world is of no use without the Pods that it is for.
-        let written = self.world.write(remembered.world).and_then(|()| self.local.write(remembered.local));
+        // What is opened no longer is not to be found open beside what is new.
+        let openings = self.openings.write(remembered.openings);
+        let written = openings
+            .and_then(|()| self.world.write(remembered.world))
+            .and_then(|()| self.local.write(remembered.local));
         if let Err(error) = written {
             tracing::warn!("{error:#}; a start without the API server would begin with what was kept before");
         }
@@ -67,6 +73,7 @@ impl Keeper {
         let files = Files {
             local: Store::new(folder.to_owned(), "pods-of-this-node"),
             world: Store::new(folder.to_owned(), "world"),
+            openings: Store::new(folder.to_owned(), "openings"),
         };
         Self { files: Arc::new(files), writing: None, written: None }
     }
@@ -82,7 +89,7 @@ impl Keeper {
             }
             (Stored::Objects(local), Stored::Objects(world)) => {
                 tracing::info!("beginning with {} objects that were last known", local.len() + world.len());
-                (Certainty::Remembered, Remembered { local, world })
+                (Certainty::Remembered, Remembered { local, world, openings: self.openings() })
             }
             // The world is written first.
             (Stored::Objects(_), Stored::Nothing) => {
@@ -93,6 +100,18 @@ impl Keeper {
             }
             // Nothing was ever enforced here.
             (Stored::Nothing, _) => (Certainty::Unknown, Remembered::default()),
+        }
+    }
+
+    /// What was opened. Who cannot tell has nothing left open.
+    fn openings(&self) -> Vec<Kept> {
+        match self.files.openings.read() {
+            Stored::Objects(openings) => openings,
+            Stored::Nothing => Vec::new(),
+            Stored::Corrupt(reason) => {
+                tracing::error!("what was opened last is lost: {reason}. Nothing is open until it is listed");
+                Vec::new()
+            }
         }
     }
 
@@ -124,8 +143,14 @@ mod tests {
         assert_eq!(keeper.recall().0, Certainty::Unknown);
         keeper.files.world.write([]).expect("written");
         assert_eq!(keeper.recall().0, Certainty::Unknown, "that is written first");
+        let opened = [Kept::Namespace("x".into())];
+        keeper.files.openings.write(opened.clone()).expect("written");
         keeper.files.local.write([]).expect("written");
-        assert_eq!(keeper.recall().0, Certainty::Remembered);
+        let (certainty, remembered) = keeper.recall();
+        assert_eq!((certainty, &remembered.openings[..]), (Certainty::Remembered, &opened[..]));
+        std::fs::write(folder.path().join("openings"), "open").expect("written");
+        assert_eq!(keeper.recall().0, Certainty::Remembered, "all else is known");
+        assert_eq!(keeper.recall().1.openings, []);
         std::fs::remove_file(folder.path().join("world")).expect("it was there");
         assert_eq!(keeper.recall().0, Certainty::Lost);
     }

@@ -1,5 +1,6 @@
 //! What the agent knows: the world as far as it was read, how far that is, what cannot be read, and which policies have to be
-//! looked at because something changed. Nothing is decided here. What is known of Pods is in `knowledge/pods.rs`.
+//! looked at because something changed. Nothing is decided here. What is known of Pods is in `knowledge/pods.rs`, and what annotations open in
+//! `openings.rs`.
 
 mod pods;
 mod restoration;
@@ -17,6 +18,7 @@ use self::pods::Pods;
 pub(super) use self::restoration::Remembered;
 use super::{
     coverage::{Coverage, Progress},
+    openings::Openings,
     source::{Seen, Source},
     told::{Read, Record, Told},
 };
@@ -28,6 +30,7 @@ pub(super) struct Knowledge {
     coverage: Coverage,
     stocks: BTreeMap<Source, Stock>,
     pods: Pods,
+    openings: Openings,
     records: BTreeMap<PolicyKey, Record>,
     /// Policies whose status may not say what is so.
     stale: BTreeSet<PolicyKey>,
@@ -67,6 +70,11 @@ impl Knowledge {
 
     pub(super) const fn coverage(&self) -> &Coverage {
         &self.coverage
+    }
+
+    /// What annotations open.
+    pub(super) const fn openings(&self) -> &Openings {
+        &self.openings
     }
 
     pub(super) fn record(&self, key: &PolicyKey) -> Option<(&PolicyKey, &Record)> {
@@ -172,7 +180,8 @@ impl Knowledge {
         }
     }
 
-    fn apply(&mut self, source: &Source, Told { key, read }: Told) {
+    fn apply(&mut self, source: &Source, Told { key, read, word }: Told) {
+        self.hear(source, &key, &read, word);
         let stock = self.stocks.entry(source.clone()).or_default();
         if let Some(listed) = &mut stock.listed {
             listed.insert(key.clone());
@@ -251,6 +260,7 @@ impl Knowledge {
     }
 
     fn delete(&mut self, source: &Source, key: &Key) {
+        self.forget_opening(source, key);
         if let Some(stock) = self.stocks.get_mut(source) {
             stock.known.remove(key);
             stock.unreadable.remove(key);

@@ -31,6 +31,7 @@ pub(super) struct Metrics {
     troubles: Gauge,
     dropped_events: Gauge<u64, AtomicU64>,
     pods: Family<StateLabel, Gauge>,
+    opened: Family<NamespaceLabel, Gauge>,
     refused_paths: Gauge,
     absent_interfaces: Gauge,
     programmed: Counter,
@@ -116,6 +117,10 @@ impl Metrics {
             ),
             dropped_events: metric!("dropped_events", "Events not published because too many waited"),
             pods: metric!("pods", "Pods of this node that are to have rules, by what became of that"),
+            opened: metric!(
+                "opened_namespaces",
+                "Namespaces that an annotation opens, whatever policies say"
+            ),
             absent_interfaces: metric!(
                 "absent_interfaces",
                 "Isolated interfaces of this node's Pods that the kernel does not have: no rule sees what goes by them"
@@ -216,6 +221,10 @@ impl Metrics {
         self.pods.clear();
         for (status, _) in &report.pods {
             self.pods.get_or_create(&StateLabel { state: status.state.code() }).inc();
+        }
+        self.opened.clear();
+        for namespace in &report.opened {
+            self.opened.get_or_create(&NamespaceLabel { namespace: namespace.to_string() }).set(1);
         }
         set(&self.absent_interfaces, report.pods.iter().map(|(status, _)| status.absent.len()).sum());
         set(&self.refused_paths, report.pods.iter().map(|(status, _)| status.refused.len()).sum());

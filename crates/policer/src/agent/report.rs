@@ -34,6 +34,8 @@ pub(super) struct Report {
     pub(super) unreadable: Vec<Unreadable>,
     /// Policies whose status cannot be written, and why.
     pub(super) troubles: BTreeMap<String, String>,
+    /// The namespaces that an annotation opens.
+    pub(super) opened: Vec<Arc<str>>,
     /// How it went with Pods of this node that are to have rules.
     pub(super) pods: Vec<(Status, Timestamp)>,
 }
@@ -125,6 +127,7 @@ impl Report {
             findings,
             unreadable: unreadable.collect(),
             troubles: troubles.collect(),
+            opened: knowledge.openings().namespaces().cloned().collect(),
             pods,
         }
     }

@@ -89,13 +89,13 @@ impl Source {
     /// What it tells an agent of this node, from a list on, for as long as the stream is kept.
     pub(super) fn watch(self, client: Client, node: &str) -> BoxStream<'static, Seen> {
         match self {
-            Self::Namespaces => self.all_of::<Namespace>(client, Object::from),
+            Self::Namespaces => self.all_of::<Namespace>(client, Told::namespace),
             Self::Pods(ref scope) => {
                 let (scope, selection) = (scope.clone(), scope.selection(node));
                 self.pods(client, &scope, selection)
             }
-            Self::Services => self.all_of::<Service>(client, Object::from),
-            Self::EndpointSlices => self.all_of::<EndpointSlice>(client, Object::from),
+            Self::Services => self.all_of::<Service>(client, |it| Told::object(it.into())),
+            Self::EndpointSlices => self.all_of::<EndpointSlice>(client, |it| Told::object(it.into())),
             Self::Danm(api) => self.all_of_danm(client, api),
         }
     }
@@ -115,13 +115,13 @@ impl Source {
         self.told(changes, |source, decoded| source.read(decoded, |it| Told::pod(&it)))
     }
 
-    fn all_of<K>(self, client: Client, object: fn(K) -> Object) -> BoxStream<'static, Seen>
+    fn all_of<K>(self, client: Client, told: fn(K) -> Told) -> BoxStream<'static, Seen>
     where
         Decoded<K>: Resource<DynamicType = ()> + serde::de::DeserializeOwned + Clone + fmt::Debug,
         K: Send + 'static,
     {
         let changes = watch::<Decoded<K>>(Api::all(client), Config::default());
-        self.told(changes, move |source, decoded| source.read(decoded, |it| Told::object(object(it))))
+        self.told(changes, move |source, decoded| source.read(decoded, told))
     }
 
     fn all_of_danm(self, client: Client, api: ApiType) -> BoxStream<'static, Seen> {

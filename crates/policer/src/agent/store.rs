@@ -7,6 +7,7 @@
 use std::{
     fs::{self, DirBuilder, File, Metadata, OpenOptions},
     io::{self, BufWriter, Read, Seek, Write},
+    marker::PhantomData,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -17,22 +18,24 @@ use rustix::{
     fs::{Mode, OFlags, open},
     process::geteuid,
 };
+use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-/// Where it is kept.
+/// Where it is kept, and what: objects, unless something else is said.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(super) struct Store<T = Object> {
     folder: PathBuf,
     name: String,
+    kept: PhantomData<fn(T) -> T>,
 }
 
 /// What is found there.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Stored {
+pub(super) enum Stored<T = Object> {
     /// No file: nothing was ever known here.
     Nothing,
     /// What was known.
-    Objects(Vec<Object>),
+    Objects(Vec<T>),
     /// There was something, and nobody can tell what. This is why.
     Corrupt(String),
 }
@@ -48,10 +51,10 @@ const OTHERS_WRITE: u32 = 0o022;
 
 // === impl Store ===
 
-impl Store {
+impl<T: Serialize + DeserializeOwned> Store<T> {
     /// In this file of this folder. What is written is put together beside it, in `NAME.new`.
     pub(super) fn new(folder: PathBuf, name: &str) -> Self {
-        Self { folder, name: name.to_owned() }
+        Self { folder, name: name.to_owned(), kept: PhantomData }
     }
 
     fn path(&self) -> PathBuf {
@@ -63,12 +66,12 @@ impl Store {
     ///
     /// # Errors
     /// If a file or its folder cannot be written.
-    pub(super) fn write(&self, objects: impl IntoIterator<Item = Object>) -> anyhow::Result<()> {
+    pub(super) fn write(&self, objects: impl IntoIterator<Item = T>) -> anyhow::Result<()> {
         let failed = || format!("failed to keep what is known in {}", self.path().display());
         self.replace(objects).with_context(failed)
     }
 
-    fn replace(&self, objects: impl IntoIterator<Item = Object>) -> anyhow::Result<()> {
+    fn replace(&self, objects: impl IntoIterator<Item = T>) -> anyhow::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         let folder = File::open(&self.folder)?;
         self.ensure_folder_is_ours(&folder)?;
@@ -91,7 +94,7 @@ impl Store {
     }
 
     /// Reads what is there. Whatever it is, this only tells it.
-    pub(super) fn read(&self) -> Stored {
+    pub(super) fn read(&self) -> Stored<T> {
         match self.bytes() {
             Ok(Some(bytes)) => {
                 objects(&bytes).map_or_else(|problem| Stored::Corrupt(problem.to_string()), Stored::Objects)
@@ -135,7 +138,7 @@ fn ensure_ours(metadata: &Metadata) -> anyhow::Result<()> {
 }
 
 /// Writes a line for each object, and then, at the beginning, the one that proves them.
-fn fill(file: &mut File, objects: impl IntoIterator<Item = Object>) -> io::Result<()> {
+fn fill(file: &mut File, objects: impl IntoIterator<Item = impl Serialize>) -> io::Result<()> {
     let (mut hash, mut length) = (Sha256::new(), 0);
     let mut lines = BufWriter::new(&mut *file);
     lines.write_all(header(&[0; 32], 0).as_bytes())?;
@@ -159,7 +162,7 @@ fn header(hash: &[u8], length: usize) -> String {
 }
 
 /// The objects of a file.
-fn objects(bytes: &[u8]) -> anyhow::Result<Vec<Object>> {
+fn objects<T: DeserializeOwned>(bytes: &[u8]) -> anyhow::Result<Vec<T>> {
     let (first, body) =
         bytes.split_at_checked(header(&[0; 32], 0).len()).context("its first line is cut off")?;
     let text = String::from_utf8_lossy(first);

@@ -1,18 +1,21 @@
 //! An object as its watch tells of it: what it is for policies, or why it cannot be read. What follows from it is not known
 //! here.
 
-use danm_api::{ApiType, DanmKind, NetworkRef, Pod, Unreadable};
+use danm_api::{ApiType, DanmKind, Namespace, NetworkRef, Pod, Unreadable};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use policy_engine::{EndpointKey, Key, NamespacedName, Object, PolicyKey};
 use serde_json::Value;
 
 use super::{roster::Sighting, source::Source};
+use crate::opening::Word;
 
 /// An object that a watch tells of.
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) key: Key,
     pub(super) read: Read,
+    /// What the annotation of a Namespace or a Pod says by which it is opened, if it says anything that can be read.
+    pub(super) word: Option<Word>,
 }
 
 /// What was read of it.
@@ -45,7 +48,12 @@ pub(super) struct Record {
 
 impl Told {
     pub(super) fn object(object: Object) -> Self {
-        Self { key: object.key(), read: Read::Object(object) }
+        Self { key: object.key(), read: Read::Object(object), word: None }
+    }
+
+    pub(super) fn namespace(namespace: Namespace) -> Self {
+        let word = Word::read(namespace.metadata.annotations.as_ref());
+        Self { word, ..Self::object(Object::from(namespace)) }
     }
 
     pub(super) fn pod(pod: &Pod) -> Self {
@@ -53,11 +61,12 @@ impl Told {
         let version = pod.metadata.resource_version.as_deref().and_then(|version| version.parse().ok());
         // One that cannot be compared is older than any that can.
         let sighting = Sighting { version: version.unwrap_or_default(), pod: pod.into() };
-        Self { key: Key::Pod(name.clone()), read: Read::Pod(name, sighting) }
+        let word = Word::read(pod.metadata.annotations.as_ref());
+        Self { key: Key::Pod(name.clone()), read: Read::Pod(name, sighting), word }
     }
 
     pub(super) fn policy(object: Object, record: Record) -> Self {
-        Self { key: object.key(), read: Read::Policy(object, record) }
+        Self { key: object.key(), read: Read::Policy(object, record), word: None }
     }
 
     pub(super) fn unreadable(source: &Source, object: Unreadable) -> Self {
@@ -67,7 +76,8 @@ impl Told {
             }
             _ => None,
         };
-        Self { key: key_of(source, &object.metadata), read: Read::Unreadable(object.problem, rest) }
+        let key = key_of(source, &object.metadata);
+        Self { key, read: Read::Unreadable(object.problem, rest), word: None }
     }
 }
 

@@ -72,6 +72,7 @@ fn remarks(inventory: &Inventory) -> Vec<String> {
         note("without an address that is known, and not in the matrix", without_address),
         note("without a DanmEp, so that no policy is enforced at them", without_endpoint),
         inventory.strays(),
+        inventory.opened(),
     ]
     .into_iter()
     .flatten()

@@ -23,7 +23,7 @@ pub(crate) async fn run(cli: &Cli, args: &ExplainArgs) -> anyhow::Result<()> {
     let (inventory, namespace) = read(cli, args).await?;
     let world = inventory.world();
     let (from, to) = (parties(world, &args.from, &namespace)?, parties(world, &args.to, &namespace)?);
-    let kernels = if args.kernel { Some(kernels(args, world, [&from, &to])?) } else { None };
+    let kernels = if args.kernel { Some(kernels(args, &inventory, [&from, &to])?) } else { None };
     let question =
         Question { inventory: &inventory, from: &from, to: &to, probe: args.port, kernels: kernels.as_ref() };
     let explained = question.explain()?;
@@ -34,7 +34,8 @@ pub(crate) async fn run(cli: &Cli, args: &ExplainArgs) -> anyhow::Result<()> {
 }
 
 /// What the kernels of this node have for the Pods at both ends, and for those who answer if it is a Service's address.
-fn kernels(args: &ExplainArgs, world: &World, ends: [&Vec<Party>; 2]) -> anyhow::Result<Kernels> {
+fn kernels(args: &ExplainArgs, inventory: &Inventory, ends: [&Vec<Party>; 2]) -> anyhow::Result<Kernels> {
+    let world = inventory.world();
     let [_, to] = ends;
     let exchanges = to.iter().filter_map(|party| exchange(world, party.address, args.port.traffic()));
     let answering: BTreeSet<_> =
@@ -42,7 +43,7 @@ fn kernels(args: &ExplainArgs, world: &World, ends: [&Vec<Party>; 2]) -> anyhow:
     let named = ends.into_iter().flatten().filter_map(|party| Some(party.place.as_ref()?.pod.clone()));
     let holders = places(world).into_iter().filter(|place| answering.contains(&place.address));
     let pods: BTreeSet<NamespacedName> = named.chain(holders.map(|place| place.pod)).collect();
-    Ok(Kernels::compare(world, look(&args.place, world, pods)?))
+    Ok(Kernels::compare(inventory, look(&args.place, world, pods)?))
 }
 
 /// The objects, and the namespace of Pods that are named without one.

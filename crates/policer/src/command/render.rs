@@ -6,7 +6,7 @@ use policy_engine::{NamespacedName, NoTarget, World, compile, nft};
 use crate::{
     cli::RenderArgs,
     files,
-    output::{note, print},
+    output::{note, notes, print},
     parties::unknown_pod,
 };
 
@@ -17,6 +17,7 @@ pub(crate) fn run(args: &RenderArgs) -> anyhow::Result<()> {
     let inventory = files::read(&args.objects.paths)?;
     let world = inventory.world();
     let pod = NamespacedName::new(&args.pod.namespace, &args.pod.name);
+    notes(&inventory.opened_by(&pod).and_then(|_| inventory.opened()).into_iter().collect::<Vec<_>>());
     let Some(ruleset) = compile(world, &pod) else { return print(&without_rules(world, &pod)?) };
     if ruleset.is_open() {
         let beside = if ruleset.is_empty() { "" } else { ", what audited policies deny is counted" };

@@ -8,7 +8,13 @@ use policy_engine::{
 };
 
 use super::{End, Pair, Question, ServiceRow};
-use crate::{command::render::no_target, parties::Party, place::places, probe::Probe};
+use crate::{
+    command::render::no_target,
+    opening::{ANNOTATION, OpenedBy},
+    parties::Party,
+    place::places,
+    probe::Probe,
+};
 
 /// Everything that is in doubt, each once.
 pub(super) fn doubts(
@@ -52,7 +58,7 @@ fn of_party(question: Question<'_>, party: &Party) -> Vec<String> {
         return vec![format!("Pod {pod} {}", no_target(NoTarget::WithoutEndpoints))];
     }
     let attachment = attachment(question, pod, place.interface.as_ref());
-    [attachment, held_by_others(world, party)].into_iter().flatten().collect()
+    [attachment, held_by_others(world, party), opened(question, pod)].into_iter().flatten().collect()
 }
 
 fn attachment(
@@ -74,6 +80,13 @@ fn attachment(
             "DanmEps do not agree on which network {name} of Pod {pod} is: no Pod is recognised there"
         )),
     }
+}
+
+/// An annotation of the Pod, which counts where agents heed it: that is not known here.
+fn opened(question: Question<'_>, pod: &NamespacedName) -> Option<String> {
+    (question.inventory.opened_by(pod)? == OpenedBy::Pod).then(|| {
+        format!("Pod {pod} has the annotation {ANNOTATION}: where agents run with --pod-annotation, no policy is enforced in it")
+    })
 }
 
 /// An address that several hold on a network is any of theirs: a peer has to mean all of them.

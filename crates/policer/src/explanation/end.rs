@@ -10,7 +10,7 @@ use policy_engine::{
 use serde::Serialize;
 
 use super::{KernelRow, Question};
-use crate::{parties::Party, words};
+use crate::{opening::OpenedBy, parties::Party, words};
 
 /// What becomes of a connection at one of its ends, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,6 +46,8 @@ pub(crate) enum Reason {
     HostNetwork,
     /// The Pod has no endpoint.
     NoDanmEp,
+    /// The annotation of its namespace opens it.
+    Opened,
     /// No policy isolates the interface in this direction.
     NotIsolated,
     /// The same, and a rule of an audited policy allows it.
@@ -141,6 +143,11 @@ impl End {
     /// What becomes of a packet at a Pod.
     pub(crate) fn at(question: Question<'_>, packet: &Packet, here: &Party) -> Self {
         let Some(pod) = &here.pod else { return Self::passing(Reason::NotIsolated) };
+        let kernel =
+            question.kernels.map(|kernels| kernels.at(pod, packet, here.address)).unwrap_or_default();
+        if question.inventory.opened_by(pod) == Some(OpenedBy::Namespace) {
+            return Self { kernel, ..Self::passing(Reason::Opened) };
+        }
         let Judgement { verdict, why } = judge(question.world(), pod, packet);
         let keys = isolating(question.world(), pod, packet);
         let audited = auditing(question.world(), pod, packet);
@@ -159,8 +166,6 @@ impl End {
         let missed = nearest(question.world(), pod, packet);
         let beside = missed.iter().flat_map(|missed| &missed.beside);
         let beside = beside.map(|one| BesideRow::of(one, packet.direction)).collect();
-        let kernel =
-            question.kernels.map(|kernels| kernels.at(pod, packet, here.address)).unwrap_or_default();
         let closest = missed.as_ref().and_then(|missed| missed.closest.as_ref());
         Self {
             nearest: closest.map(|closest| Nearest::of(closest, packet.direction)),

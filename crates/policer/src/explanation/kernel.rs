@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use operator_runtime::printable;
 use policy_dataplane::{Deviation, Fate, RulePlace, Trace, deviations};
 use policy_engine::{
-    Counted, CountedAt, Counter, Engine, NamespacedName, Packet, World,
+    Counted, CountedAt, Counter, Engine, NamespacedName, Packet,
     program::{ALLOWED, Dns, Forward, NodeAccess, Surroundings},
     set::Members,
 };
@@ -14,8 +14,9 @@ use serde::Serialize;
 
 use crate::{
     agent::expected,
-    inventory::list,
+    inventory::{Inventory, list},
     kernel::{Reading, Sight, Sights, Space},
+    opening::OpenedBy,
     statistic::{Statistic, Verdict},
 };
 
@@ -110,16 +111,17 @@ pub(crate) struct CountRow {
 // === impl Kernels ===
 
 impl Kernels {
-    /// What was seen, held against what should be there in this world.
-    pub(crate) fn compare(world: &World, sights: Sights) -> Self {
-        let mut engine = Engine::new(world.clone());
+    /// What was seen, held against what should be there by these objects.
+    pub(crate) fn compare(inventory: &Inventory, sights: Sights) -> Self {
+        let mut engine = Engine::new(inventory.world().clone());
         sights.keys().for_each(|pod| engine.track(pod));
         let compared = |(pod, sight)| {
             let seen = match sight {
                 Sight::Nothing(reason) => Seen::Nothing(reason),
                 Sight::Spaces(spaces, more) => {
+                    let opens_namespace = inventory.opened_by(&pod) == Some(OpenedBy::Namespace);
                     let compared = |space: Space| {
-                        let compared = Compared::of(&engine, &pod, &space);
+                        let compared = Compared::of(&engine, &pod, &space, opens_namespace);
                         (space, compared)
                     };
                     Seen::Spaces(spaces.into_iter().map(compared).collect(), more)
@@ -153,10 +155,10 @@ impl Kernels {
 // === impl Compared ===
 
 impl Compared {
-    fn of(engine: &Engine, pod: &NamespacedName, space: &Space) -> Self {
+    fn of(engine: &Engine, pod: &NamespacedName, space: &Space, opens_namespace: bool) -> Self {
         let Ok(Reading { table, .. }) = &space.read else { return Self::Unknown(String::new()) };
         let excepted = table.excepted();
-        let expected = expected(engine, pod, &excepted);
+        let expected = expected(engine, pod, &excepted, opens_namespace);
         let ways = expected.iter().map(|one| (deviations(table, &one.program), &one.surroundings));
         match ways.min_by_key(|(deviations, _)| deviations.len()) {
             None => Self::Unknown(
@@ -373,7 +375,7 @@ mod tests {
             remote: [10, 0, 0, 2].into(),
             traffic: Traffic::Portless,
         };
-        Kernels::compare(&World::default(), sights).at(&name, &packet, [10, 0, 0, 1].into()).remove(0)
+        Kernels::compare(&Inventory::default(), sights).at(&name, &packet, [10, 0, 0, 1].into()).remove(0)
     }
 
     #[test]

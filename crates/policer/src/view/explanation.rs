@@ -11,6 +11,7 @@ use crate::{
         Answer, Decision, End, Explanation, NetworkRow, Outcome, Pair, PartyRow, PolicyName, Reason, RuleRow,
         ServiceRow,
     },
+    opening::OpenedBy,
     view::ink::Ink,
 };
 
@@ -226,6 +227,7 @@ fn reason(end: &End, interface: &str) -> String {
     match end.reason {
         Reason::HostNetwork => ", no policy is about a Pod that is part of its node (hostNetwork)".to_owned(),
         Reason::NoDanmEp => ", no policy is enforced at a Pod without a DanmEp".to_owned(),
+        Reason::Opened => format!(", {}: no policy is enforced", OpenedBy::Namespace.words()),
         Reason::NotIsolated => format!(", no policy isolates {interface} in this direction"),
         Reason::AuditedAllowedByRule => {
             format!(", no policy isolates {interface}; {audited_by} is audited, and this would allow it:")

@@ -1,7 +1,7 @@
 //! An agent with the rights of the manifest, and with fewer, on the real API server: the one in memory knows no rights. That they are
 //! no more than it uses is told in `deployment.rs`.
 
-use std::process::Stdio;
+use std::{path::Path, process::Stdio};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use tokio::process::Command;
 use crate::{
     explain_kernel::explain_by,
     policies::{agent_of, becomes, clear, condition, fine, policies, shows},
-    program::finish,
+    program::{Run, finish},
     town::{Town, database, from_web},
 };
 
@@ -46,7 +46,7 @@ async fn grant(cluster: &Cluster, rights: Rights) {
 }
 
 /// Puts an object into a cluster, in place of one that an earlier test left.
-async fn put(cluster: &Cluster, object: &Value) {
+pub async fn put(cluster: &Cluster, object: &Value) {
     let collection = collection_of(object);
     let name = object["metadata"]["name"].as_str().expect("a name");
     let _ = cluster.send(Method::DELETE, &format!("{collection}/{name}"), None).await;
@@ -154,12 +154,17 @@ async fn the_rights_of_the_manifest_are_enough_to_explain_what_kernels_have() {
 
 /// Runs kubectl on a cluster, as the guide does.
 async fn kubectl(cluster: &Cluster, arguments: &[&str]) -> String {
-    let mut command = Command::new(ControlPlane::binary("kubectl"));
-    command.arg("--kubeconfig").arg(cluster.kubeconfig()).args(["--namespace", "kube-system"]);
-    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let run = finish(command, "").await;
+    let run = kubectl_of(&cluster.kubeconfig(), arguments, "").await;
     assert_eq!(run.code, Some(0), "{run:#?}");
     run.out
+}
+
+/// Runs kubectl as somebody, with a text to read.
+pub async fn kubectl_of(kubeconfig: &Path, arguments: &[&str], input: &str) -> Run {
+    let mut command = Command::new(ControlPlane::binary("kubectl"));
+    command.arg("--kubeconfig").arg(kubeconfig).args(["--namespace", "kube-system"]);
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(command, input).await
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod explain_cluster;
 mod explain_kernel;
 mod namespace;
 mod node;
+mod opening;
+mod opening_rights;
 mod policies;
 mod program;
 mod town;

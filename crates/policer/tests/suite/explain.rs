@@ -1,11 +1,64 @@
 //! `explain` on files: what people are told, and what is in the document.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::{
     output::{compare, json},
-    program::run_on,
+    program::{Run, objects, run, run_on},
 };
+
+/// Runs a command on the shop, where what comes after this in its text is annotated as open.
+async fn run_on_open_shop(after: &str, arguments: &str) -> Run {
+    let text = fs::read_to_string(objects("shop.yaml")).expect("we wrote it");
+    let annotated = format!("{after}annotations: {{danm.io/policer: open}}, ");
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").expect("a file");
+    fs::write(&file, text.replacen(after, &annotated, 1)).expect("written");
+    run(&format!("{arguments} --objects {}", file.path().display())).await
+}
+
+const DENIED: &str = "explain --from shop/web-0@eth1 --to shop/db-0 --port TCP/80";
+
+#[tokio::test]
+async fn a_pod_of_a_namespace_that_is_opened_is_said_to_be_open() {
+    let (text, _) = run_on_open_shop("metadata: {name: shop, ", DENIED).await.told();
+    assert!(text.starts_with("ALLOWED  shop/web-0 reaches shop/db-0 on TCP/80\n"), "{text}");
+    assert!(
+        text.contains("the annotation danm.io/policer of its namespace opens it: no policy is enforced"),
+        "{text}"
+    );
+    let (out, _) = run_on_open_shop("metadata: {name: shop, ", &format!("{DENIED} -o json")).await.told();
+    assert_eq!(json(&out)["pairs"][0]["ingress"]["reason"], "opened");
+}
+
+/// Whether agents heed it is not known here.
+#[tokio::test]
+async fn a_pod_that_says_to_be_open_is_judged_by_policies_and_in_doubt() {
+    let (text, _) = run_on_open_shop("metadata: {name: db-0, ", DENIED).await.told();
+    assert!(text.starts_with("DENIED"), "{text}");
+    assert!(
+        text.contains(
+            "  ! Pod shop/db-0 has the annotation danm.io/policer: where agents run with --pod-annotation, "
+        ),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn answers_about_policies_alone_tell_what_is_opened() {
+    let note =
+        "note: the annotation danm.io/policer opens what is judged here by policies alone: Namespace shop"
+            .to_owned();
+    for (arguments, is_told) in [
+        ("evaluate --probe TCP/80", true),
+        ("render --pod shop/db-0", true),
+        ("render --pod lab/batch-0", false),
+    ] {
+        let (_, notes) = run_on_open_shop("metadata: {name: shop, ", arguments).await.told();
+        assert_eq!(notes.contains(&note), is_told, "{arguments}: {notes:?}");
+    }
+}
 
 #[tokio::test]
 async fn people_are_told_which_rule_decides() {

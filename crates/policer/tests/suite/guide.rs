@@ -33,12 +33,21 @@ async fn it_names_every_metric() {
     town.cluster.install_without_schemas().await;
     let lost = policy("lost", &json!({"podSelector": broken_selector()}));
     let odd = objects::endpoint(ApiGroup::DanmIo, NAMESPACE, "odd", "db", "lan");
+    let guests = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "guests"}});
+    town.cluster.patch(&guests, &json!({"metadata": {"annotations": {"danm.io/policer": "open"}}})).await;
     town.cluster.create([lost, database(&from_web(), &json!(80)), objects::with(odd, "/spec", "text")]).await;
     let agent = town.agent().await;
     let mut metrics = BTreeSet::new();
     eventually("there is something of everything", async || {
         metrics = metrics_of(&agent).await;
-        let counted = ["pods", "policy_problems", "status_writes", "uncovered_pods", "unreadable_objects"];
+        let counted = [
+            "opened_namespaces",
+            "pods",
+            "policy_problems",
+            "status_writes",
+            "uncovered_pods",
+            "unreadable_objects",
+        ];
         counted.into_iter().all(|name| metrics.contains(name))
     })
     .await;

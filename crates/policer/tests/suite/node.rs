@@ -246,6 +246,19 @@ impl Pod {
         result.is_ok()
     }
 
+    /// Both ends of a connection that comes about.
+    pub fn connects(&self, other: &Self, port: u16) -> (TcpStream, TcpStream) {
+        let listener = other.listeners.iter().find(|it| it.local_addr().is_ok_and(|at| at.port() == port));
+        let listener = listener.expect("somebody listens there");
+        while listener.accept().is_ok() {}
+        let to = SocketAddr::new(IpAddr::V4(other.address), port);
+        let client =
+            self.namespace.within(|| TcpStream::connect_timeout(&to, PATIENCE)).expect("it is let in");
+        client.set_read_timeout(Some(PATIENCE)).expect("it can be waited for");
+        let (server, _) = listener.accept().expect("it has come about");
+        (client, server)
+    }
+
     /// Waits until a connection is judged like this, and gives how long that took.
     pub async fn comes_to_reach(&self, other: &Self, port: u16, reaches: bool) -> Duration {
         let begun = Instant::now();

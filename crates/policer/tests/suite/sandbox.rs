@@ -19,6 +19,7 @@ mod help;
 mod live;
 mod namespace;
 mod node;
+mod opening;
 mod output;
 mod policies;
 mod program;

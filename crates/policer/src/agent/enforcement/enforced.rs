@@ -83,7 +83,7 @@ impl<T> Enforced<T> {
     pub(super) fn see(&mut self, there: &BTreeSet<String>) -> bool {
         let isolated = match &self.order.aim {
             Aim::Rules(rules) => rules.isolated().map(ToString::to_string).collect(),
-            Aim::Open | Aim::Gone => BTreeSet::new(),
+            Aim::Open | Aim::Opened(_) | Aim::Gone => BTreeSet::new(),
         };
         let missed: BTreeSet<String> = &isolated - there;
         let absent = &missed & &self.missed;
@@ -103,7 +103,7 @@ impl<T> Enforced<T> {
     pub(super) fn leave_alone_after(&mut self, state: &State) {
         let longest = match state {
             // What was left alone is ordered anew once everything is known.
-            State::Enforced | State::Open | State::LeftAlone => None,
+            State::Enforced | State::Open | State::Opened(_) | State::LeftAlone => None,
             State::Waiting => Some(LONGEST_SEARCH),
             State::Closed(_) | State::Failed(_) => Some(LONGEST_PAUSE),
         };

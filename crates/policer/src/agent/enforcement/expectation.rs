@@ -1,17 +1,20 @@
 //! What rules a Pod should have by what is written now, for whoever holds them against what its kernel has: decided as the agent decides
 //! it. What the agent knows alone, its flags and addresses of nodes, is taken from what was found.
 
+use std::sync::Arc;
+
 use policy_dataplane::Excepted;
 use policy_engine::{
-    Engine, NamespacedName,
+    Engine, Key, NamespacedName,
     program::{LastFrame, Program, Surroundings},
 };
 
 use super::{
-    intent::{Certainty, orders},
+    intent::{Certainty, Ground, orders},
     order::Aim,
     surroundings::Common,
 };
+use crate::{agent::openings::Openings, opening::Word};
 
 /// Rules that a Pod may have.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,9 +26,19 @@ pub(crate) struct Expectation {
 }
 
 /// The rules that a kernel of the Pod may have where this is excepted: one of them is right. Empty, if nobody knows which rules
-/// the Pod should have. The engine keeps the Pod's ruleset.
-pub(crate) fn expected(engine: &Engine, pod: &NamespacedName, excepted: &Excepted) -> Vec<Expectation> {
-    let orders = orders(engine, [pod], &Common::found(excepted), Certainty::Complete);
+/// the Pod should have. The engine keeps the Pod's ruleset. An annotation may open the Pod's namespace.
+pub(crate) fn expected(
+    engine: &Engine,
+    pod: &NamespacedName,
+    excepted: &Excepted,
+    opens_namespace: bool,
+) -> Vec<Expectation> {
+    let mut openings = Openings::default();
+    if opens_namespace {
+        openings.hear(&Key::Namespace(Arc::clone(&pod.namespace)), &Arc::from(""), Some(Word::Open));
+    }
+    let ground = Ground { certainty: Certainty::Complete, openings: &openings };
+    let orders = orders(engine, [pod], &Common::found(excepted), ground);
     let of_aim = |aim| match aim {
         Aim::Rules(rules) => {
             let with = |(dns, forward)| {
@@ -36,7 +49,7 @@ pub(crate) fn expected(engine: &Engine, pod: &NamespacedName, excepted: &Excepte
             };
             excepted.ways().into_iter().map(with).collect()
         }
-        Aim::Open => vec![Expectation::default()],
+        Aim::Open | Aim::Opened(_) => vec![Expectation::default()],
         Aim::Gone => Vec::new(),
     };
     orders.into_iter().flat_map(|order| of_aim(order.aim)).collect()
@@ -63,7 +76,8 @@ mod tests {
     fn rules(engine: &Engine, exceptions: &Exceptions) -> Rules {
         let nodes = BTreeSet::from([[192, 0, 2, 1].into(), [10, 9, 9, 9].into()]);
         let common = Common::of(engine.world(), exceptions, &nodes);
-        let mut orders = orders(engine, [&name("db")], &common, Certainty::Complete);
+        let ground = Ground { certainty: Certainty::Complete, openings: &Openings::default() };
+        let mut orders = orders(engine, [&name("db")], &common, ground);
         match orders.remove(0).aim {
             Aim::Rules(rules) => rules,
             other => panic!("{other:?}"),
@@ -86,7 +100,7 @@ mod tests {
                         let exceptions = Exceptions { allow_node, dns, dns_services: Vec::new(), forward };
                         let program = rules(&engine, &exceptions).program(&LastFrame::default(), flows);
                         let found = Snapshot::of(&program);
-                        let expected = expected(&engine, &name("db"), &found.excepted());
+                        let expected = expected(&engine, &name("db"), &found.excepted(), false);
                         let right: Vec<_> = expected
                             .iter()
                             .filter(|one| deviations(&found, &one.program).is_empty())
@@ -109,7 +123,19 @@ mod tests {
             pod("x", "x-1", "10.0.0.2"),
         ]);
         let nothing = Snapshot::default().excepted();
-        assert_eq!(expected(&engine, &name("db"), &nothing), [Expectation::default()]);
-        assert_eq!(expected(&engine, &name("x"), &nothing), []);
+        assert_eq!(expected(&engine, &name("db"), &nothing, false), [Expectation::default()]);
+        assert_eq!(expected(&engine, &name("x"), &nothing, false), []);
+    }
+
+    #[test]
+    fn a_pod_of_a_namespace_that_an_annotation_opens_should_have_no_rules() {
+        let engine = engine(&[
+            pod("db", "db-1", "10.0.0.1"),
+            endpoint("db", "eth0", ["10.0.0.1/24", "none"]),
+            policy("db", &[]),
+        ]);
+        let nothing = Snapshot::default().excepted();
+        assert_eq!(expected(&engine, &name("db"), &nothing, true), [Expectation::default()]);
+        assert_ne!(expected(&engine, &name("db"), &nothing, false), [Expectation::default()]);
     }
 }

@@ -1,8 +1,12 @@
 //! A small world for tests of what is enforced: Pods of one namespace, each on one interface, and policies about them.
 
+use std::sync::Arc;
+
 use danm_api::ApiGroup;
 use policy_engine::{Engine, Key, NamespacedName, Object, PolicyKey};
 use serde_json::{Value, json};
+
+use crate::{agent::openings::Openings, opening::Word};
 
 /// Takes objects in, and keeps the rulesets of all Pods.
 pub(super) fn apply(engine: &mut Engine, objects: &[Value]) {
@@ -57,6 +61,13 @@ pub(super) fn policy(pod: &str, blocks: &[&str]) -> Value {
         "metadata": {"namespace": "x", "name": pod},
         "spec": {"podSelector": {"matchLabels": {"app": pod}}, "ingress": ingress},
     })
+}
+
+/// What is open if the namespace of all Pods is.
+pub(super) fn open_namespace() -> Openings {
+    let mut openings = Openings::default();
+    openings.hear(&Key::Namespace(Arc::from("x")), &Arc::from(""), Some(Word::Open));
+    openings
 }
 
 /// Its key.

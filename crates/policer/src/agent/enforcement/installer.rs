@@ -98,7 +98,8 @@ impl<K: Kernel> Installer<K> {
             Ok((newcomers, problem)) => {
                 let state = match pod.order.aim.clone() {
                     Aim::Rules(rules) => self.put(pod, newcomers, &rules, sight),
-                    Aim::Open | Aim::Gone => self.clear(pod, &newcomers),
+                    Aim::Open | Aim::Gone => self.clear(pod, &newcomers, State::Open),
+                    Aim::Opened(by) => self.clear(pod, &newcomers, State::Opened(by)),
                 };
                 problem.filter(|_| !state.is_failure()).map_or(state, State::Failed)
             }
@@ -211,7 +212,8 @@ impl<K: Kernel> Installer<K> {
         }
     }
 
-    fn clear(&self, pod: &mut Enforced<K::Table>, left: &[Process]) -> State {
+    /// Takes the rules of a Pod away, and those that were left in it. Gives what it is then.
+    fn clear(&self, pod: &mut Enforced<K::Table>, left: &[Process], cleared: State) -> State {
         let mut failure = None;
         for (id, (process, table)) in std::mem::take(&mut pod.homes) {
             match table.remove() {
@@ -229,6 +231,6 @@ impl<K: Kernel> Installer<K> {
                 Err(reason) => failure = Some(reason),
             }
         }
-        failure.map_or(State::Open, State::Failed)
+        failure.map_or(cleared, State::Failed)
     }
 }

@@ -61,7 +61,12 @@ fn of_state(status: &Status, before: Option<&Status>) -> Option<EventNote> {
             let message = format!("its rules cannot be put into the kernel, and stay as they were: {reason}");
             Some(note(status, "PolicyNotEnforced", message, "Enforce"))
         }
-        State::Enforced if before.is_some_and(|before| before.state.is_failure()) => {
+        State::Opened(by) => {
+            let message =
+                format!("{}: no policy is enforced in it; its peers' own rules still hold", by.words());
+            Some(note(status, "PolicyOpened", message, "Open"))
+        }
+        State::Enforced if before.is_some_and(|before| before.state.is_amiss()) => {
             let message = "its rules are in the kernel again".to_owned();
             Some(EventNote { kind: EventKind::Normal, ..note(status, "PolicyEnforced", message, "Enforce") })
         }

@@ -8,6 +8,8 @@ use policy_engine::{
     program::{Flows, LastFrame, Part, Program, Surroundings, gates},
 };
 
+use crate::opening::OpenedBy;
+
 /// Some Pods, and what is to become of each.
 #[derive(Debug)]
 pub(in crate::agent) struct Round {
@@ -38,6 +40,8 @@ pub(in crate::agent) enum Aim {
     Rules(Rules),
     /// None: no policy is about it.
     Open,
+    /// None, though policies are about it: an annotation opens it.
+    Opened(OpenedBy),
     /// Whatever it has: it is not there any more.
     Gone,
 }
@@ -57,6 +61,15 @@ impl Order {
     /// To let go of a Pod that is not there any more.
     pub(in crate::agent) fn gone(pod: NamespacedName) -> Self {
         Self { pod, uid: Arc::from(""), was_open: false, paths: Vec::new(), aim: Aim::Gone }
+    }
+}
+
+// === impl Aim ===
+
+impl Aim {
+    /// Whether a Pod that is there is to have no rules.
+    pub(in crate::agent) const fn is_none(&self) -> bool {
+        matches!(self, Self::Open | Self::Opened(_))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use policy_dataplane::{Claim, Decision, PodUid, Process, Refusal, Residents};
 
-use super::order::{Aim, Order};
+use super::order::Order;
 
 /// Where the rules of a Pod belong.
 #[derive(Debug, Default, PartialEq)]
@@ -36,10 +36,10 @@ impl Place {
         let mut place = Self { more: decision.more, refused: refused(&decision), ..Self::default() };
         for home in decision.homes {
             // Rules of two Pods in one namespace would take turns. Only what is privileged can get into another's.
-            let comes_first = |other: &&PodUid| order.aim == Aim::Open || **other < uid;
+            let comes_first = |other: &&PodUid| order.aim.is_none() || **other < uid;
             match home.shared_with.iter().filter(comes_first).find(|other| has_rules(other)) {
                 None => place.homes.push(home.process),
-                Some(_) if order.aim == Aim::Open => {}
+                Some(_) if order.aim.is_none() => {}
                 Some(other) => {
                     place.problem = Some(format!(
                         "its network namespace {} is that of the Pod with uid {other}, too, whose rules are there",

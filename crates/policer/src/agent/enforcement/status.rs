@@ -6,6 +6,7 @@ use policy_dataplane::DeniedFlow;
 use policy_engine::{Counter, NamespacedName};
 
 use super::order::Order;
+use crate::opening::OpenedBy;
 
 /// What the worker tells.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +48,8 @@ pub(in crate::agent) enum State {
     Enforced,
     /// It has none, and is to have none.
     Open,
+    /// It has none, though policies are about it: an annotation opens it.
+    Opened(OpenedBy),
     /// It has no process yet that a namespace could be told by.
     Waiting,
     /// It has what an agent before us left, until everything is known.
@@ -82,6 +85,7 @@ impl State {
         match self {
             Self::Enforced => "enforced",
             Self::Open => "open",
+            Self::Opened(_) => "opened",
             Self::Waiting => "waiting",
             Self::LeftAlone => "left-alone",
             Self::Closed(_) => "closed",
@@ -101,7 +105,7 @@ impl State {
 
     const fn severity(&self) -> u8 {
         match self {
-            Self::Enforced | Self::Open | Self::Waiting => 0,
+            Self::Enforced | Self::Open | Self::Opened(_) | Self::Waiting => 0,
             Self::LeftAlone => 1,
             Self::Closed(_) => 2,
             Self::Failed(_) => 3,
@@ -113,10 +117,16 @@ impl State {
         matches!(self, Self::Closed(_) | Self::Failed(_))
     }
 
+    /// Whether it is not as policies say, so that people are told once it is again.
+    pub(super) const fn is_amiss(&self) -> bool {
+        self.is_failure() || matches!(self, Self::Opened(_))
+    }
+
     /// Why it is not as it should be.
     pub(in crate::agent) fn reason(&self) -> Option<&str> {
         match self {
             Self::Enforced | Self::Open => None,
+            Self::Opened(by) => Some(by.words()),
             Self::Waiting => Some("no process of this Pod is found on the node"),
             Self::LeftAlone => {
                 Some("not everything was listed yet since the agent started; the rules found are kept")

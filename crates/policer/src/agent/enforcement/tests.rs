@@ -1,15 +1,19 @@
 //! When what is ordered.
 
+use operator_runtime::EventKind;
 use serde_json::Value;
 
 use super::*;
-use crate::agent::enforcement::fixture::{apply, endpoint, engine, name, pod, policy, policy_key};
+use crate::agent::enforcement::fixture::{
+    apply, endpoint, engine, name, open_namespace, pod, policy, policy_key,
+};
 
 struct Test {
     enforcement: Enforcement,
     rounds: mpsc::Receiver<Round>,
     engine: Engine,
     nodes: BTreeSet<IpAddr>,
+    openings: Openings,
     is_complete: bool,
 }
 
@@ -29,6 +33,7 @@ impl Test {
             rounds,
             engine: engine(&objects),
             nodes: BTreeSet::new(),
+            openings: Openings::default(),
             is_complete: false,
         }
     }
@@ -44,6 +49,7 @@ impl Test {
             let aim = match order.aim {
                 Aim::Rules(_) => "rules",
                 Aim::Open => "open",
+                Aim::Opened(_) => "opened",
                 Aim::Gone => "gone",
             };
             (order.pod.name.to_string(), aim, found)
@@ -58,8 +64,13 @@ impl Test {
         changed.extend(touched.iter().map(|pod| name(pod)));
         let local: BTreeSet<NamespacedName> =
             self.engine.world().pods().map(|(name, _)| name.clone()).collect();
-        let view =
-            View { changed: &changed, local: &local, nodes: &self.nodes, is_complete: self.is_complete };
+        let view = View {
+            changed: &changed,
+            local: &local,
+            nodes: &self.nodes,
+            openings: &self.openings,
+            is_complete: self.is_complete,
+        };
         self.enforcement.order(&self.engine, &view);
         let orders = self.rounds.try_iter().flat_map(|round| {
             let found = round.found;
@@ -171,6 +182,72 @@ fn a_pod_that_policies_left_open_was_not_in_want_of_rules_and_another_of_its_nam
     audited["spec"]["enforcement"] = "audit".into();
     assert_eq!(was_open(&[audited])[0], told("a", true), "what is audited denies nothing");
     assert_eq!(was_open(&[policy("a", &[])])[0], told("a", true));
+}
+
+#[test]
+fn an_opening_is_ordered_once_and_policies_count_again_once_it_is_gone() {
+    let mut test = Test::new(Certainty::Unknown);
+    test.complete();
+    test.order();
+    test.openings = open_namespace();
+    assert_eq!(test.order_about(&["a", "b"]), [corrected("a", "opened")], "b has no rules anyway");
+    assert_eq!(test.order_about(&["a", "b"]), []);
+    apply(&mut test.engine, &[policy("b", &[])]);
+    assert_eq!(test.order(), [corrected("b", "opened")]);
+    apply(&mut test.engine, &resident("a", "3"));
+    assert_eq!(test.order_about(&["a"]), [corrected("a", "opened")], "it is another");
+    test.engine.delete(&policy_key("b"));
+    assert_eq!(test.order(), [corrected("b", "open")]);
+
+    test.openings = Openings::default();
+    let orders = test.orders_about(&["a", "b"]);
+    let rules: Vec<_> = orders.iter().filter(|(order, _)| matches!(order.aim, Aim::Rules(_))).collect();
+    assert!(matches!(&rules[..], [(order, _)] if *order.pod.name == *"a" && order.was_open), "{rules:?}");
+}
+
+#[test]
+fn an_opening_that_is_listed_is_ordered_before_everything_is_known_and_so_is_its_end() {
+    for certainty in [Certainty::Remembered, Certainty::Unknown] {
+        let mut test = Test::new(certainty);
+        test.openings = open_namespace();
+        assert_eq!(
+            test.order(),
+            [left("a", "opened"), left("b", "open")],
+            "what was left there is not known"
+        );
+        assert_eq!(test.order_about(&["a", "b"]), []);
+        test.complete();
+        assert_eq!(
+            test.order(),
+            [corrected("b", "open")],
+            "as everybody's, what an agent before left is looked for"
+        );
+    }
+    let mut test = Test::new(Certainty::Remembered);
+    test.order();
+    test.openings = open_namespace();
+    assert_eq!(test.order_about(&["a"]), [left("a", "opened")]);
+    test.openings = Openings::default();
+    assert_eq!(test.order_about(&["a"]), [left("a", "rules")]);
+}
+
+#[test]
+fn people_are_told_that_a_pod_is_opened_and_that_it_has_its_rules_again() {
+    let mut test = Test::new(Certainty::Unknown);
+    test.complete();
+    test.order();
+    let mut told = |state: State| {
+        let status = Status { state, ..Status::new(&Order { uid: "1".into(), ..Order::gone(name("a")) }) };
+        let notes = test.enforcement.note(status, Timestamp::UNIX_EPOCH);
+        let reasons = notes.into_iter().map(|note| (note.kind == EventKind::Warning, note.reason));
+        (reasons.collect::<Vec<_>>(), test.enforcement.statuses().count())
+    };
+    let opened = || State::Opened(OpenedBy::Namespace);
+    assert_eq!(told(opened()), (vec![(true, "PolicyOpened".to_owned())], 1));
+    assert_eq!(told(opened()), (vec![], 1));
+    assert_eq!(told(State::Enforced), (vec![(false, "PolicyEnforced".to_owned())], 1));
+    told(opened());
+    assert_eq!(told(State::Open), (vec![], 0), "no policy is about it any more");
 }
 
 #[test]

@@ -3,19 +3,24 @@
 
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use policy_engine::{Key, NamespacedName, Object, PolicyKey};
 
 use super::Knowledge;
-use crate::agent::{
-    depth::{Demand, Depth},
-    feed::Order,
-    needs::Needs,
-    pod_scope::PodScope,
-    roster::{Present, Roster, Sighting},
-    source::Source,
+use crate::{
+    agent::{
+        depth::{Demand, Depth},
+        feed::Order,
+        needs::Needs,
+        pod_scope::PodScope,
+        roster::{Present, Roster, Sighting},
+        source::Source,
+        told::Read,
+    },
+    opening::Word,
 };
 
 /// What is known of Pods besides what policies are about.
@@ -133,6 +138,43 @@ impl Knowledge {
         self.note_pod(name);
     }
 
+    /// From now on the annotations of Pods open, too.
+    pub(crate) const fn heed_pods(&mut self) {
+        self.openings.heed_pods();
+    }
+
+    /// Takes note of whether an object opens anything here: a Namespace, or a Pod of this node.
+    pub(super) fn hear(&mut self, source: &Source, key: &Key, read: &Read, word: Option<Word>) {
+        if !may_open(source) {
+            return;
+        }
+        let uid = match read {
+            Read::Pod(_, sighting) => Arc::clone(&sighting.pod.uid),
+            _ => Arc::from(""),
+        };
+        if self.openings.hear(key, &uid, word) {
+            self.touch_all_of(key);
+        }
+    }
+
+    /// Whatever an object opened, it is not there any more.
+    pub(super) fn forget_opening(&mut self, source: &Source, key: &Key) {
+        if may_open(source) && self.openings.forget(key) {
+            self.touch_all_of(key);
+        }
+    }
+
+    /// The Pods of this node that an object opens, or does not any more.
+    fn touch_all_of(&mut self, key: &Key) {
+        let is_of = |pod: &&NamespacedName| match key {
+            Key::Namespace(name) => pod.namespace == *name,
+            Key::Pod(name) => *pod == name,
+            _ => false,
+        };
+        let pods = &mut self.pods;
+        pods.touched.extend(pods.local.iter().filter(is_of).cloned());
+    }
+
     /// Notes whether a Pod of another node is there that no endpoint names.
     pub(super) fn note_pod(&mut self, name: &NamespacedName) {
         let is_other = self.pods.roster.is_seen_by(&PodScope::Others, name);
@@ -152,4 +194,9 @@ impl Knowledge {
         let Key::Endpoint(key) = key else { return None };
         self.world().named_by(key)
     }
+}
+
+/// Whether annotations of its objects open anything on this node.
+const fn may_open(source: &Source) -> bool {
+    matches!(source, Source::Namespaces | Source::Pods(PodScope::Local))
 }

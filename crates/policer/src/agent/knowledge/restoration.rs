@@ -4,7 +4,7 @@ use danm_api::{ApiType, DanmKind};
 use policy_engine::Object;
 
 use super::Knowledge;
-use crate::agent::{pod_scope::PodScope, roster::Sighting, source::Source};
+use crate::agent::{openings::Kept, pod_scope::PodScope, roster::Sighting, source::Source};
 
 /// The version of a Pod that was known before: every other is later.
 const BEFORE: u64 = 0;
@@ -16,6 +16,8 @@ pub(crate) struct Remembered {
     pub(crate) local: Vec<Object>,
     /// All else.
     pub(crate) world: Vec<Object>,
+    /// What annotations opened.
+    pub(crate) openings: Vec<Kept>,
 }
 
 // === impl Knowledge ===
@@ -23,6 +25,7 @@ pub(crate) struct Remembered {
 impl Knowledge {
     /// Begins with what was last known.
     pub(crate) fn restore(&mut self, remembered: Remembered) {
+        self.openings.restore(remembered.openings);
         for (objects, is_local) in [(remembered.world, false), (remembered.local, true)] {
             objects.into_iter().for_each(|object| self.restore_object(object, is_local));
         }
@@ -43,7 +46,7 @@ impl Knowledge {
 
     /// What is known now.
     pub(crate) fn remembered(&self) -> Remembered {
-        let mut remembered = Remembered::default();
+        let mut remembered = Remembered { openings: self.openings.kept(), ..Remembered::default() };
         for object in self.world().objects() {
             let is_local = matches!(&object, Object::Pod(name, _) if self.pods.is_local(name));
             if is_local { remembered.local.push(object) } else { remembered.world.push(object) }

@@ -8,7 +8,10 @@ use policy_engine::{Condition, NamespacedName, conditions};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::agent::{feed::Order, pod_scope::PodScope, source::CORE};
+use crate::{
+    agent::{feed::Order, openings::Kept, pod_scope::PodScope, source::CORE},
+    opening::{OpenedBy, Word},
+};
 
 const POLICIES: Source = Source::Danm(ApiType { group: ApiGroup::DanmIo, kind: DanmKind::NetworkPolicy });
 
@@ -395,4 +398,98 @@ fn another_pod_of_the_same_name_and_what_its_endpoints_say_are_changes_whatever_
     knowledge.sees(ENDPOINTS, endpoint("10.0.0.2/24"));
     assert_eq!(knowledge.take_changed(), [name].into());
     assert!(knowledge.take_changed().is_empty());
+}
+
+/// A Namespace, and what its annotation says.
+fn annotated(name: &str, word: Option<&str>) -> Told {
+    let metadata = json!({"name": name, "annotations": {"danm.io/policer": word}});
+    let mut object = json!({"metadata": metadata});
+    if word.is_none() {
+        object["metadata"]["annotations"] = json!({});
+    }
+    Told::namespace(serde_json::from_value(object).unwrap())
+}
+
+/// Whose annotation opens a Pod, if it is known since the start.
+fn opened(knowledge: &Knowledge, pod: &str) -> Option<OpenedBy> {
+    let name = NamespacedName::new("x", pod);
+    let uid = &knowledge.world().pod(&name)?.uid;
+    knowledge.openings().of(&name, uid).filter(|opening| opening.is_listed).map(|opening| opening.by)
+}
+
+#[test]
+fn what_a_namespace_says_about_being_open_changes_all_its_pods_of_this_node_and_no_others() {
+    let mut knowledge = informed(&["away"], &[]);
+    let here: BTreeSet<NamespacedName> = ["a", "b"].map(|name| NamespacedName::new("x", name)).into();
+    knowledge.lists(PODS, [other("a", "1", None), other("b", "1", None)]);
+    knowledge.take_changed();
+    for word in [Some("open"), None, Some("open"), Some("ajar"), Some("open")] {
+        knowledge.sees(Source::Namespaces, annotated("x", word));
+        assert_eq!(knowledge.take_changed(), here, "{word:?}");
+        assert_eq!(opened(&knowledge, "a").is_some(), word == Some("open"));
+        knowledge.sees(Source::Namespaces, annotated("x", word));
+        knowledge.sees(Source::Namespaces, annotated("y", word));
+        assert!(knowledge.take_changed().is_empty(), "{word:?}");
+    }
+    knowledge.sees(PODS, other("late", "1", None));
+    assert_eq!(opened(&knowledge, "late"), Some(OpenedBy::Namespace));
+
+    knowledge.take_changed();
+    knowledge.lists(Source::Namespaces, [annotated("y", None)]);
+    assert_eq!(
+        (knowledge.take_changed().len(), opened(&knowledge, "a")),
+        (3, None),
+        "it is not there any more"
+    );
+}
+
+#[test]
+fn a_namespace_that_cannot_be_read_is_not_open() {
+    let mut knowledge = informed(&[], &[]);
+    knowledge.lists(PODS, [other("a", "1", None)]);
+    knowledge.sees(Source::Namespaces, annotated("x", Some("open")));
+    knowledge.take_changed();
+    let broken = Told::unreadable(&Source::Namespaces, unreadable(json!({"metadata": {"name": "x"}})));
+    knowledge.sees(Source::Namespaces, broken);
+    assert_eq!((knowledge.take_changed().len(), opened(&knowledge, "a")), (1, None));
+}
+
+#[test]
+fn a_pod_says_it_of_itself_where_it_is_heeded_and_on_its_own_node_alone() {
+    let says = |name: &str, word: &str| {
+        let metadata = json!({"namespace": "x", "name": name, "uid": name, "resourceVersion": "1",
+                              "annotations": {"danm.io/policer": word}});
+        Told::pod(&serde_json::from_value(json!({"metadata": metadata})).unwrap())
+    };
+    let mut knowledge = Knowledge::default();
+    knowledge.lists(PODS, [says("a", "open")]);
+    assert_eq!(opened(&knowledge, "a"), None);
+
+    let mut knowledge = Knowledge::default();
+    knowledge.heed_pods();
+    knowledge.lists(PODS, [says("a", "open"), says("b", "ajar")]);
+    knowledge.lists(OTHERS, [says("away", "open")]);
+    assert_eq!(["a", "b", "away"].map(|name| opened(&knowledge, name)), [Some(OpenedBy::Pod), None, None]);
+    assert_eq!(knowledge.remembered().openings, [Kept::Pod(NamespacedName::new("x", "a"), "a".into())]);
+    knowledge.sees(PODS, says("a", "ajar"));
+    assert_eq!(opened(&knowledge, "a"), None);
+    knowledge.sees(PODS, says("a", "open"));
+    knowledge.take(Seen::Changed(PODS, Change::Delete(Box::new(pod("a")))));
+    assert_eq!(knowledge.remembered().openings, []);
+    assert_eq!(says("a", "open").word, Some(Word::Open));
+}
+
+#[test]
+fn what_was_open_is_remembered_and_is_so_no_longer_once_namespaces_are_listed_otherwise() {
+    let mut before = informed(&[], &[]);
+    before.sees(Source::Namespaces, annotated("x", Some("open")));
+    before.lists(PODS, [other("a", "1", None)]);
+    let mut knowledge = Knowledge::default();
+    knowledge.restore(before.remembered());
+    let (name, uid) = (NamespacedName::new("x", "a"), Arc::from("a"));
+    assert_eq!((opened(&knowledge, "a"), knowledge.openings().of(&name, &uid).is_some()), (None, true));
+    knowledge.take_changed();
+    knowledge.lists(Source::Namespaces, [annotated("x", None)]);
+    assert_eq!(knowledge.openings().of(&name, &uid), None);
+    assert_eq!(knowledge.take_changed(), [name].into());
 }

@@ -104,11 +104,11 @@ fn whatever_is_cut_off_added_or_changed_is_noticed() {
     let (_above, store) = store();
     store.write(known().into_iter().skip(1).take(2)).expect("it is written");
     let whole = fs::read(store.path()).expect("bytes");
-    assert_eq!(objects(&whole).expect("it is whole").len(), 2);
+    assert_eq!(objects::<Object>(&whole).expect("it is whole").len(), 2);
     for length in 0..whole.len() {
-        objects(&whole[..length]).expect_err("it is cut off");
+        objects::<Object>(&whole[..length]).expect_err("it is cut off");
         let longer = [&whole[..length], b" ", &whole[length..]].concat();
-        objects(&longer).expect_err("it is longer");
+        objects::<Object>(&longer).expect_err("it is longer");
     }
     // Chance, the same each time.
     let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
@@ -119,7 +119,7 @@ fn whatever_is_cut_off_added_or_changed_is_noticed() {
         let place = usize::try_from(chance >> 8).expect("64 bits") % whole.len();
         let mut changed = whole.clone();
         changed[place] ^= 1 << (chance % 8);
-        objects(&changed).expect_err("a bit is another");
+        objects::<Object>(&changed).expect_err("a bit is another");
     }
 }
 

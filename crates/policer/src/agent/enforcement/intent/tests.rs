@@ -4,7 +4,7 @@ use policy_engine::Engine;
 
 use super::*;
 use crate::agent::enforcement::{
-    fixture::{endpoint, engine, name, pod, policy},
+    fixture::{endpoint, engine, name, open_namespace, pod, policy},
     surroundings::Exceptions,
 };
 
@@ -29,14 +29,20 @@ fn town() -> Engine {
 
 /// What is ordered: Pods, and in a word what is to become of them.
 fn decided(certainty: Certainty) -> Vec<(String, &'static str)> {
+    decided_with(certainty, &Openings::default())
+}
+
+/// The same, where this is open.
+fn decided_with(certainty: Certainty, openings: &Openings) -> Vec<(String, &'static str)> {
     let engine = town();
     let names = ["a", "b", "bare", "host", "nobody"].map(name);
     let common = Common::of(engine.world(), &Exceptions::none(), &BTreeSet::new());
-    let told = orders(&engine, &names, &common, certainty).into_iter().map(|order| {
+    let told = orders(&engine, &names, &common, Ground { certainty, openings }).into_iter().map(|order| {
         let aim = match order.aim {
             Aim::Rules(rules) if *rules.ruleset == Ruleset::closed() => "closed",
             Aim::Rules(_) => "rules",
             Aim::Open => "open",
+            Aim::Opened(_) => "opened",
             Aim::Gone => "gone",
         };
         (order.pod.name.to_string(), aim)
@@ -53,12 +59,17 @@ fn rules_that_only_count_are_there_once_everything_is_known() {
     let engine = engine(&[pod("b", "2", "10.0.0.2"), endpoint("b", "eth0", ["10.0.0.2/24", ""]), audited]);
     let common = Common::of(engine.world(), &Exceptions::none(), &BTreeSet::new());
     let pods = [name("b")];
-    let told = |certainty| orders(&engine, &pods, &common, certainty);
-    let complete = told(Certainty::Complete);
-    assert!(
-        matches!(&complete[..], [Order { aim: Aim::Rules(rules), .. }] if rules.only_audit()),
-        "{complete:?}"
-    );
+    let (none, open) = (Openings::default(), open_namespace());
+    let told_with = |openings, certainty| orders(&engine, &pods, &common, Ground { certainty, openings });
+    let told = |certainty| told_with(&none, certainty);
+    for complete in [told(Certainty::Complete), told_with(&open, Certainty::Complete)] {
+        assert!(
+            matches!(&complete[..], [Order { aim: Aim::Rules(rules), .. }] if rules.only_audit()),
+            "{complete:?}"
+        );
+    }
+    let opened = told_with(&open, Certainty::Remembered);
+    assert!(matches!(&opened[..], [Order { aim: Aim::Open, .. }]), "{opened:?}");
     assert_eq!(told(Certainty::Remembered), [], "what somebody left there may deny, and stays");
     let lost = told(Certainty::Lost);
     assert!(matches!(&lost[..], [Order { aim: Aim::Rules(rules), .. }] if !rules.only_audit()), "{lost:?}");
@@ -91,10 +102,33 @@ fn where_nothing_was_ever_known_nothing_is_done() {
     assert_eq!(decided(Certainty::Unknown), expected(&[("host", "gone"), ("nobody", "gone")]));
 }
 
+/// Without endpoints `bare` may have the rules of a time when it had some.
+#[test]
+fn what_is_listed_as_open_is_opened_however_little_else_is_known() {
+    let openings = open_namespace();
+    let all = [("a", "opened"), ("b", "open"), ("bare", "opened"), ("host", "gone"), ("nobody", "gone")];
+    for certainty in [Certainty::Complete, Certainty::Remembered, Certainty::Unknown] {
+        assert_eq!(decided_with(certainty, &openings), expected(&all), "{certainty:?}");
+    }
+    // Nobody knows whom policies are about then.
+    let all = [("a", "opened"), ("b", "opened"), ("bare", "opened"), ("host", "gone"), ("nobody", "gone")];
+    assert_eq!(decided_with(Certainty::Lost, &openings), expected(&all));
+}
+
+#[test]
+fn what_was_open_when_it_was_known_last_is_left_as_it_is_and_has_rules_once_everything_is_known() {
+    let mut openings = Openings::default();
+    openings.restore(open_namespace().kept());
+    let nothing = expected(&[("host", "gone"), ("nobody", "gone")]);
+    assert_eq!(decided_with(Certainty::Remembered, &openings), nothing);
+    assert_eq!(decided_with(Certainty::Complete, &openings), decided(Certainty::Complete));
+}
+
 #[test]
 fn an_order_tells_which_pod_it_is_and_where_its_endpoints_say_that_it_is() {
     let engine = town();
     let common = Common::of(engine.world(), &Exceptions::none(), &BTreeSet::new());
-    let orders = orders(&engine, [&name("a")], &common, Certainty::Complete);
+    let ground = Ground { certainty: Certainty::Complete, openings: &Openings::default() };
+    let orders = orders(&engine, [&name("a")], &common, ground);
     assert_eq!((&*orders[0].uid, &orders[0].paths[..]), ("1", &["/run/netns/a".to_owned()][..]));
 }

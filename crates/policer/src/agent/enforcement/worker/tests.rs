@@ -18,13 +18,16 @@ use policy_engine::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::agent::enforcement::{
-    enforced::{LONGEST_PAUSE, LONGEST_SEARCH},
-    fixture::{apply, endpoint, engine, name, pod, policy, policy_key},
-    intent::{Certainty, orders},
-    kernel::PodTable,
-    status::State,
-    surroundings::{Common, Exceptions},
+use crate::agent::{
+    enforcement::{
+        enforced::{LONGEST_PAUSE, LONGEST_SEARCH},
+        fixture::{apply, endpoint, engine, name, open_namespace, pod, policy, policy_key},
+        intent::{Certainty, Ground, orders},
+        kernel::PodTable,
+        status::State,
+        surroundings::{Common, Exceptions},
+    },
+    openings::Openings,
 };
 
 /// What there is on the node, and what was done.
@@ -200,6 +203,7 @@ struct Test {
     worker: Worker<Fake>,
     news: mpsc::Receiver<News>,
     engine: Engine,
+    openings: Openings,
 }
 
 const UIDS: [&str; 3] = ["aaaa", "bbbb", "cccc"];
@@ -220,13 +224,14 @@ impl Test {
         }
         let (tell, news) = mpsc::channel();
         let worker = Worker::new(node.clone(), move |it| drop(tell.send(it)));
-        Self { node, worker, news, engine: engine(&objects) }
+        Self { node, worker, news, engine: engine(&objects), openings: Openings::default() }
     }
 
     fn round(&self, pods: &[&str], found: Found) -> Round {
         let common = Common::of(self.engine.world(), &Exceptions::none(), &[].into());
         let names: Vec<NamespacedName> = pods.iter().map(|pod| name(pod)).collect();
-        let orders = orders(&self.engine, &names, &common, Certainty::Complete);
+        let ground = Ground { certainty: Certainty::Complete, openings: &self.openings };
+        let orders = orders(&self.engine, &names, &common, ground);
         Round { orders, found, at: Instant::now() }
     }
 
@@ -577,6 +582,24 @@ fn two_pods_in_one_namespace_do_not_take_turns_and_one_that_is_open_takes_nothin
     test.order(&["a"]);
     assert_eq!(test.node.done(), [""; 0]);
     assert!(test.node.place().tables.contains_key(&1));
+}
+
+#[test]
+fn a_pod_that_is_opened_loses_its_own_rules_alone_and_has_them_anew_afterwards() {
+    let mut test = Test::new();
+    test.node.end(2);
+    test.node.run(2, UIDS[1], 1);
+    test.order(&["a", "c"]);
+    test.node.done();
+    test.told();
+    test.openings = open_namespace();
+    test.order(&["b", "c"]);
+    assert_eq!(test.told(), ["b opened", "c opened"]);
+    assert_eq!(test.node.done(), ["remove 3"], "where b is, are the rules of another, which stay");
+
+    test.openings = Openings::default();
+    test.order(&["c"]);
+    assert_eq!((test.node.done(), test.told()), (vec!["open 3".to_owned()], vec!["c enforced".to_owned()]));
 }
 
 #[test]
