@@ -29,11 +29,13 @@ mod dump;
 mod expression;
 mod host_address;
 mod interfaces;
+mod iptables_rule;
 mod memory;
 mod message;
 mod namespace;
 mod netns;
 mod ownership;
+mod reference_rules;
 mod repair;
 mod set;
 mod snapshot;
@@ -56,6 +58,7 @@ pub use netns::{
     Refusal, Residents, Root, RootError,
 };
 pub use ownership::Protection;
+pub use reference_rules::{ReferenceError, ReferenceRules};
 pub use snapshot::Snapshot;
 pub use socket::{CommitError, Socket};
 pub use table::{Found, MakeProgram, Outcome, Table, TableError, TableOptions};
