@@ -34,7 +34,7 @@ pub(super) struct Report {
     pub(super) unreadable: Vec<Unreadable>,
     /// Policies whose status cannot be written, and why.
     pub(super) troubles: BTreeMap<String, String>,
-    /// How it went with Pods of this node that are to have rules.
+    /// How it went with Pods of this node that are to have rules, or in which something of the reference's was found.
     pub(super) pods: Vec<(Status, Timestamp)>,
 }
 

@@ -1,0 +1,146 @@
+//! Rules of the reference Policer in the namespaces of a Pod: when they are looked for, and when they may go. How they are known, and
+//! how they go, is `policy-dataplane`'s.
+//!
+//! They refuse what they do not allow. So they go where ours are in the kernel, or where it is known that there are to be none; while
+//! not everything is listed, or something failed, nobody knows that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use policy_dataplane::{Found, NamespaceId, Process, ReferenceRules};
+
+use super::{
+    enforced::Enforced,
+    installer::Installer,
+    kernel::Kernel,
+    status::{News, State},
+};
+
+/// What is there of the reference's rules in a Pod, as people are told of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::agent) struct Remains {
+    /// Its chains, as `ip filter DANM_INGRESS_V4`.
+    pub(in crate::agent) found: BTreeSet<String>,
+    /// What may be of it.
+    pub(in crate::agent) suspected: BTreeSet<String>,
+    /// How often rules of it were taken away: more than once if somebody writes them still.
+    pub(in crate::agent) removals: usize,
+    /// Why it is not known what is there, or is there still though it was to go.
+    pub(in crate::agent) problem: Option<String>,
+}
+
+/// What was found in the namespaces of a Pod that were looked into, and what was done.
+#[derive(Debug, Default)]
+pub(super) struct Handover {
+    seen: BTreeMap<NamespaceId, ReferenceRules>,
+    removals: usize,
+    problem: Option<String>,
+}
+
+/// Whether somebody looks who has looked before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Once,
+    Again,
+}
+
+// === impl Remains ===
+
+impl Remains {
+    /// Whether there is nothing to tell.
+    pub(in crate::agent) fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+// === impl Handover ===
+
+impl Handover {
+    pub(super) fn remains(&self) -> Remains {
+        Remains {
+            found: self.seen.values().flat_map(|rules| rules.chains.iter().cloned()).collect(),
+            suspected: self.seen.values().flat_map(|rules| rules.suspicions.iter().cloned()).collect(),
+            removals: self.removals,
+            problem: self.problem.clone(),
+        }
+    }
+
+    /// Whether there is something to do in a namespace.
+    fn is_due(&self, namespace: NamespaceId, may_remove: bool) -> bool {
+        self.seen.get(&namespace).is_none_or(|seen| may_remove && !seen.chains.is_empty())
+    }
+}
+
+// === impl Installer ===
+
+impl<K: Kernel> Installer<K> {
+    /// Looks into the namespaces of a Pod that nobody has looked into, now that this became of it, and takes away what may go. Gives
+    /// what becomes of the Pod by that: one that is to be open is not, while something of it stays that was to go.
+    pub(super) fn hand_over(&self, handover: &mut Handover, everywhere: &[Process], state: State) -> State {
+        handover.seen.retain(|id, _| everywhere.iter().any(|process| process.namespace == *id));
+        let may_remove = self.may_remove(&state);
+        self.look_into(handover, everywhere, may_remove, Look::Once);
+        match &handover.problem {
+            Some(problem) if may_remove && state == State::Open => State::Failed(problem.clone()),
+            _ => state,
+        }
+    }
+
+    /// Looks once more into the namespaces that have rules of ours: while the reference is at work, it writes again. Tells if that is
+    /// news.
+    pub(super) fn look_for_reference(&self, pod: &mut Enforced<K::Table>) {
+        let Some(status) = &mut pod.status else { return };
+        let may_remove = self.may_remove(&status.state);
+        let everywhere = pod.homes.values().map(|(process, _)| process);
+        self.look_into(&mut pod.handover, everywhere, may_remove, Look::Again);
+        let remains = pod.handover.remains();
+        if status.reference != remains {
+            status.reference = remains;
+            (self.tell)(News::Pod(status.clone()));
+        }
+    }
+
+    fn may_remove(&self, state: &State) -> bool {
+        self.removes_reference
+            && self.found == Found::Corrected
+            && matches!(state, State::Enforced | State::Open)
+    }
+
+    fn look_into<'a>(
+        &self,
+        handover: &mut Handover,
+        namespaces: impl IntoIterator<Item = &'a Process>,
+        may_remove: bool,
+        look: Look,
+    ) {
+        let is_due =
+            |process: &&Process| look == Look::Again || handover.is_due(process.namespace, may_remove);
+        let due: Vec<&Process> = namespaces.into_iter().filter(is_due).collect();
+        if !due.is_empty() {
+            handover.problem = None;
+        }
+        for process in due {
+            if let Err(problem) = self.look_into_one(handover, process, may_remove) {
+                handover.problem = Some(problem);
+            }
+        }
+    }
+
+    fn look_into_one(
+        &self,
+        handover: &mut Handover,
+        process: &Process,
+        may_remove: bool,
+    ) -> Result<(), String> {
+        let mut found = self.kernel.reference_rules(process)?;
+        let mut removed = Ok(());
+        if may_remove && !found.chains.is_empty() {
+            removed = self.kernel.remove_reference_rules(process);
+            if removed.is_ok() {
+                handover.removals += 1;
+                found = self.kernel.reference_rules(process)?;
+            }
+        }
+        handover.seen.insert(process.namespace, found);
+        removed
+    }
+}
