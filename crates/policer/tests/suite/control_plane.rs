@@ -11,6 +11,7 @@ mod namespace;
 mod node;
 mod policies;
 mod program;
+mod reference;
 mod town;
 
 use testkit::{Cluster, Server, Unavailable};

@@ -21,6 +21,7 @@ mod node;
 mod output;
 mod policies;
 mod program;
+mod reference;
 mod render;
 mod town;
 
