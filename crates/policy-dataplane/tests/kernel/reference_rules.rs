@@ -7,6 +7,7 @@ use std::{
     fs::File,
     net::SocketAddr,
     os::fd::AsFd,
+    process::Command,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     thread,
 };
@@ -180,6 +181,42 @@ fn what_may_be_of_it_is_told_and_stays() {
     }
     assert_eq!(saved(&alike), before);
     assert!(legacy.run("iptables-legacy-save", &[], "").contains("-A INPUT -j DANM_INGRESS_V4"));
+}
+
+#[test]
+fn the_script_takes_those_of_iptables_legacy_away_where_ours_are_and_leaves_those_of_others() {
+    let (Some(pod), Some(other)) = (Namespace::new(), Namespace::new()) else { return };
+    if !has_iptables() {
+        return;
+    }
+    let others = ["-A", "INPUT", "-i", "lo", "-p", "tcp", "-j", "ACCEPT"];
+    let add_others = |namespace: &Namespace| {
+        LEGACY.into_iter().for_each(|program| drop(namespace.run(program, &others, "")));
+    };
+    add_others(&pod);
+    reference(&pod, LEGACY);
+    [&pod, &other, &other].into_iter().for_each(add_others);
+    let saved = |namespace: &Namespace| LEGACY.map(|program| namespace.run(program, &["-S"], ""));
+    let before = saved(&pod);
+    assert!(hand_over(&pod).is_empty());
+    assert_eq!(saved(&pod), before, "without ours it would be open");
+
+    let ours = "add table inet danm_policer; add chain inet danm_policer input { type filter hook input priority filter; }";
+    pod.run("nft", &[ours], "");
+    for words in ["rules were taken out of the network namespace of process", ""] {
+        assert!(hand_over(&pod).starts_with(words));
+        assert_eq!(saved(&pod), saved(&other));
+    }
+    assert_eq!(hand_over(&pod), "");
+}
+
+/// What the script says that takes rules of `iptables-legacy` away.
+fn hand_over(pod: &Namespace) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/policer/handover/iptables-legacy.sh");
+    let mut script = Command::new(script);
+    let output = script.env("PROCESSES", pod.process().to_string()).output().expect("it is started");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
 }
 
 #[test]

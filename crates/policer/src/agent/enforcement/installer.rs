@@ -112,7 +112,7 @@ impl<K: Kernel> Installer<K> {
         // Where something failed there may be a namespace that nobody holds.
         pod.located = (!status.state.is_failure()).then(|| pod.order.paths.clone());
         status.absent.clone_from(&pod.absent);
-        status.reference = pod.handover.remains();
+        *status.reference = pod.handover.remains();
         status.namespaces = pod.homes.keys().map(ToString::to_string).collect();
         status
     }

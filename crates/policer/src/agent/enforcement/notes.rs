@@ -40,7 +40,7 @@ pub(super) fn notes(status: &Status, before: Option<&Status>) -> Vec<EventNote> 
         );
         notes.push(note(status, "InterfaceNotEnforced", message, "Enforce"));
     }
-    notes.extend(of_reference(status, before.map(|before| &before.reference)));
+    notes.extend(of_reference(status, before.map(|before| &*before.reference)));
     if status.more > before.map_or(0, |before| before.more) {
         let message = format!("{} more network namespaces of this Pod have no rules", status.more);
         notes.push(note(status, "PolicyNotEnforced", message, "Enforce"));
@@ -77,7 +77,7 @@ fn of_state(status: &Status, before: Option<&Status>) -> Option<EventNote> {
 
 /// What is to be told of rules of the reference.
 fn of_reference(status: &Status, before: Option<&Remains>) -> Vec<EventNote> {
-    let Remains { found, suspected, removals, problem } = &status.reference;
+    let Remains { found, suspected, removals, problem } = &*status.reference;
     let nothing = Remains::default();
     let before = before.unwrap_or(&nothing);
     let mut notes = Vec::new();

@@ -93,8 +93,8 @@ impl<K: Kernel> Installer<K> {
         let everywhere = pod.homes.values().map(|(process, _)| process);
         self.look_into(&mut pod.handover, everywhere, may_remove, Look::Again);
         let remains = pod.handover.remains();
-        if status.reference != remains {
-            status.reference = remains;
+        if *status.reference != remains {
+            *status.reference = remains;
             (self.tell)(News::Pod(status.clone()));
         }
     }

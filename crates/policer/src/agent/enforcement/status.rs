@@ -37,7 +37,7 @@ pub(in crate::agent) struct Status {
     /// Isolated interfaces that the kernel has not: no rule sees what goes by them.
     pub(in crate::agent) absent: BTreeSet<String>,
     /// What is there of the reference Policer's rules.
-    pub(in crate::agent) reference: Remains,
+    pub(in crate::agent) reference: Box<Remains>,
     /// Somebody changed its rules, which was undone.
     pub(in crate::agent) is_tampered: bool,
 }
@@ -71,7 +71,7 @@ impl Status {
             more: 0,
             refused: Vec::new(),
             absent: BTreeSet::new(),
-            reference: Remains::default(),
+            reference: Box::default(),
             is_tampered: false,
         }
     }

@@ -57,7 +57,7 @@ fn they_are_looked_for_once_told_and_left_where_nobody_has_them_taken_away() {
     test.order(&["a", "b"]);
     assert_eq!(test.node.searched(), [1, 2]);
     let status = test.last_status("b");
-    assert_eq!(status.reference, Remains { found: [CHAIN.to_owned()].into(), ..Remains::default() });
+    assert_eq!(*status.reference, Remains { found: [CHAIN.to_owned()].into(), ..Remains::default() });
     assert_eq!(events(&status, None), ["Warning ReferenceRulesFound"]);
     assert_eq!(events(&status, Some(&status)), [""; 0]);
 
@@ -76,7 +76,7 @@ fn they_go_once_ours_are_in_the_kernel() {
     test.order(&["a", "b"]);
     assert_eq!(test.node.done(), ["open 1", "hand over 1", "open 2"]);
     let status = test.last_status("a");
-    assert_eq!(status.reference, Remains { removals: 1, ..Remains::default() });
+    assert_eq!(*status.reference, Remains { removals: 1, ..Remains::default() });
     assert_eq!(events(&status, None), ["Normal ReferenceRulesRemoved"]);
 }
 
@@ -149,7 +149,7 @@ fn what_is_in_use_stays_and_is_told_and_nothing_of_ours_is_wrong_by_that() {
     assert_eq!(events(&status, None), ["Warning ReferenceRulesFound", "Warning ReferenceRulesStay"]);
     test.node.place().reference_is_in_use = false;
     test.visit_all();
-    assert_eq!(test.last_status("a").reference, Remains { removals: 1, ..Remains::default() });
+    assert_eq!(*test.last_status("a").reference, Remains { removals: 1, ..Remains::default() });
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn what_comes_again_is_found_at_a_visit_and_told() {
     test.node.write_as_reference(1);
     test.visit_all();
     let status = test.last_status("a");
-    assert_eq!(status.reference, Remains { removals: 2, ..Remains::default() });
+    assert_eq!(*status.reference, Remains { removals: 2, ..Remains::default() });
     assert_eq!(events(&status, Some(&before)), ["Warning ReferenceRulesRemoved"]);
     test.visit_all();
     assert_eq!(test.told(), [""; 0]);
@@ -175,6 +175,6 @@ fn what_may_be_theirs_is_told_and_never_taken_away() {
     test.visit_all();
     assert_eq!(test.node.done(), ["open 1"]);
     let status = test.last_status("a");
-    assert_eq!(status.reference, Remains { suspected: ["a table".to_owned()].into(), ..Remains::default() });
+    assert_eq!(*status.reference, Remains { suspected: ["a table".to_owned()].into(), ..Remains::default() });
     assert_eq!(events(&status, None), ["Normal ReferenceRulesSuspected"]);
 }
