@@ -105,7 +105,7 @@ impl<K: Kernel> Installer<K> {
                     Aim::Open | Aim::Gone => self.clear(pod, &newcomers),
                 };
                 let state = problem.filter(|_| !state.is_failure()).map_or(state, State::Failed);
-                self.hand_over(&mut pod.handover, &everywhere, state)
+                self.hand_over(pod, &everywhere, state)
             }
             Err(reason) => State::Failed(reason),
         };

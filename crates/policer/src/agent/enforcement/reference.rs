@@ -1,8 +1,8 @@
 //! Rules of the reference Policer in the namespaces of a Pod: when they are looked for, and when they may go. How they are known, and
 //! how they go, is `policy-dataplane`'s.
 //!
-//! They refuse what they do not allow. So they go where ours are in the kernel, or where it is known that there are to be none; while
-//! not everything is listed, or something failed, nobody knows that.
+//! They refuse what they do not allow. So they go where ours are in the kernel, or where it is known that there are to be none. While
+//! not everything is listed, where something failed, and where it is not understood whom a policy means, nobody knows that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,7 @@ use super::{
     enforced::Enforced,
     installer::Installer,
     kernel::Kernel,
+    order::Order,
     status::{News, State},
 };
 
@@ -43,6 +44,18 @@ enum Look {
     Again,
 }
 
+/// Whether they are taken away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    /// Nobody asks for it, or it is not time yet.
+    None,
+    /// It is asked for, and not done: they may be about what is not understood.
+    Doubtful,
+    Now,
+}
+
+const DOUBT: &str = "rules of the reference Policer stay, because a policy of this namespace does not say whom it means: it may be this Pod";
+
 // === impl Remains ===
 
 impl Remains {
@@ -65,8 +78,8 @@ impl Handover {
     }
 
     /// Whether there is something to do in a namespace.
-    fn is_due(&self, namespace: NamespaceId, may_remove: bool) -> bool {
-        self.seen.get(&namespace).is_none_or(|seen| may_remove && !seen.chains.is_empty())
+    fn is_due(&self, namespace: NamespaceId, removal: Removal) -> bool {
+        self.seen.get(&namespace).is_none_or(|seen| removal != Removal::None && !seen.chains.is_empty())
     }
 }
 
@@ -75,12 +88,20 @@ impl Handover {
 impl<K: Kernel> Installer<K> {
     /// Looks into the namespaces of a Pod that nobody has looked into, now that this became of it, and takes away what may go. Gives
     /// what becomes of the Pod by that: one that is to be open is not, while something of it stays that was to go.
-    pub(super) fn hand_over(&self, handover: &mut Handover, everywhere: &[Process], state: State) -> State {
+    pub(super) fn hand_over(
+        &self,
+        pod: &mut Enforced<K::Table>,
+        everywhere: &[Process],
+        state: State,
+    ) -> State {
+        let removal = self.removal(&pod.order, &state);
+        let handover = &mut pod.handover;
         handover.seen.retain(|id, _| everywhere.iter().any(|process| process.namespace == *id));
-        let may_remove = self.may_remove(&state);
-        self.look_into(handover, everywhere, may_remove, Look::Once);
+        self.look_into(handover, everywhere, removal, Look::Once);
         match &handover.problem {
-            Some(problem) if may_remove && state == State::Open => State::Failed(problem.clone()),
+            Some(problem) if removal == Removal::Now && state == State::Open => {
+                State::Failed(problem.clone())
+            }
             _ => state,
         }
     }
@@ -89,9 +110,9 @@ impl<K: Kernel> Installer<K> {
     /// news.
     pub(super) fn look_for_reference(&self, pod: &mut Enforced<K::Table>) {
         let Some(status) = &mut pod.status else { return };
-        let may_remove = self.may_remove(&status.state);
+        let removal = self.removal(&pod.order, &status.state);
         let everywhere = pod.homes.values().map(|(process, _)| process);
-        self.look_into(&mut pod.handover, everywhere, may_remove, Look::Again);
+        self.look_into(&mut pod.handover, everywhere, removal, Look::Again);
         let remains = pod.handover.remains();
         if *status.reference != remains {
             *status.reference = remains;
@@ -99,27 +120,29 @@ impl<K: Kernel> Installer<K> {
         }
     }
 
-    fn may_remove(&self, state: &State) -> bool {
-        self.removes_reference
-            && self.found == Found::Corrected
-            && matches!(state, State::Enforced | State::Open)
+    fn removal(&self, order: &Order, state: &State) -> Removal {
+        let is_time = self.found == Found::Corrected && matches!(state, State::Enforced | State::Open);
+        match order.is_doubtful {
+            _ if !self.removes_reference || !is_time => Removal::None,
+            true => Removal::Doubtful,
+            false => Removal::Now,
+        }
     }
 
     fn look_into<'a>(
         &self,
         handover: &mut Handover,
         namespaces: impl IntoIterator<Item = &'a Process>,
-        may_remove: bool,
+        removal: Removal,
         look: Look,
     ) {
-        let is_due =
-            |process: &&Process| look == Look::Again || handover.is_due(process.namespace, may_remove);
+        let is_due = |process: &&Process| look == Look::Again || handover.is_due(process.namespace, removal);
         let due: Vec<&Process> = namespaces.into_iter().filter(is_due).collect();
         if !due.is_empty() {
             handover.problem = None;
         }
         for process in due {
-            if let Err(problem) = self.look_into_one(handover, process, may_remove) {
+            if let Err(problem) = self.look_into_one(handover, process, removal) {
                 handover.problem = Some(problem);
             }
         }
@@ -129,17 +152,19 @@ impl<K: Kernel> Installer<K> {
         &self,
         handover: &mut Handover,
         process: &Process,
-        may_remove: bool,
+        removal: Removal,
     ) -> Result<(), String> {
         let mut found = self.kernel.reference_rules(process)?;
-        let mut removed = Ok(());
-        if may_remove && !found.chains.is_empty() {
-            removed = self.kernel.remove_reference_rules(process);
-            if removed.is_ok() {
-                handover.removals += 1;
-                found = self.kernel.reference_rules(process)?;
+        let removed = match removal {
+            Removal::Now if !found.chains.is_empty() => {
+                self.kernel.remove_reference_rules(process).map(|()| {
+                    handover.removals += 1;
+                    found.chains.clear();
+                })
             }
-        }
+            Removal::Doubtful if !found.chains.is_empty() => Err(DOUBT.to_owned()),
+            _ => Ok(()),
+        };
         handover.seen.insert(process.namespace, found);
         removed
     }

@@ -178,3 +178,23 @@ fn what_may_be_theirs_is_told_and_never_taken_away() {
     assert_eq!(*status.reference, Remains { suspected: ["a table".to_owned()].into(), ..Remains::default() });
     assert_eq!(events(&status, None), ["Normal ReferenceRulesSuspected"]);
 }
+
+#[test]
+fn where_it_is_not_understood_whom_a_policy_means_they_stay_and_that_is_told() {
+    let mut test = Test::after_the_reference(&[1, 2]);
+    test.engine.delete(&policy_key("b"));
+    let mut lost = policy("lost", &[]);
+    lost["spec"]["podSelector"] = json!({"matchLabels": {"app": 1}});
+    test.apply(lost);
+    test.order(&["a", "b"]);
+    assert_eq!(test.node.done(), ["open 1", "clean 2"]);
+    let status = test.last_status("b");
+    assert_eq!((&status.state, status.reference.found.len()), (&State::Open, 1));
+    assert_eq!(events(&status, None), ["Warning ReferenceRulesFound", "Warning ReferenceRulesStay"]);
+    test.visit_all();
+    assert_eq!(test.told(), [""; 0]);
+
+    test.engine.delete(&policy_key("lost"));
+    test.order(&["a", "b"]);
+    assert_eq!(test.node.done(), ["hand over 1", "clean 2", "hand over 2"]);
+}
