@@ -165,6 +165,7 @@ fn enforce(
     let kernel = Linux::new(args)?;
     // Whoever is told has gone only if the agent ends.
     let worker = Worker::new(kernel, move |it| drop(news.send(it)));
+    let worker = worker.removing_reference(args.remove_reference_rules);
     let (rounds, ordered) = std::sync::mpsc::channel();
     thread::Builder::new().name("enforcement".to_owned()).spawn(move || worker.run(&ordered))?;
     let service = |name: &ObjectName| NamespacedName::new(&name.namespace, &name.name);

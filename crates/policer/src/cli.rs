@@ -64,6 +64,9 @@ pub(crate) struct AgentArgs {
     /// Where /live, /ready, /metrics and /debug/state.json are served
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8081", env = "DANM_POLICER_ADMIN_LISTEN")]
     pub admin_listen: SocketAddr,
+    /// Take rules of the reference Policer out of Pods that have ours, or are to have none; else they are only reported
+    #[arg(long, env = "DANM_POLICER_REMOVE_REFERENCE_RULES")]
+    pub remove_reference_rules: bool,
     #[command(flatten, next_help_heading = "Beside policies")]
     pub exceptions: ExceptionArgs,
     #[command(flatten, next_help_heading = "The node")]
@@ -147,8 +150,27 @@ pub(crate) struct CleanupArgs {
     /// Take nothing away: say where there are rules
     #[arg(long)]
     pub dry_run: bool,
+    /// Take the rules of the reference Policer away, and leave ours: in Pods that ours cover, or everywhere
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHERE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "covered"
+    )]
+    pub reference: Option<ReferenceScope>,
     #[command(flatten, next_help_heading = "The node")]
     pub place: PlaceArgs,
+}
+
+/// Where rules of the reference Policer are taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReferenceScope {
+    /// Where rules of an agent of ours are
+    Covered,
+    /// In all Pods: those without rules of ours are open afterwards
+    Everywhere,
 }
 
 /// Which nodes reach Pods whatever policies say.
@@ -359,7 +381,11 @@ Examples:
   Where there are rules:
     danm-policer cleanup --dry-run
 
+  Where the reference Policer has left rules:
+    danm-policer cleanup --reference=everywhere --dry-run
+
 No API server is asked, and every Pod of the node is open afterwards.
+With --reference those keep our rules that have them.
 While an agent is at work its rules are its own, and cannot be taken away.
 
 Exit codes:

@@ -3,5 +3,6 @@
 pub(crate) mod cleanup;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
+mod reference_cleanup;
 pub(crate) mod render;
 pub(crate) mod stats;

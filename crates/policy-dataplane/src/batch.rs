@@ -76,6 +76,15 @@ impl Batch {
         batch
     }
 
+    /// One that is refused as a whole if anybody has changed rules since their generation was this.
+    pub(crate) fn begun_at(generation: u32) -> Self {
+        let mut batch = Self::default();
+        let mut condition = Attributes::default();
+        condition.u32(1, generation);
+        batch.framed(BEGIN, &condition);
+        batch
+    }
+
     /// Puts messages behind these, in their order.
     pub(crate) fn append(&mut self, others: &Self) {
         let mut rest = others.bytes.as_slice();
@@ -181,6 +190,11 @@ impl Batch {
     }
 
     pub(crate) fn message(&mut self, kind: Kind, attributes: &Attributes, about: &str) {
+        self.message_in(INET, kind, attributes, about);
+    }
+
+    /// A message about a table of this family.
+    pub(crate) fn message_in(&mut self, family: u8, kind: Kind, attributes: &Attributes, about: &str) {
         let flags = match kind {
             Kind::NewTable | Kind::NewChain | Kind::NewSet | Kind::NewElements => CREATE,
             Kind::NewRule => CREATE | APPEND,
@@ -191,13 +205,17 @@ impl Batch {
             | Kind::DeleteElements => 0,
         };
         let kind = (SUBSYSTEM << 8) | kind as u16;
-        self.put(kind, flags, [INET, 0, 0, 0], attributes.bytes());
+        self.put(kind, flags, [family, 0, 0, 0], attributes.bytes());
         self.about.push(about.to_owned());
     }
 
     fn frame(&mut self, kind: u16) {
+        self.framed(kind, &Attributes::default());
+    }
+
+    fn framed(&mut self, kind: u16, attributes: &Attributes) {
         let [high, low] = SUBSYSTEM.to_be_bytes();
-        self.put(kind, 0, [0, 0, high, low], &[]);
+        self.put(kind, 0, [0, 0, high, low], attributes.bytes());
         self.about.push("batch".to_owned());
     }
 

@@ -19,7 +19,7 @@ use crate::{
 
 /// What is asked, of all kinds of things in our table.
 const GET_TABLE: u16 = 1;
-const GET_CHAINS: u16 = 4;
+pub const GET_CHAINS: u16 = 4;
 pub const GET_RULES: u16 = 7;
 pub const GET_SETS: u16 = 10;
 const GET_ELEMENTS: u16 = 13;

@@ -40,11 +40,13 @@ mod expression;
 mod fixture;
 mod host_address;
 mod interfaces;
+mod iptables_rule;
 mod memory;
 mod message;
 mod namespace;
 mod netns;
 mod ownership;
+mod reference_rules;
 mod repair;
 mod set;
 mod snapshot;
@@ -70,6 +72,7 @@ pub use netns::{
     Refusal, Residents, Root, RootError,
 };
 pub use ownership::Protection;
+pub use reference_rules::{ReferenceError, ReferenceRules};
 pub use snapshot::Snapshot;
 pub use socket::{CommitError, Socket};
 pub use table::{Found, MakeProgram, Outcome, Table, TableError, TableOptions};

@@ -85,6 +85,12 @@ impl Socket {
     }
 }
 
+impl From<Channel> for Socket {
+    fn from(channel: Channel) -> Self {
+        Self(channel)
+    }
+}
+
 // === impl CommitError ===
 
 impl CommitError {

@@ -7,10 +7,11 @@ use anyhow::{Result, bail};
 use crate::workspace::{has, output, succeed};
 
 /// A program, the Debian package that has it, and whether nothing can be built without.
-const PROGRAMS: [(&str, &str, bool); 5] = [
+const PROGRAMS: [(&str, &str, bool); 6] = [
     ("cc", "gcc", true),
     ("git", "git", true),
     ("ip", "iproute2", false),
+    ("iptables-nft", "iptables", false),
     ("nft", "nftables", false),
     ("unshare", "util-linux", false),
 ];

@@ -19,6 +19,7 @@ pub(super) mod kernel;
 mod notes;
 pub(super) mod order;
 mod place;
+mod reference;
 pub(super) mod status;
 pub(super) mod surroundings;
 mod tally;
@@ -218,7 +219,7 @@ impl Enforcement {
         let notes = notes(&status, before.map(|(before, _)| before));
         let same = before.filter(|(before, _)| before.state == status.state);
         let since = same.map_or(now, |(_, since)| *since);
-        if status.state == State::Open {
+        if status.state == State::Open && status.reference.is_nothing() {
             self.statuses.remove(&status.pod);
         } else {
             self.statuses.insert(status.pod.clone(), (status, since));
@@ -236,7 +237,7 @@ impl Enforcement {
         overdue.filter(|status| self.told_overdue.insert(status.pod.clone())).map(waiting).collect()
     }
 
-    /// How it went with each Pod that is to have rules, and since when it is so.
+    /// How it went with each Pod that is to have rules, or in which something of the reference's was found, and since when it is so.
     pub(super) fn statuses(&self) -> impl Iterator<Item = &(Status, Timestamp)> {
         self.statuses.values()
     }

@@ -98,6 +98,12 @@ fn pod((status, since): &(Status, Timestamp)) -> Value {
         "networkNamespaces": status.namespaces,
         "networkNamespacesWithoutRules": status.more,
         "absentInterfaces": status.absent,
+        "referenceRules": {
+            "chains": status.reference.found,
+            "suspicions": status.reference.suspected,
+            "removals": status.reference.removals,
+            "problem": status.reference.problem,
+        },
         "refusedPaths": refused.collect::<Vec<_>>(),
     })
 }

@@ -15,7 +15,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{packet_counters::PacketCounters, report::Report, status_writer::Written};
+use super::{
+    enforcement::status::State, packet_counters::PacketCounters, report::Report, status_writer::Written,
+};
 
 /// All of them.
 pub(super) struct Metrics {
@@ -34,6 +36,7 @@ pub(super) struct Metrics {
     opened: Family<NamespaceLabel, Gauge>,
     refused_paths: Gauge,
     absent_interfaces: Gauge,
+    reference: Family<CertaintyLabel, Gauge>,
     programmed: Counter,
     latency: Histogram,
     gap: Histogram,
@@ -52,6 +55,11 @@ struct FlowLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CertaintyLabel {
+    certainty: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -124,6 +132,10 @@ impl Metrics {
             absent_interfaces: metric!(
                 "absent_interfaces",
                 "Isolated interfaces of this node's Pods that the kernel does not have: no rule sees what goes by them"
+            ),
+            reference: metric!(
+                "pods_with_reference_rules",
+                "Pods of this node in whose network namespaces rules of the reference Policer were found, or are suspected"
             ),
             programmed: metric!("programmed_pods", "Orders about the rules of a Pod that were done"),
             latency: seconds(
@@ -219,15 +231,26 @@ impl Metrics {
         set(&self.troubles, report.troubles.len());
         self.dropped_events.set(dropped_events);
         self.pods.clear();
-        for (status, _) in &report.pods {
+        // One that is to have none is told of for what else was found in it.
+        for (status, _) in report.pods.iter().filter(|(status, _)| status.state != State::Open) {
             self.pods.get_or_create(&StateLabel { state: status.state.code() }).inc();
         }
         self.opened.clear();
         for namespace in &report.opened {
             self.opened.get_or_create(&NamespaceLabel { namespace: namespace.to_string() }).set(1);
         }
+        self.show_reference(report);
         set(&self.absent_interfaces, report.pods.iter().map(|(status, _)| status.absent.len()).sum());
         set(&self.refused_paths, report.pods.iter().map(|(status, _)| status.refused.len()).sum());
+    }
+
+    fn show_reference(&self, report: &Report) {
+        let remains = || report.pods.iter().map(|(status, _)| &status.reference);
+        let found = remains().filter(|it| !it.found.is_empty()).count();
+        let suspected = remains().filter(|it| it.found.is_empty() && !it.suspected.is_empty()).count();
+        for (certainty, count) in [("found", found), ("suspected", suspected)] {
+            set(&self.reference.get_or_create(&CertaintyLabel { certainty }), count);
+        }
     }
 
     fn show_problems(&self, report: &Report) {

@@ -36,7 +36,7 @@ pub(super) struct Report {
     pub(super) troubles: BTreeMap<String, String>,
     /// The namespaces that an annotation opens.
     pub(super) opened: Vec<Arc<str>>,
-    /// How it went with Pods of this node that are to have rules.
+    /// How it went with Pods of this node that are to have rules, or in which something of the reference's was found.
     pub(super) pods: Vec<(Status, Timestamp)>,
 }
 

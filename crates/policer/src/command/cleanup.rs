@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use anyhow::{Context, ensure};
 use policy_dataplane::{Batch, CommitError, Node, Process, Socket};
 
+use super::reference_cleanup;
 use crate::{
     cli::CleanupArgs,
     output::{note, print},
@@ -34,6 +35,9 @@ struct Rest {
 pub(crate) fn run(args: &CleanupArgs) -> anyhow::Result<()> {
     let node = Node::open(args.place.proc.clone(), args.place.roots())?;
     let residents = node.residents()?;
+    if let Some(scope) = args.reference {
+        return reference_cleanup::run(&node, &residents, scope, args.dry_run);
+    }
     let mut rest = Rest { unreadable: residents.unreadable(), ..Rest::default() };
     for process in residents.everywhere() {
         let place = format!("{} of the Pod with uid {}", process.namespace, process.pod);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use operator_runtime::connect;
-use policy_engine::{NamespacedName, World, exchange};
+use policy_engine::{NamespacedName, exchange};
 
 use crate::{
     cli::{Cli, ExplainArgs, TextFormat},

@@ -14,6 +14,7 @@ mod opening;
 mod opening_rights;
 mod policies;
 mod program;
+mod reference;
 mod town;
 
 use testkit::{Cluster, Server, Unavailable};

@@ -23,6 +23,7 @@ mod opening;
 mod output;
 mod policies;
 mod program;
+mod reference;
 mod render;
 mod town;
 

@@ -32,6 +32,7 @@ mod port;
 mod probe;
 mod protocols;
 mod raw;
+mod reference_rules;
 mod repair;
 mod sctp;
 mod star;

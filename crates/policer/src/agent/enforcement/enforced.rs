@@ -12,6 +12,7 @@ use policy_engine::{Counter, program::LastFrame};
 use super::{
     kernel::PodTable,
     order::{Aim, Order},
+    reference::Handover,
     status::{State, Status},
     tally::Tally,
 };
@@ -24,7 +25,7 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// the node are.
 pub(super) const LONGEST_SEARCH: Duration = Duration::from_secs(1);
 
-/// To ask for interfaces takes a thread in the namespace: it is done at one visit of so many.
+/// To ask for interfaces, and for rules of the reference, takes a thread in the namespace: it is done at one visit of so many.
 const INTERFACES: usize = 4;
 
 /// A Pod for which there are orders.
@@ -46,6 +47,7 @@ pub(super) struct Enforced<T> {
     /// takes a moment to make one.
     missed: BTreeSet<String>,
     pub(super) absent: BTreeSet<String>,
+    pub(super) handover: Handover,
     /// How often it was visited.
     visits: usize,
     /// Flows that were denied when that was asked last.
@@ -67,12 +69,13 @@ impl<T> Enforced<T> {
             tallies: BTreeMap::new(),
             missed: BTreeSet::new(),
             absent: BTreeSet::new(),
+            handover: Handover::default(),
             visits: 0,
             denied: BTreeSet::new(),
         }
     }
 
-    /// It is visited. Tells whether it is time to ask for its interfaces.
+    /// It is visited. Tells whether it is time to ask for its interfaces, and for rules of the reference.
     pub(super) fn visit(&mut self) -> bool {
         let is_due = self.visits.is_multiple_of(INTERFACES);
         self.visits += 1;

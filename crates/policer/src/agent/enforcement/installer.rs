@@ -22,6 +22,8 @@ pub(super) struct Installer<K: Kernel> {
     pub(super) kernel: K,
     /// What is to become of rules that an agent before us left.
     pub(super) found: Found,
+    /// Whether rules of the reference are taken away.
+    pub(super) removes_reference: bool,
     pub(super) tell: Box<dyn Fn(News) + Send>,
     /// Takes what is to be closed: that may take a while.
     closer: mpsc::Sender<K::Table>,
@@ -52,7 +54,7 @@ impl<K: Kernel> Installer<K> {
         let (closer, closed) = mpsc::channel::<K::Table>();
         // To close a socket after a deletion waits for the kernel to have forgotten what was deleted.
         std::thread::spawn(move || closed.into_iter().for_each(drop));
-        Self { kernel, found: Found::LeftAlone, tell: Box::new(tell), closer }
+        Self { kernel, found: Found::LeftAlone, removes_reference: false, tell: Box::new(tell), closer }
     }
 
     /// Lets go of the namespaces of a Pod. Its rules stay: it may be there still.
@@ -96,18 +98,22 @@ impl<K: Kernel> Installer<K> {
         let mut status = Status::new(&pod.order);
         status.state = match self.find(pod, sight, &mut status) {
             Ok((newcomers, problem)) => {
+                let everywhere: Vec<Process> =
+                    pod.homes.values().map(|(process, _)| process).chain(&newcomers).cloned().collect();
                 let state = match pod.order.aim.clone() {
                     Aim::Rules(rules) => self.put(pod, newcomers, &rules, sight),
                     Aim::Open | Aim::Gone => self.clear(pod, &newcomers, State::Open),
                     Aim::Opened(by) => self.clear(pod, &newcomers, State::Opened(by)),
                 };
-                problem.filter(|_| !state.is_failure()).map_or(state, State::Failed)
+                let state = problem.filter(|_| !state.is_failure()).map_or(state, State::Failed);
+                self.hand_over(pod, &everywhere, state)
             }
             Err(reason) => State::Failed(reason),
         };
         // Where something failed there may be a namespace that nobody holds.
         pod.located = (!status.state.is_failure()).then(|| pod.order.paths.clone());
         status.absent.clone_from(&pod.absent);
+        *status.reference = pod.handover.remains();
         status.namespaces = pod.homes.keys().map(ToString::to_string).collect();
         status
     }

@@ -91,6 +91,7 @@ fn order(
         pod: name.clone(),
         uid: Arc::clone(&pod.uid),
         was_open: false,
+        is_doubtful: world.policies_of(&name.namespace).any(|(_, policy)| policy.spec.subject.is_none()),
         paths: paths(&endpoints),
         aim,
     })

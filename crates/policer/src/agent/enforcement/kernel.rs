@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, os::fd::AsFd, sync::OnceLock, time::Duration};
 
 use policy_dataplane::{
     Changes, Claim, Count, DeniedFlow, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection,
-    Residents, Socket, Table, TableOptions, interfaces_in,
+    ReferenceRules, Residents, Socket, Table, TableOptions, interfaces_in,
 };
 
 use crate::cli::{AgentArgs, Established};
@@ -40,6 +40,12 @@ pub(in crate::agent) trait Kernel {
 
     /// Takes away a table that an agent before us left in a process's namespace. Tells whether there was one.
     fn clean(&self, process: &Process) -> Result<bool, String>;
+
+    /// What there is of rules of the reference Policer in a process's namespace.
+    fn reference_rules(&self, process: &Process) -> Result<ReferenceRules, String>;
+
+    /// Takes them away. What only may be of it stays.
+    fn remove_reference_rules(&self, process: &Process) -> Result<(), String>;
 }
 
 /// A table in a namespace.
@@ -147,6 +153,16 @@ impl Kernel for Linux {
     fn clean(&self, process: &Process) -> Result<bool, String> {
         let netns = self.enter(process)?;
         Table::clean(netns.as_fd()).map_err(|error| words(&error))
+    }
+
+    fn reference_rules(&self, process: &Process) -> Result<ReferenceRules, String> {
+        let netns = self.enter(process)?;
+        ReferenceRules::look(netns.as_fd()).map_err(|error| words(&error))
+    }
+
+    fn remove_reference_rules(&self, process: &Process) -> Result<(), String> {
+        let netns = self.enter(process)?;
+        ReferenceRules::take_away(netns.as_fd()).map(drop).map_err(|error| words(&error))
     }
 }
 

@@ -1,9 +1,14 @@
 //! What people are told in Events about the rules of a Pod. How it went is `status.rs`'s.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::ObjectReference;
 use operator_runtime::{EventKind, EventNote, printable};
 
-use super::status::{State, Status};
+use super::{
+    reference::Remains,
+    status::{State, Status},
+};
 
 /// So many paths are told of at once.
 const PATHS: usize = 5;
@@ -35,6 +40,7 @@ pub(super) fn notes(status: &Status, before: Option<&Status>) -> Vec<EventNote> 
         );
         notes.push(note(status, "InterfaceNotEnforced", message, "Enforce"));
     }
+    notes.extend(of_reference(status, before.map(|before| &*before.reference)));
     if status.more > before.map_or(0, |before| before.more) {
         let message = format!("{} more network namespaces of this Pod have no rules", status.more);
         notes.push(note(status, "PolicyNotEnforced", message, "Enforce"));
@@ -72,6 +78,52 @@ fn of_state(status: &Status, before: Option<&Status>) -> Option<EventNote> {
         }
         _ => None,
     }
+}
+
+/// What is to be told of rules of the reference.
+fn of_reference(status: &Status, before: Option<&Remains>) -> Vec<EventNote> {
+    let Remains { found, suspected, removals, problem } = &*status.reference;
+    let nothing = Remains::default();
+    let before = before.unwrap_or(&nothing);
+    let mut notes = Vec::new();
+    if !found.is_subset(&before.found) {
+        let message = format!(
+            "the reference Policer has left rules in this Pod's network namespace, in {}: what they do not allow they refuse, \
+             whatever policies say now. If its DaemonSet is gone, --remove-reference-rules takes them away",
+            list(found)
+        );
+        notes.push(note(status, "ReferenceRulesFound", message, "HandOver"));
+    }
+    if !suspected.is_subset(&before.suspected) {
+        let message = format!(
+            "rules in this Pod's network namespace may be the reference Policer's: {}",
+            list(suspected)
+        );
+        let kind = EventKind::Normal;
+        notes.push(EventNote { kind, ..note(status, "ReferenceRulesSuspected", message, "HandOver") });
+    }
+    if *removals > before.removals {
+        let (kind, message) = if *removals == 1 {
+            (EventKind::Normal, "rules of the reference Policer were taken away")
+        } else {
+            (
+                EventKind::Warning,
+                "rules of the reference Policer have come again, and were taken away again: its DaemonSet is at work",
+            )
+        };
+        notes.push(EventNote {
+            kind,
+            ..note(status, "ReferenceRulesRemoved", message.to_owned(), "HandOver")
+        });
+    }
+    if let Some(problem) = problem.as_ref().filter(|problem| before.problem.as_ref() != Some(*problem)) {
+        notes.push(note(status, "ReferenceRulesStay", problem.clone(), "HandOver"));
+    }
+    notes
+}
+
+fn list(words: &BTreeSet<String>) -> String {
+    words.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn note(status: &Status, reason: &str, message: String, action: &str) -> EventNote {

@@ -28,6 +28,8 @@ pub(in crate::agent) struct Order {
     pub(in crate::agent) uid: Arc<str>,
     /// Whether policies ever left it open, as far as is known: it was not in want of rules all the time then.
     pub(in crate::agent) was_open: bool,
+    /// Whether a policy of its namespace does not say whom it means: more of the Pod may be meant to be isolated than is known.
+    pub(in crate::agent) is_doubtful: bool,
     /// Paths of network namespaces that its endpoints name.
     pub(in crate::agent) paths: Vec<String>,
     pub(in crate::agent) aim: Aim,
@@ -60,7 +62,8 @@ pub(in crate::agent) struct Rules {
 impl Order {
     /// To let go of a Pod that is not there any more.
     pub(in crate::agent) fn gone(pod: NamespacedName) -> Self {
-        Self { pod, uid: Arc::from(""), was_open: false, paths: Vec::new(), aim: Aim::Gone }
+        let uid = Arc::from("");
+        Self { pod, uid, was_open: false, is_doubtful: false, paths: Vec::new(), aim: Aim::Gone }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use policy_dataplane::DeniedFlow;
 use policy_engine::{Counter, NamespacedName};
 
-use super::order::Order;
+use super::{order::Order, reference::Remains};
 use crate::opening::OpenedBy;
 
 /// What the worker tells.
@@ -37,6 +37,8 @@ pub(in crate::agent) struct Status {
     pub(in crate::agent) refused: Vec<(String, String)>,
     /// Isolated interfaces that the kernel has not: no rule sees what goes by them.
     pub(in crate::agent) absent: BTreeSet<String>,
+    /// What is there of the reference Policer's rules.
+    pub(in crate::agent) reference: Box<Remains>,
     /// Somebody changed its rules, which was undone.
     pub(in crate::agent) is_tampered: bool,
 }
@@ -72,6 +74,7 @@ impl Status {
             more: 0,
             refused: Vec::new(),
             absent: BTreeSet::new(),
+            reference: Box::default(),
             is_tampered: false,
         }
     }

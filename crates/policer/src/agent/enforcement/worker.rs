@@ -40,6 +40,12 @@ impl<K: Kernel> Worker<K> {
         Self { installer: Installer::new(kernel, tell), pods: BTreeMap::new(), visited: None }
     }
 
+    /// The same, taking rules of the reference away, or leaving them.
+    pub(in crate::agent) fn removing_reference(mut self, removes: bool) -> Self {
+        self.installer.removes_reference = removes;
+        self
+    }
+
     /// Does what is ordered until nobody orders any more. Rules stay then.
     pub(in crate::agent) fn run(mut self, rounds: &mpsc::Receiver<Round>) {
         let mut looked = Instant::now();
@@ -126,7 +132,7 @@ impl<K: Kernel> Worker<K> {
         self.work(&due);
     }
 
-    /// Reads what the rules of some Pods have counted, and now and then which interfaces they have. All of them have had their turn after `TURNS` times.
+    /// Reads what the rules of some Pods have counted, and now and then which interfaces they have, and whether rules of the reference have come. All of them have had their turn after `TURNS` times.
     fn visit_some(&mut self) {
         let many = self.pods.len().div_ceil(TURNS);
         let after = self.visited.take().map_or(Bound::Unbounded, Bound::Excluded);
@@ -143,6 +149,7 @@ impl<K: Kernel> Worker<K> {
             }
             if pod.visit() {
                 self.installer.look_for_interfaces(pod);
+                self.installer.look_for_reference(pod);
             }
             self.visited = Some(name.clone());
         }

@@ -4,7 +4,7 @@ use policy_engine::Engine;
 
 use super::*;
 use crate::agent::enforcement::{
-    fixture::{endpoint, engine, name, open_namespace, pod, policy},
+    fixture::{apply, endpoint, engine, name, open_namespace, pod, policy},
     surroundings::Exceptions,
 };
 
@@ -131,4 +131,24 @@ fn an_order_tells_which_pod_it_is_and_where_its_endpoints_say_that_it_is() {
     let ground = Ground { certainty: Certainty::Complete, openings: &Openings::default() };
     let orders = orders(&engine, [&name("a")], &common, ground);
     assert_eq!((&*orders[0].uid, &orders[0].paths[..]), ("1", &["/run/netns/a".to_owned()][..]));
+}
+
+#[test]
+fn an_order_tells_whether_a_policy_of_the_namespace_may_be_about_the_pod_though_nobody_knows() {
+    let mut engine = town();
+    let common = Common::of(engine.world(), &Exceptions::none(), &BTreeSet::new());
+    let doubtful = |engine: &Engine| {
+        let ground = Ground { certainty: Certainty::Complete, openings: &Openings::default() };
+        let orders = orders(engine, [&name("a"), &name("b")], &common, ground);
+        orders.into_iter().map(|order| order.is_doubtful).collect::<Vec<_>>()
+    };
+    assert_eq!(doubtful(&engine), [false, false]);
+    let mut lost = policy("lost", &[]);
+    lost["spec"]["podSelector"] = serde_json::json!({"matchLabels": {"app": 1}});
+    lost["metadata"]["namespace"] = "y".into();
+    apply(&mut engine, &[lost.clone()]);
+    assert_eq!(doubtful(&engine), [false, false], "it is of another namespace");
+    lost["metadata"]["namespace"] = "x".into();
+    apply(&mut engine, &[lost]);
+    assert_eq!(doubtful(&engine), [true, true]);
 }

@@ -7,8 +7,8 @@ use std::{
 
 use danm_api::Enforcement;
 use policy_dataplane::{
-    Changes, Claim, Count, DeniedFlow, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process, Refusal,
-    Residents,
+    Changes, Claim, Count, DeniedFlow, Found, MakeProgram, NamespaceId, Outcome, PodUid, Process,
+    ReferenceRules, Refusal, Residents,
 };
 use policy_engine::{
     Counter, Direction, Engine,
@@ -49,6 +49,10 @@ struct Place {
     packets: u64,
     /// What each table has denied lately.
     denied: Vec<DeniedFlow>,
+    /// The reference's rules by namespace, whether they are in use, and where somebody looked for them.
+    reference: BTreeMap<u64, ReferenceRules>,
+    reference_is_in_use: bool,
+    searched: Vec<u64>,
     /// For how long processes have run, if they tell.
     age: Option<Duration>,
     done: Vec<String>,
@@ -148,6 +152,21 @@ impl Kernel for Fake {
         self.note("clean", process);
         Ok(self.place().tables.remove(&process.namespace.inode).is_some())
     }
+
+    fn reference_rules(&self, process: &Process) -> Result<ReferenceRules, String> {
+        let mut place = self.place();
+        place.searched.push(process.namespace.inode);
+        Ok(place.reference.get(&process.namespace.inode).cloned().unwrap_or_default())
+    }
+
+    fn remove_reference_rules(&self, process: &Process) -> Result<(), String> {
+        if self.place().reference_is_in_use {
+            return Err("in use".to_owned());
+        }
+        self.note("hand over", process);
+        self.place().reference.remove(&process.namespace.inode);
+        Ok(())
+    }
 }
 
 impl PodTable for FakeTable {
@@ -205,6 +224,8 @@ struct Test {
     engine: Engine,
     openings: Openings,
 }
+
+mod reference;
 
 const UIDS: [&str; 3] = ["aaaa", "bbbb", "cccc"];
 
