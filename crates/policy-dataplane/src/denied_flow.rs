@@ -40,6 +40,9 @@ pub struct DeniedFlow {
 /// An interface's name takes so many bytes.
 const NAME_BYTES: usize = 16;
 
+/// What a set of ours may take when it is listed, generously. Whoever may make one of its name may make it larger.
+const LONGEST: usize = 64 << 10;
+
 // === impl Socket ===
 
 impl Socket {
@@ -53,7 +56,7 @@ impl Socket {
         let mut flows = Vec::new();
         for set in sets {
             // Packets come while it is listed: one that is listed twice or not at all is no harm.
-            let listed = elements_of(self, &set.name())?;
+            let listed = elements_of(self, &set.name(), LONGEST)?;
             let lists = messages(&listed).filter_map(|message| message.attribute(3)).flat_map(attributes);
             flows.extend(lists.filter_map(|element| DeniedFlow::read(set, element.value)));
         }

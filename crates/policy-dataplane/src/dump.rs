@@ -67,7 +67,7 @@ impl Socket {
         let is_filled = |set: &Message<'_>| set.number(3).is_none_or(|flags| flags & MADE_BY_RULES == 0);
         let sets: Vec<String> = sets.filter(is_filled).map(|set| set.text(2)).collect();
         for set in sets {
-            let members = elements_of(self, &set)?;
+            let members = elements_of(self, &set, LONGEST)?;
             if repeats(&members) {
                 return Err(io::ErrorKind::Interrupted.into());
             }
@@ -76,11 +76,11 @@ impl Socket {
         Ok(pieces)
     }
 
-    /// All messages of an answer.
-    fn all(&self, kind: u16, attributes: &Attributes) -> io::Result<Vec<u8>> {
+    /// All messages of an answer, if it is no longer than that.
+    fn all(&self, kind: u16, attributes: &Attributes, longest: usize) -> io::Result<Vec<u8>> {
         let (mut bytes, mut is_too_long) = (Vec::new(), false);
         let take = |piece: &[u8]| {
-            is_too_long |= bytes.len() + piece.len() > LONGEST;
+            is_too_long |= bytes.len() + piece.len() > longest;
             if !is_too_long {
                 bytes.extend(piece);
             }
@@ -95,14 +95,14 @@ impl Socket {
 
 /// All of a kind that is in our table.
 pub fn in_table(socket: &Socket, kind: u16) -> io::Result<Vec<u8>> {
-    socket.all(kind, &our_table())
+    socket.all(kind, &our_table(), LONGEST)
 }
 
-/// The elements of a set of our table; none if it is not there.
-pub fn elements_of(socket: &Socket, set: &str) -> io::Result<Vec<u8>> {
+/// The elements of a set of our table, if they take no more bytes than that; none if it is not there.
+pub fn elements_of(socket: &Socket, set: &str, longest: usize) -> io::Result<Vec<u8>> {
     let mut of_set = our_table();
     of_set.text(2, set);
-    socket.all(GET_ELEMENTS, &of_set)
+    socket.all(GET_ELEMENTS, &of_set, longest)
 }
 
 fn our_table() -> Attributes {

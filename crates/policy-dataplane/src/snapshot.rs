@@ -6,11 +6,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use policy_engine::{nft::GENERATION, program::Program};
+use policy_engine::{
+    nft::GENERATION,
+    program::{Program, gate_in},
+};
 
 use crate::{
     Protection,
     batch::{Batch, Kind, SUBSYSTEM, TABLE},
+    set::MADE_BY_RULES,
     walk::{Attribute, Message, attributes, messages},
 };
 
@@ -32,6 +36,8 @@ pub struct Snapshot {
 pub(crate) struct Set {
     pub flags: u32,
     pub key_type: u32,
+    /// How many members rules may make of it, and how long each lasts: of one that they fill, what is in it makes no difference.
+    limits: [Vec<u8>; 2],
     /// Its keys.
     pub members: BTreeSet<Member>,
 }
@@ -111,6 +117,13 @@ impl Snapshot {
         self.chains.values().any(|chain| chain.hook.is_some())
     }
 
+    /// Whether a gate refuses anything: one of policies that are audited alone does not.
+    pub fn denies(&self) -> bool {
+        let refuses = |rule: &Rule| rule.expressions.iter().any(|expression| expression.name == "reject");
+        let gates = self.chains.iter().filter(|(name, _)| gate_in(name).is_some());
+        gates.flat_map(|(_, gate)| &gate.rules).any(refuses)
+    }
+
     /// How often connections had to be judged again, if a rule tells it.
     pub const fn generation(&self) -> Option<u64> {
         self.generation
@@ -166,6 +179,11 @@ impl Snapshot {
         let set = Set {
             flags: flags & !KEPT,
             key_type: message.number(4).unwrap_or_default(),
+            limits: if flags & MADE_BY_RULES == 0 {
+                Default::default()
+            } else {
+                [9, 11].map(|limit| message.attribute(limit).unwrap_or_default().to_vec())
+            },
             members: BTreeSet::new(),
         };
         if flags & 1 == 0 {
@@ -238,7 +256,7 @@ impl Eq for Comment {}
 
 impl Set {
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        (self.flags, self.key_type) == (other.flags, other.key_type)
+        (self.flags, self.key_type, &self.limits) == (other.flags, other.key_type, &other.limits)
     }
 }
 

@@ -4,7 +4,10 @@
 //!
 //! Which rules a Pod has is not known here, nor whether a namespace is the Pod's.
 
-use std::{io, os::fd::BorrowedFd};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
 
 use policy_engine::program::{Flows, Program};
 
@@ -28,6 +31,8 @@ pub struct TableOptions {
 #[derive(Debug)]
 pub struct Table {
     socket: Socket,
+    /// Where it is, to look at the connections of its sockets.
+    namespace: OwnedFd,
     options: TableOptions,
     /// What the kernel has; none while it is left as an agent before us has made it.
     program: Option<Program>,
@@ -48,7 +53,8 @@ pub enum Outcome {
     Changed,
     /// It was made anew.
     Replaced,
-    /// The same; and the kernel could not be told of connections that are older, so these are refused.
+    /// It was made or changed; and the kernel could not be told how older connections were opened: those that it does not know are
+    /// refused, and those that it took in the middle are judged by who spoke first.
     Unprepared,
     /// It is what an agent before us left, and not what is wanted.
     LeftAlone,
@@ -92,15 +98,21 @@ impl Table {
         found: Found,
     ) -> Result<(Self, Outcome), TableError> {
         let socket = Socket::open_at(namespace).map_err(TableError::Read)?;
+        let namespace = namespace.try_clone_to_owned().map_err(TableError::Read)?;
         let program = Some(Program::default());
         let mut table =
-            Self { socket, options, program, generation: 0, intact_at: None, is_makeshift: false };
+            Self { socket, namespace, options, program, generation: 0, intact_at: None, is_makeshift: false };
         let there = table.look();
         let outcome = match &there {
-            Ok(there) if !there.sees_packets() => table.begin(namespace, make)?,
+            Ok(there) if !there.sees_packets() => table.begin(make)?,
             _ => table.take_over(there, make, found)?,
         };
         Ok((table, outcome))
+    }
+
+    /// Whether what the kernel has denies anything, as far as it is known.
+    pub fn denies(&self) -> bool {
+        self.program.as_ref().is_none_or(Program::denies)
     }
 
     /// What the kernel has; none while it is left as an agent before us has made it.
@@ -120,6 +132,7 @@ impl Table {
         if batch.is_empty() {
             return Ok(Outcome::Unchanged);
         }
+        let isolates_more = program.isolates_more_than(before);
         let outcome = match self.commit(&ahead).and_then(|()| self.commit(&batch)) {
             Ok(()) => Outcome::Changed,
             // Whatever is in its way, nothing is in the way of a table made anew.
@@ -130,7 +143,21 @@ impl Table {
             Err(error) => return Err(error.into()),
         };
         self.settle(program, generation);
-        Ok(outcome)
+        Ok(if isolates_more { self.distrust(outcome) } else { outcome })
+    }
+
+    /// Has connections asked again how they were opened, now that something is denied where nothing was: while nothing was, anybody could
+    /// make the kernel take the middle of a connection for its beginning. It is done when rules are there that refuse what begins
+    /// no connection. Where each packet of an established connection passes, nobody asks.
+    fn distrust(&self, outcome: Outcome) -> Outcome {
+        if self.options.memory == Memory::Kept {
+            return outcome;
+        }
+        let open = TcpConnection::all_in(self.namespace.as_fd());
+        match open.and_then(|open| self.socket.forget_misjudged(&open)) {
+            Ok(_) => outcome,
+            Err(_) => Outcome::Unprepared,
+        }
     }
 
     /// The kernel has this now.
@@ -194,7 +221,7 @@ impl Table {
     /// which way that was. It is told once it looks at connections by itself: those that are opened meanwhile it sees.
     ///
     /// That it cannot be told keeps no rules out: what it does not know is refused.
-    fn begin(&mut self, namespace: BorrowedFd<'_>, make: MakeProgram<'_>) -> Result<Outcome, TableError> {
+    fn begin(&mut self, make: MakeProgram<'_>) -> Result<Outcome, TableError> {
         self.forget_labels();
         // Whoever has made a table to which no packet comes has said nothing, and may have made it so that we cannot own it.
         self.socket.commit(&Batch::remove())?;
@@ -203,7 +230,7 @@ impl Table {
             Err(CommitError::Refused { .. }) if self.options.memory != Memory::Labels => {}
             result => result?,
         }
-        let older = TcpConnection::all_in(namespace);
+        let older = TcpConnection::all_in(self.namespace.as_fd());
         let is_prepared = older.and_then(|older| self.socket.remember(&older)).is_ok();
         let program = make(self.flows());
         for batch in Batch::first_of(&program, self.options.protection) {
@@ -236,8 +263,11 @@ impl Table {
             self.program = Some(same);
             return Ok(Outcome::Unchanged);
         }
+        // What refuses nothing protects nobody: there is nothing to keep.
+        let is_kept = there.as_ref().map_or(true, Snapshot::denies) || !same.denies();
         match found {
             Found::Corrected => self.correct(there, make),
+            Found::LeftAlone if !is_kept => self.correct(there, make),
             Found::LeftAlone => {
                 self.program = None;
                 Ok(Outcome::LeftAlone)
@@ -262,8 +292,9 @@ impl Table {
         };
         self.is_makeshift = false;
         self.intact_at = None;
+        let denies = program.denies();
         self.settle(program, generation);
-        Ok(outcome)
+        Ok(if denies { self.distrust(outcome) } else { outcome })
     }
 
     /// What is there.

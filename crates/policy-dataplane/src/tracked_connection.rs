@@ -37,8 +37,14 @@ const STATUS_OF_ESTABLISHED: u32 = SEEN_REPLY | 4 | 8;
 /// `TCP_CONNTRACK_ESTABLISHED`.
 const ESTABLISHED: u8 = 3;
 
+/// Attributes of the state of TCP, and that windows are not to be taken at their word: so it is of connections whose beginning
+/// nobody saw.
+const FLAGS_ORIGINAL: u16 = 4;
+const FLAGS_REPLY: u16 = 5;
+const BE_LIBERAL: u8 = 8;
+
 /// `WINDOW_SCALE`, `SACK_PERM` and `BE_LIBERAL`: nobody knows any more what was agreed on when the connection was opened.
-const FLAGS_OF_OLD: u8 = 1 | 2 | 8;
+const FLAGS_OF_OLD: u8 = 1 | 2 | BE_LIBERAL;
 
 /// How long the kernel keeps an established connection that is silent, unless told otherwise: five days. The first packet makes it
 /// what the namespace wants.
@@ -70,6 +76,30 @@ impl Socket {
         }
         let always = io::Error::other("the kernel made an entry in the wrong direction each time");
         left.first().map_or(Ok(made), |connection| Err(failed(connection, &always)))
+    }
+
+    /// Takes entries away that the kernel made in the middle of a connection and the wrong way round: while nothing was denied anybody
+    /// could bring that about. Their next packets belong to no connection that was opened before our eyes. Gives how many.
+    pub fn forget_misjudged(&self, connections: &[TcpConnection]) -> io::Result<usize> {
+        let mut forgotten = 0;
+        for connection in connections {
+            let is_forgotten = self.forget_one(connection).map_err(|error| failed(connection, &error))?;
+            forgotten += usize::from(is_forgotten);
+        }
+        Ok(forgotten)
+    }
+
+    fn forget_one(&self, connection: &TcpConnection) -> io::Result<bool> {
+        let (from, to) = connection.original();
+        let Some(answer) = self.entry(ORIGINAL, from, to)? else { return Ok(false) };
+        let begun_within = |entry: &Message<'_>| {
+            let tuples = [read_tuple(entry.attribute(ORIGINAL)?)?, read_tuple(entry.attribute(REPLY)?)?];
+            let is_reversed = tuples == [(to, from), (from, to)];
+            (is_reversed && is_of_old(entry)).then(|| misjudged(entry, connection))?
+        };
+        let Some(wrong) = messages(&answer).find_map(|entry| begun_within(&entry)) else { return Ok(false) };
+        self.tell(Kind::Delete, 0, &[wrong], Errno::NOENT).map_err(|(_, error)| error)?;
+        Ok(true)
     }
 
     /// Gives those that the kernel knows already.
@@ -153,6 +183,17 @@ fn misjudged(entry: &Message<'_>, connection: &TcpConnection) -> Option<Entry> {
     let mut found = found_by(ORIGINAL, from, to);
     found.attributes.raw(ID, entry.attribute(ID)?);
     Some(found)
+}
+
+/// Whether an entry was made in the middle of its connection: nobody saw what was agreed on when that was opened.
+fn is_of_old(entry: &Message<'_>) -> bool {
+    let nested = |attributes, kind| Message { kind: 0, attributes }.attribute(kind);
+    let tcp = entry.attribute(PROTOCOL_STATE).and_then(|state| nested(state, 1));
+    let is_liberal = |kind| {
+        let flags = tcp.and_then(|tcp| nested(tcp, kind)).and_then(<[u8]>::first);
+        flags.is_none_or(|flags| flags & BE_LIBERAL != 0)
+    };
+    is_liberal(FLAGS_ORIGINAL) && is_liberal(FLAGS_REPLY)
 }
 
 fn write_tuple(attributes: &mut Attributes, kind: u16, from: SocketAddr, to: SocketAddr) {

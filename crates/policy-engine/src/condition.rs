@@ -31,9 +31,8 @@ pub fn conditions(world: &World, key: &PolicyKey) -> Option<[Condition; 2]> {
 
 fn accepted(policy: &Policy) -> Condition {
     let problems = in_words(&policy.problems);
-    let (reason, message) = if policy.problems.is_empty() {
-        let audited = if policy.spec.is_audited() { "; it is audited, and denies nothing" } else { "" };
-        ("Accepted", format!("all of it is understood{audited}"))
+    let (reason, mut message) = if policy.problems.is_empty() {
+        ("Accepted", "all of it is understood".to_owned())
     } else if policy.is_earlier_version {
         (
             "EarlierVersionInForce",
@@ -51,6 +50,9 @@ fn accepted(policy: &Policy) -> Condition {
     } else {
         ("EntriesNotUnderstood", format!("{problems}: entries that are not understood allow nobody"))
     };
+    if policy.spec.is_audited() {
+        message += "; it is audited, and denies nothing";
+    }
     Condition { r#type: "Accepted", is_so: policy.problems.is_empty(), reason, message: shortened(message) }
 }
 
@@ -200,6 +202,19 @@ mod tests {
         apply(&mut world, &broken);
         let [accepted, _] = conditions_of(&world);
         assert_eq!((accepted.is_so, accepted.reason), (false, "EarlierVersionInForce"));
+    }
+
+    #[test]
+    fn of_a_policy_that_is_not_to_be_audited_any_more_the_earlier_version_is_enforced() {
+        let mut world = World::default();
+        apply(&mut world, &policy(&json!({"podSelector": {}, "enforcement": "audit"})));
+        let broken = |enforcement: &str| {
+            policy(&json!({"podSelector": {"matchLabels": {"app": 1}}, "enforcement": enforcement}))
+        };
+        apply(&mut world, &broken("audit"));
+        assert!(conditions_of(&world)[0].message.ends_with("it is audited, and denies nothing"));
+        apply(&mut world, &broken("enforce"));
+        assert!(!conditions_of(&world)[0].message.contains("audited"), "it says so, whoever is meant");
     }
 
     #[test]

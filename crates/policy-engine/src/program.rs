@@ -36,8 +36,7 @@ use crate::{
 
 pub use denied::{DENIED_MINUTES, DeniedSet, MOST_DENIED};
 pub use frame::{ALLOWED, DNS, JUDGED, NODES};
-pub(crate) use gates::gate_in;
-pub use gates::gates;
+pub use gates::{gate_in, gates};
 pub use last_frame::LastFrame;
 pub use surroundings::{Dns, Flows, Forward, NodeAccess, Surroundings};
 
@@ -261,6 +260,20 @@ impl Program {
         self.frame.chains.is_empty()
     }
 
+    /// Whether anything is denied.
+    pub fn denies(&self) -> bool {
+        self.gates.chains.iter().any(ProgramChain::is_enforced)
+    }
+
+    /// Whether a gate denies something at which the other denies nothing.
+    pub fn isolates_more_than(&self, before: &Self) -> bool {
+        let is_new = |gate: &&ProgramChain| {
+            !before.gates.chains.iter().any(|before| before.name == gate.name && before.is_enforced())
+        };
+        !Arc::ptr_eq(&self.gates, &before.gates)
+            && self.gates.chains.iter().filter(|gate| gate.is_enforced()).any(|gate| is_new(&gate))
+    }
+
     /// All sets.
     pub fn sets(&self) -> impl Iterator<Item = &FamilySet> {
         self.frame.sets.iter().chain(&self.gates.sets)
@@ -337,6 +350,16 @@ impl Hook {
             Self::Output => "output",
             Self::Forward => "forward",
         }
+    }
+}
+
+// === impl ProgramChain ===
+
+impl ProgramChain {
+    /// Whether this is a gate that denies what it does not allow.
+    fn is_enforced(&self) -> bool {
+        let is_gate = matches!(self.entry, Entry::Interface(_) | Entry::OtherInterfaces);
+        is_gate && self.rules.last().is_some_and(|rule| rule.action == Action::Prohibit)
     }
 }
 

@@ -150,7 +150,7 @@ impl Enforcement {
     fn note_openness(&mut self, order: &mut Order) {
         let is_open = match &order.aim {
             Aim::Open | Aim::Opened(_) => true,
-            Aim::Rules(rules) => rules.only_audit(),
+            Aim::Rules(_) => order.aim.only_audits(),
             Aim::Gone => return,
         };
         if is_open {

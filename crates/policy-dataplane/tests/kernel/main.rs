@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that has not what it needs has failed")]
 
 mod adoption;
+mod audited;
 mod batches;
 mod blocks;
 mod conntrack;

@@ -75,6 +75,8 @@ pub(super) fn chain(enforcement: Enforcement, direction: Direction) -> ProgramCh
         let protocols = Protocol::ALL.map(Match::Protocol).into_iter().chain([Match::Icmp(family)]);
         protocols.map(move |protocol| ProgramRule::new(vec![protocol], None, Action::Note(set)))
     };
+    // They go by no interface of the kind that the set names.
+    let replies = ProgramRule::new(vec![Match::Reply], None, Action::Return);
     ProgramChain {
         name: stem(enforcement, direction),
         direction,
@@ -83,7 +85,7 @@ pub(super) fn chain(enforcement: Enforcement, direction: Direction) -> ProgramCh
             Enforcement::Audit => "writes down what would be denied, for people",
         }),
         silent: Vec::new(),
-        rules: Family::ALL.into_iter().flat_map(of_family).collect(),
+        rules: [replies].into_iter().chain(Family::ALL.into_iter().flat_map(of_family)).collect(),
     }
 }
 

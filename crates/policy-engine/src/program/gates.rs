@@ -138,7 +138,7 @@ pub(super) fn gate_name(direction: Direction, interface: &InterfaceName) -> Stri
 }
 
 /// Which gate a chain is, by its name: of which direction, and of which interface if that has a name. Nothing, if it is none.
-pub(crate) fn gate_in(chain: &str) -> Option<(Direction, Option<String>)> {
+pub fn gate_in(chain: &str) -> Option<(Direction, Option<String>)> {
     let of_direction = |direction: Direction| {
         if chain == others_name(direction) {
             return Some((direction, None));

@@ -92,10 +92,10 @@ mod tests {
         InterfaceName::new(name).expect("a name")
     }
 
-    /// The same, and nothing that it denies is denied.
+    /// The same, and what it denies of what comes in is not denied.
     fn audited(ruleset: &Ruleset) -> Ruleset {
         let chain = Some(Arc::new(Chain { enforcement: Enforcement::Audit, ..Chain::default() }));
-        let gates = Gates { ingress: chain.clone(), egress: chain };
+        let gates = Gates { ingress: chain, egress: ruleset.others.egress.clone() };
         let interfaces = ruleset.interfaces.keys().map(|name| (name.clone(), gates.clone())).collect();
         Ruleset { interfaces, others: gates, ..ruleset.clone() }
     }

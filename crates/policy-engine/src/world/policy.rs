@@ -18,11 +18,17 @@ pub struct Policy {
 // === impl Policy ===
 
 impl Policy {
-    /// The policy that follows when an object is read.
+    /// The policy that follows when an object is read. What is to be enforced by it as it is now is, whatever else it says.
     pub fn read(spec: Arc<PolicySpec>, before: Option<&Self>) -> Self {
         let problems = spec.problems.clone();
         match before.filter(|before| spec.subject.is_none() && before.spec.subject.is_some()) {
-            Some(before) => Self { spec: Arc::clone(&before.spec), problems, is_earlier_version: true },
+            Some(before) => {
+                let mut kept = Arc::clone(&before.spec);
+                if kept.is_audited() && !spec.is_audited() {
+                    Arc::make_mut(&mut kept).enforcement = spec.enforcement;
+                }
+                Self { spec: kept, problems, is_earlier_version: true }
+            }
             None => Self { spec, problems, is_earlier_version: false },
         }
     }

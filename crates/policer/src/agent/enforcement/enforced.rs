@@ -160,6 +160,12 @@ impl<T: PodTable> Enforced<T> {
         self.denied.difference(&before).cloned().collect()
     }
 
+    /// Its rules have denied nothing for a while: what they deny next is told, also if it was before.
+    pub(super) fn nothing_denied(&mut self) -> Vec<DeniedFlow> {
+        self.denied.clear();
+        Vec::new()
+    }
+
     /// Whether its rules become stricter than those that it has.
     pub(super) fn is_stricter(&self, changes: &mut Changes) -> bool {
         let Aim::Rules(rules) = &self.order.aim else { return false };

@@ -11,7 +11,7 @@ use policy_engine::program::LastFrame;
 use super::{
     enforced::Enforced,
     kernel::{Kernel, PodTable},
-    order::{Aim, Rules},
+    order::{Aim, Order, Rules},
     place::Place,
     status::{News, State, Status},
     tally::Tally,
@@ -171,8 +171,10 @@ impl<K: Kernel> Installer<K> {
             match table.put(make, &mut sight.changes, self.found) {
                 Ok(Outcome::LeftAlone) => state = state.or(State::LeftAlone),
                 Ok(Outcome::Replaced) => drop(pod.tallies.insert(*id, Tally::default())),
+                Ok(Outcome::Unprepared) => unprepared(&pod.order),
                 Ok(_) => {}
-                Err(reason) => state = state.or(failed(reason)),
+                Err(reason) if table.denies() == !rules.only_audit() => state = state.or(failed(reason)),
+                Err(reason) => state = state.or(self.make_do(table, rules, sight, reason)),
             }
         }
         for process in newcomers {
@@ -181,10 +183,7 @@ impl<K: Kernel> Installer<K> {
                 Ok((table, Outcome::LeftAlone)) => (Some(table), State::LeftAlone),
                 Ok((table, outcome)) => {
                     if outcome == Outcome::Unprepared {
-                        tracing::warn!(
-                            "{}: the kernel could not be told of its older connections; they are refused",
-                            pod.order.pod
-                        );
+                        unprepared(&pod.order);
                     }
                     let is_new = matches!(outcome, Outcome::Replaced | Outcome::Unprepared);
                     if is_new {
@@ -202,6 +201,18 @@ impl<K: Kernel> Installer<K> {
         }
         pod.frame = frame;
         state
+    }
+
+    /// What becomes of a Pod whose rules cannot be had, and which has others that deny something where nothing is to be denied, or nothing where
+    /// something is.
+    fn make_do(&self, table: &mut K::Table, rules: &Rules, sight: &mut Sight, reason: String) -> State {
+        let (closed, frame) = (rules.without_allowances(), LastFrame::default());
+        // Of what is audited nothing is left then, so that nothing is denied.
+        match table.put(&|flows| closed.program(&frame, flows), &mut sight.changes, self.found) {
+            Ok(_) if !rules.only_audit() => State::Closed(reason),
+            // Why the first attempt failed says more.
+            Ok(_) | Err(_) => State::Failed(reason),
+        }
     }
 
     /// A Pod whose first rules cannot be had is not to be open for that.
@@ -239,4 +250,11 @@ impl<K: Kernel> Installer<K> {
         }
         failure.map_or(cleared, State::Failed)
     }
+}
+
+fn unprepared(order: &Order) {
+    tracing::warn!(
+        "{}: the kernel could not be told how its older connections were opened; some are refused",
+        order.pod
+    );
 }

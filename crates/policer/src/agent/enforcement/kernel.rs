@@ -56,6 +56,9 @@ pub(in crate::agent) trait PodTable: Send + 'static {
     /// Makes the rules that are there what they should be, unless an agent before us left them and they are to stay.
     fn put(&mut self, make: MakeProgram<'_>, changes: &mut Changes, found: Found) -> Result<Outcome, String>;
 
+    /// Whether the rules that are there deny anything, as far as it is known.
+    fn denies(&self) -> bool;
+
     /// Makes of what somebody else has changed what it should be. Tells whether that was so.
     fn mend(&mut self, make: MakeProgram<'_>) -> Result<bool, String>;
 
@@ -176,6 +179,10 @@ impl PodTable for Table {
             return Ok(Outcome::LeftAlone);
         }
         self.put(make, changes).map_err(|error| words(&error))
+    }
+
+    fn denies(&self) -> bool {
+        self.denies()
     }
 
     fn mend(&mut self, make: MakeProgram<'_>) -> Result<bool, String> {

@@ -74,6 +74,11 @@ impl Aim {
     pub(in crate::agent) const fn is_none(&self) -> bool {
         matches!(self, Self::Open | Self::Opened(_))
     }
+
+    /// Whether a Pod is to have rules that deny nothing, and only count.
+    pub(in crate::agent) fn only_audits(&self) -> bool {
+        matches!(self, Self::Rules(rules) if rules.only_audit())
+    }
 }
 
 // === impl Rules ===

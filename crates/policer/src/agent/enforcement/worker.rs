@@ -108,19 +108,22 @@ impl<K: Kernel> Worker<K> {
         let is_searched = named().any(|(_, pod)| !pod.is_located());
         let with_rules = if is_searched { self.with_rules() } else { BTreeSet::new() };
         let mut sight = Sight::new(with_rules);
-        let mut ordered: Vec<(bool, &NamespacedName)> =
-            named().map(|(name, pod)| (!pod.is_stricter(&mut sight.changes), name)).collect();
-        ordered.sort_by_key(|(is_looser, _)| *is_looser);
-        for (_, name) in ordered {
+        // Nobody is protected by rules that only count.
+        let mut ordered: Vec<(bool, bool, &NamespacedName)> = named()
+            .map(|(name, pod)| (pod.order.aim.only_audits(), !pod.is_stricter(&mut sight.changes), name))
+            .collect();
+        ordered.sort_by_key(|(only_audits, is_looser, _)| (*only_audits, *is_looser));
+        for (_, _, name) in ordered {
             let Some(pod) = self.pods.get_mut(name) else { continue };
             self.installer.install(pod, &mut sight);
         }
     }
 
-    /// Pods that are to have rules.
+    /// Pods to which rules are to deny something.
     fn with_rules(&self) -> BTreeSet<PodUid> {
         let orders = self.pods.values().map(|pod| &pod.order);
-        let with_rules = orders.filter(|order| matches!(order.aim, Aim::Rules(_)));
+        let with_rules =
+            orders.filter(|order| matches!(order.aim, Aim::Rules(_)) && !order.aim.only_audits());
         with_rules.filter_map(|order| PodUid::new(&order.uid)).collect()
     }
 
@@ -143,7 +146,7 @@ impl<K: Kernel> Worker<K> {
                 (self.installer.tell)(News::Counted(Arc::clone(&name.namespace), counted));
             }
             // Whoever denied nothing is asked nothing more.
-            let denied = if has_denied { pod.newly_denied() } else { Vec::new() };
+            let denied = if has_denied { pod.newly_denied() } else { pod.nothing_denied() };
             if !denied.is_empty() {
                 (self.installer.tell)(News::Denied(name.clone(), denied));
             }

@@ -205,6 +205,10 @@ impl PodTable for FakeTable {
         Ok(vec![Count { handle: 1, counter, packets, bytes: packets }])
     }
 
+    fn denies(&self) -> bool {
+        self.program.as_ref().is_none_or(Program::denies)
+    }
+
     fn denied_flows(&self) -> Result<Vec<DeniedFlow>, String> {
         Ok(self.node.place().denied.clone())
     }
@@ -366,9 +370,10 @@ fn flows_are_told_once_while_they_go_on_and_asked_for_if_something_was_denied() 
     };
     assert_eq!(told(1, &[80, 81]), ["x counted 1", "a denied [80, 81]"]);
     assert_eq!(told(1, &[80, 82]), [""; 0], "nothing was counted");
-    assert_eq!(told(2, &[80, 82]), ["x counted 1", "a denied [82]"]);
-    assert_eq!(told(3, &[]), ["x counted 1"]);
-    assert_eq!(told(4, &[80]), ["x counted 1", "a denied [80]"], "it was over, and is back");
+    assert_eq!(told(2, &[80, 82]), ["x counted 1", "a denied [80, 82]"], "for a while nothing was denied");
+    assert_eq!(told(3, &[80, 83]), ["x counted 1", "a denied [83]"]);
+    assert_eq!(told(4, &[]), ["x counted 1"]);
+    assert_eq!(told(5, &[80]), ["x counted 1", "a denied [80]"], "it was over, and is back");
 }
 
 #[test]
@@ -454,6 +459,49 @@ fn what_is_audited_closes_nobody_if_its_rules_cannot_be_had() {
     test.order(&["a"]);
     assert_eq!(test.told(), ["a failed"]);
     assert!(test.node.place().tables.is_empty());
+}
+
+#[test]
+fn a_pod_whose_audited_policy_is_enforced_is_closed_if_its_rules_cannot_be_had() {
+    let mut test = Test::new();
+    test.apply(audited(&["10.9.0.0/16"]));
+    test.order(&["a"]);
+    assert_eq!(test.told(), ["a enforced"]);
+    test.node.place().takes_closed_alone.push(1);
+    test.apply(policy("a", &["10.9.0.0/16"]));
+    test.order(&["a"]);
+    assert_eq!(test.told(), ["a closed"]);
+    assert!(test.node.place().tables[&1].sets().all(is_written), "nobody is let in");
+    test.node.place().takes_closed_alone.clear();
+    test.try_again("a");
+    assert_eq!(test.told(), ["a enforced"]);
+}
+
+#[test]
+fn a_pod_whose_policy_is_audited_is_open_though_its_rules_cannot_be_had() {
+    let mut test = Test::new();
+    test.node.place().takes_closed_alone.push(1);
+    test.order(&["a"]);
+    assert_eq!(test.told(), ["a closed"]);
+    test.apply(audited(&["10.9.0.0/16"]));
+    test.order(&["a"]);
+    assert_eq!(test.told(), ["a failed"]);
+    assert!(test.node.place().tables[&1].is_empty(), "nothing is denied");
+}
+
+/// A policy about the Pod `a` that lets these come in, and denies nothing.
+fn audited(blocks: &[&str]) -> Value {
+    let mut audited = policy("a", blocks);
+    audited["spec"]["enforcement"] = "audit".into();
+    audited
+}
+
+#[test]
+fn of_pods_that_are_new_those_come_last_to_which_nothing_is_denied() {
+    let mut test = Test::new();
+    test.apply(audited(&["10.9.0.0/16"]));
+    test.order(&["a", "b"]);
+    assert_eq!(test.node.done(), ["open 2", "open 1"]);
 }
 
 #[test]
