@@ -29,6 +29,7 @@ mod open_files;
 mod openings;
 mod packet_counters;
 mod pod_scope;
+mod programmed;
 pub mod rehearsal;
 mod report;
 mod review;

@@ -90,18 +90,20 @@ const LONGEST: usize = 16 << 20;
 // === impl ReferenceRules ===
 
 impl ReferenceRules {
-    /// Looks into a namespace.
-    pub fn look(namespace: BorrowedFd<'_>) -> Result<Self, ReferenceError> {
+    /// Looks into a namespace. Gives the socket, too, by which that was done: to close it waits for the kernel to have forgotten what was
+    /// deleted there just now, by whomever, and whoever is in a hurry has somebody else do that.
+    pub fn look(namespace: BorrowedFd<'_>) -> Result<(Self, Socket), ReferenceError> {
         let (socket, legacy) = enter(namespace).map_err(ReferenceError::Read)?;
         let reading = until_whole("the rules of iptables", || Reading::take(&socket, &legacy));
-        reading.map(|reading| reading.told()).map_err(ReferenceError::Read)
+        let told = reading.map(|reading| reading.told()).map_err(ReferenceError::Read)?;
+        Ok((told, socket))
     }
 
-    /// Takes its rules away, in one batch, and gives what they were. What is suspected alone stays.
+    /// Takes its rules away, in one batch, and gives what they were, and the socket. What is suspected alone stays.
     ///
     /// # Errors
     /// If they are there still: all of them.
-    pub fn take_away(namespace: BorrowedFd<'_>) -> Result<Self, ReferenceError> {
+    pub fn take_away(namespace: BorrowedFd<'_>) -> Result<(Self, Socket), ReferenceError> {
         let (socket, legacy) = enter(namespace).map_err(ReferenceError::Read)?;
         let taken = until_whole("the rules of iptables", || {
             let reading = Reading::take(&socket, &legacy)?;
@@ -115,7 +117,8 @@ impl ReferenceRules {
                 result => Ok(result.map(|()| reading.told())),
             }
         });
-        taken.map_err(ReferenceError::Read)?.map_err(ReferenceError::of)
+        let told = taken.map_err(ReferenceError::Read)?.map_err(ReferenceError::of)?;
+        Ok((told, socket))
     }
 }
 

@@ -35,7 +35,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use operator_runtime::EventNote;
 use policy_dataplane::Found;
-use policy_engine::{Engine, NamespacedName};
+use policy_engine::{Engine, NamespacedName, Ruleset};
 
 pub(crate) use self::expectation::expected;
 use self::{
@@ -58,8 +58,8 @@ pub(super) struct Enforcement {
     /// What is the same for all Pods, as it was when they were looked at last.
     common: Option<Common>,
     certainty: Certainty,
-    /// Pods that were told to have rules, by their uids: another one of the same name was told nothing.
-    isolated: BTreeMap<NamespacedName, Arc<str>>,
+    /// Pods that were told to have rules, by their uids: another one of the same name was told nothing. And which were told last.
+    isolated: BTreeMap<NamespacedName, (Arc<str>, Arc<Ruleset>)>,
     /// Pods that policies left open since it is known what they say, by their uids.
     left_open: BTreeMap<NamespacedName, Arc<str>>,
     /// Pods that were told to be open because of an annotation: which, and whose.
@@ -163,10 +163,13 @@ impl Enforcement {
         let pod = &order.pod;
         self.unsearched.remove(pod);
         self.opened.remove(pod);
-        match order.aim {
-            Aim::Rules(_) if self.isolated.get(pod) == Some(&order.uid) => {}
-            Aim::Rules(_) => {
-                self.isolated.insert(pod.clone(), Arc::clone(&order.uid));
+        match &order.aim {
+            Aim::Rules(rules) => {
+                let told = (Arc::clone(&order.uid), Arc::clone(&rules.ruleset));
+                match self.isolated.get_mut(pod) {
+                    Some(before) => *before = told,
+                    None => drop(self.isolated.insert(pod.clone(), told)),
+                }
                 self.known.insert(pod.clone());
             }
             Aim::Open => {
@@ -176,7 +179,7 @@ impl Enforcement {
             Aim::Opened(by) => {
                 self.isolated.remove(pod);
                 self.known.insert(pod.clone());
-                self.opened.insert(pod.clone(), (Arc::clone(&order.uid), by));
+                self.opened.insert(pod.clone(), (Arc::clone(&order.uid), *by));
             }
             Aim::Gone => {
                 self.isolated.remove(pod);
@@ -191,7 +194,7 @@ impl Enforcement {
     fn is_necessary(&self, order: &Order) -> bool {
         match order.aim {
             Aim::Rules(_) if self.certainty != Certainty::Complete => {
-                self.isolated.get(&order.pod) != Some(&order.uid)
+                self.isolated.get(&order.pod).is_none_or(|(uid, _)| *uid != order.uid)
             }
             Aim::Open => {
                 let pod = &order.pod;
@@ -240,6 +243,11 @@ impl Enforcement {
     /// How it went with each Pod that is to have rules, or in which something of the reference's was found, and since when it is so.
     pub(super) fn statuses(&self) -> impl Iterator<Item = &(Status, Timestamp)> {
         self.statuses.values()
+    }
+
+    /// The rules that Pods were told to have last.
+    pub(super) fn rules(&self) -> impl Iterator<Item = (&NamespacedName, &Arc<Ruleset>)> {
+        self.isolated.iter().map(|(pod, (_, rules))| (pod, rules))
     }
 
     /// Of how many Pods it is not known yet how it went, of those that were there when everything was known for the first time.

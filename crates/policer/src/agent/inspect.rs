@@ -1,15 +1,17 @@
 //! What probes and people see of the agent.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use danm_api::FieldProblem;
 use jiff::Timestamp;
 use operator_runtime::{Inspect, LeaseState};
+use policy_engine::Ruleset;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use super::{
     enforcement::status::Status,
+    programmed,
     report::{Flawed, Report, Unreadable},
 };
 
@@ -82,11 +84,11 @@ fn shown(report: &Report) -> Value {
         "unreadableNotShown": report.unreadable.len().saturating_sub(SHOWN),
         "troubles": report.troubles,
         "openedNamespaces": report.opened.iter().take(SHOWN).map(|name| &**name).collect::<Vec<_>>(),
-        "pods": report.pods.iter().map(pod).collect::<Vec<_>>(),
+        "pods": report.pods.iter().map(|it| pod(it, report.rules.get(&it.0.pod))).collect::<Vec<_>>(),
     })
 }
 
-fn pod((status, since): &(Status, Timestamp)) -> Value {
+fn pod((status, since): &(Status, Timestamp), rules: Option<&Arc<Ruleset>>) -> Value {
     let refused = status.refused.iter().map(|(path, reason)| json!({"path": path, "reason": reason}));
     json!({
         "namespace": &*status.pod.namespace,
@@ -95,6 +97,7 @@ fn pod((status, since): &(Status, Timestamp)) -> Value {
         "state": status.state.code(),
         "since": since.to_string(),
         "reason": status.state.reason(),
+        "rules": rules.map(|rules| programmed::gates(rules)).unwrap_or_default(),
         "networkNamespaces": status.namespaces,
         "networkNamespacesWithoutRules": status.more,
         "absentInterfaces": status.absent,

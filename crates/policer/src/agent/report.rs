@@ -8,7 +8,7 @@ use std::{
 use danm_api::FieldProblem;
 use jiff::Timestamp;
 use operator_runtime::printable;
-use policy_engine::{Policy, PolicyKey, World, unresolved};
+use policy_engine::{NamespacedName, Policy, PolicyKey, Ruleset, World, unresolved};
 
 use super::{
     coverage::Progress,
@@ -38,6 +38,8 @@ pub(super) struct Report {
     pub(super) opened: Vec<Arc<str>>,
     /// How it went with Pods of this node that are to have rules, or in which something of the reference's was found.
     pub(super) pods: Vec<(Status, Timestamp)>,
+    /// The rules that Pods of this node are to have.
+    pub(super) rules: BTreeMap<NamespacedName, Arc<Ruleset>>,
 }
 
 /// What is found out about policies. That takes time where there are many, and Pods make no difference to it.
@@ -111,13 +113,14 @@ impl Report {
             problem: problem.to_owned(),
         });
         let troubles = troubles.iter().map(|(key, trouble)| (key.to_string(), trouble.reason.clone()));
-        let (mut gaps, mut pods) = (coverage.gaps(), Vec::new());
+        let (mut gaps, mut pods, mut rules) = (coverage.gaps(), Vec::new(), BTreeMap::new());
         if let Some(enforcement) = enforcement {
             let untried = enforcement.untried();
             gaps.extend(
                 (untried > 0).then(|| format!("{untried} pods of this node have not been tried yet")),
             );
             pods.extend(enforcement.statuses().cloned());
+            rules.extend(enforcement.rules().map(|(pod, rules)| (pod.clone(), Arc::clone(rules))));
         }
         Self {
             sources: sources.collect(),
@@ -127,6 +130,7 @@ impl Report {
             findings,
             unreadable: unreadable.collect(),
             troubles: troubles.collect(),
+            rules,
             opened: knowledge.openings().namespaces().cloned().collect(),
             pods,
         }
@@ -229,7 +233,6 @@ impl Flawed {
 #[cfg(test)]
 mod tests {
     use danm_api::ApiGroup;
-    use policy_engine::NamespacedName;
 
     use super::*;
 

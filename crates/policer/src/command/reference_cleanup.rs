@@ -65,7 +65,7 @@ pub(super) fn run(
 /// Looks into the namespace of a process, and takes what may go.
 fn clean(node: &Node, process: &Process, scope: ReferenceScope, is_dry_run: bool) -> anyhow::Result<Look> {
     let netns = node.enter(process)?;
-    let found = ReferenceRules::look(netns.as_fd())?;
+    let (found, _) = ReferenceRules::look(netns.as_fd())?;
     let may_go = !found.chains.is_empty()
         && match scope {
             ReferenceScope::Everywhere => true,

@@ -34,6 +34,13 @@ async fn what_an_audited_policy_would_deny_passes_and_is_counted_until_it_is_enf
     assert!(accepted["message"].as_str().is_some_and(|it| it.ends_with("denies nothing")), "{accepted}");
     assert_eq!(agent.metric("danm_policer_isolation_gap_seconds_count").await, Some(0.0));
 
+    let state = town.db.state(&agent).await;
+    let gate = json!({
+        "interface": "eth0", "direction": "ingress", "enforcement": "audit", "rules": 1,
+        "policies": [format!("{NAMESPACE}/db (danm.io)")], "policiesNotShown": 0,
+    });
+    assert_eq!((&state["state"], &state["rules"][0]), (&json!("audited"), &gate));
+
     let run = town.node.stats(&["-o", "json"]).await;
     let document: Value = serde_json::from_str(&run.clean()).expect("JSON");
     let rows = document["statistics"].as_array().cloned().unwrap_or_default();

@@ -89,12 +89,12 @@ fn saved(namespace: &Namespace) -> Vec<String> {
 
 fn look(namespace: &Namespace) -> ReferenceRules {
     let place = File::open(namespace.path()).expect("a namespace");
-    ReferenceRules::look(place.as_fd()).expect("it is read")
+    ReferenceRules::look(place.as_fd()).expect("it is read").0
 }
 
 fn take_away(namespace: &Namespace) -> Result<ReferenceRules, ReferenceError> {
     let place = File::open(namespace.path()).expect("a namespace");
-    ReferenceRules::take_away(place.as_fd())
+    ReferenceRules::take_away(place.as_fd()).map(|(rules, _)| rules)
 }
 
 fn its_chains() -> BTreeSet<String> {

@@ -53,6 +53,7 @@ pub(super) fn frame(ruleset: &Ruleset, surroundings: &Surroundings, flows: Flows
     for direction in Direction::ALL {
         chains.extend([Way::Forth, Way::Back].map(|way| judge(ruleset, surroundings, direction, way)));
     }
+    chains.shrink_to_fit();
     Part { sets: sets(surroundings), chains }
 }
 
@@ -276,7 +277,9 @@ fn judge_name(direction: Direction, way: Way) -> String {
     }
 }
 
-fn chain(name: &str, direction: Direction, entry: Entry, rules: Vec<ProgramRule>) -> ProgramChain {
+fn chain(name: &str, direction: Direction, entry: Entry, mut rules: Vec<ProgramRule>) -> ProgramChain {
+    // Each Pod has its own for as long as it lives.
+    rules.shrink_to_fit();
     ProgramChain { name: name.to_owned(), direction, entry, silent: Vec::new(), rules }
 }
 

@@ -82,7 +82,13 @@ fn at(direction: Direction, address: IpAddr, interface: &InterfaceName, target: 
     ProgramRule::new(matches, None, Action::Goto(target.to_owned()))
 }
 
-fn chain(name: &str, direction: Direction, what_for: &'static str, rules: Vec<ProgramRule>) -> ProgramChain {
+fn chain(
+    name: &str,
+    direction: Direction,
+    what_for: &'static str,
+    mut rules: Vec<ProgramRule>,
+) -> ProgramChain {
+    rules.shrink_to_fit();
     let (entry, silent) = (Entry::Chain(what_for), Vec::new());
     ProgramChain { name: name.to_owned(), direction, entry, silent, rules }
 }

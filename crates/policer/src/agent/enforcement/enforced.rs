@@ -106,7 +106,7 @@ impl<T> Enforced<T> {
     pub(super) fn leave_alone_after(&mut self, state: &State) {
         let longest = match state {
             // What was left alone is ordered anew once everything is known.
-            State::Enforced | State::Open | State::Opened(_) | State::LeftAlone => None,
+            State::Enforced | State::Audited | State::Open | State::Opened(_) | State::LeftAlone => None,
             State::Waiting => Some(LONGEST_SEARCH),
             State::Closed(_) | State::Failed(_) => Some(LONGEST_PAUSE),
         };

@@ -10,7 +10,7 @@ use policy_engine::program::LastFrame;
 
 use super::{
     enforced::Enforced,
-    kernel::{Kernel, PodTable},
+    kernel::{Kernel, PodTable, closer},
     order::{Aim, Order, Rules},
     place::Place,
     status::{News, State, Status},
@@ -51,9 +51,7 @@ impl Sight {
 
 impl<K: Kernel> Installer<K> {
     pub(super) fn new(kernel: K, tell: impl Fn(News) + Send + 'static) -> Self {
-        let (closer, closed) = mpsc::channel::<K::Table>();
-        // To close a socket after a deletion waits for the kernel to have forgotten what was deleted.
-        std::thread::spawn(move || closed.into_iter().for_each(drop));
+        let closer = closer();
         Self { kernel, found: Found::LeftAlone, removes_reference: false, tell: Box::new(tell), closer }
     }
 
@@ -110,6 +108,9 @@ impl<K: Kernel> Installer<K> {
             }
             Err(reason) => State::Failed(reason),
         };
+        if status.state == State::Enforced && pod.order.aim.only_audits() {
+            status.state = State::Audited;
+        }
         // Where something failed there may be a namespace that nobody holds.
         pod.located = (!status.state.is_failure()).then(|| pod.order.paths.clone());
         status.absent.clone_from(&pod.absent);

@@ -1,7 +1,12 @@
 //! The node as the worker sees it: whose network namespaces there are, and tables in them. The real one is `policy-dataplane`'s; tests
 //! have one without a kernel.
 
-use std::{collections::BTreeSet, os::fd::AsFd, sync::OnceLock, time::Duration};
+use std::{
+    collections::BTreeSet,
+    os::fd::AsFd,
+    sync::{OnceLock, mpsc},
+    time::Duration,
+};
 
 use policy_dataplane::{
     Changes, Claim, Count, DeniedFlow, Found, MakeProgram, Memory, Netns, Node, Outcome, Process, Protection,
@@ -82,6 +87,8 @@ pub(in crate::agent) struct Linux {
     may_own: bool,
     /// What the kernel can do: asked once, in the first namespace that is entered.
     options: OnceLock<TableOptions>,
+    /// Takes sockets that are to be closed: that may take a while.
+    closer: mpsc::Sender<Socket>,
 }
 
 // === impl Linux ===
@@ -94,7 +101,13 @@ impl Linux {
             rechecks: args.exceptions.established == Established::Recheck,
             may_own: !args.without_owned_tables,
             options: OnceLock::new(),
+            closer: closer(),
         })
+    }
+
+    fn close(&self, socket: Socket) {
+        // Nobody takes it if this is the end, and then it is closed here.
+        let _ = self.closer.send(socket);
     }
 
     fn enter(&self, process: &Process) -> Result<Netns, String> {
@@ -160,12 +173,16 @@ impl Kernel for Linux {
 
     fn reference_rules(&self, process: &Process) -> Result<ReferenceRules, String> {
         let netns = self.enter(process)?;
-        ReferenceRules::look(netns.as_fd()).map_err(|error| words(&error))
+        let (rules, socket) = ReferenceRules::look(netns.as_fd()).map_err(|error| words(&error))?;
+        self.close(socket);
+        Ok(rules)
     }
 
     fn remove_reference_rules(&self, process: &Process) -> Result<(), String> {
         let netns = self.enter(process)?;
-        ReferenceRules::take_away(netns.as_fd()).map(drop).map_err(|error| words(&error))
+        let (_, socket) = ReferenceRules::take_away(netns.as_fd()).map_err(|error| words(&error))?;
+        self.close(socket);
+        Ok(())
     }
 }
 
@@ -200,6 +217,13 @@ impl PodTable for Table {
     fn remove(&self) -> Result<(), String> {
         self.remove().map_err(|error| words(&error))
     }
+}
+
+/// Closes what it is sent. To close a socket after a deletion waits for the kernel to have forgotten what was deleted.
+pub(super) fn closer<T: Send + 'static>() -> mpsc::Sender<T> {
+    let (closer, closed) = mpsc::channel::<T>();
+    std::thread::spawn(move || closed.into_iter().for_each(drop));
+    closer
 }
 
 /// An error with all that led to it.

@@ -72,7 +72,7 @@ fn of_state(status: &Status, before: Option<&Status>) -> Option<EventNote> {
                 format!("{}: no policy is enforced in it; its peers' own rules still hold", by.words());
             Some(note(status, "PolicyOpened", message, "Open"))
         }
-        State::Enforced if before.is_some_and(|before| before.state.is_amiss()) => {
+        State::Enforced | State::Audited if before.is_some_and(|before| before.state.is_amiss()) => {
             let message = "its rules are in the kernel again".to_owned();
             Some(EventNote { kind: EventKind::Normal, ..note(status, "PolicyEnforced", message, "Enforce") })
         }

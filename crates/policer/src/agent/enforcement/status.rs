@@ -48,6 +48,8 @@ pub(in crate::agent) struct Status {
 pub(in crate::agent) enum State {
     /// It has the rules that it is to have.
     Enforced,
+    /// It has rules that only count: what is about it is audited.
+    Audited,
     /// It has none, and is to have none.
     Open,
     /// It has none, though policies are about it: an annotation opens it.
@@ -87,6 +89,7 @@ impl State {
     pub(in crate::agent) const fn code(&self) -> &'static str {
         match self {
             Self::Enforced => "enforced",
+            Self::Audited => "audited",
             Self::Open => "open",
             Self::Opened(_) => "opened",
             Self::Waiting => "waiting",
@@ -108,7 +111,7 @@ impl State {
 
     const fn severity(&self) -> u8 {
         match self {
-            Self::Enforced | Self::Open | Self::Opened(_) | Self::Waiting => 0,
+            Self::Enforced | Self::Audited | Self::Open | Self::Opened(_) | Self::Waiting => 0,
             Self::LeftAlone => 1,
             Self::Closed(_) => 2,
             Self::Failed(_) => 3,
@@ -128,7 +131,7 @@ impl State {
     /// Why it is not as it should be.
     pub(in crate::agent) fn reason(&self) -> Option<&str> {
         match self {
-            Self::Enforced | Self::Open => None,
+            Self::Enforced | Self::Audited | Self::Open => None,
             Self::Opened(by) => Some(by.words()),
             Self::Waiting => Some("no process of this Pod is found on the node"),
             Self::LeftAlone => {

@@ -466,7 +466,7 @@ fn a_pod_whose_audited_policy_is_enforced_is_closed_if_its_rules_cannot_be_had()
     let mut test = Test::new();
     test.apply(audited(&["10.9.0.0/16"]));
     test.order(&["a"]);
-    assert_eq!(test.told(), ["a enforced"]);
+    assert_eq!(test.told(), ["a audited"]);
     test.node.place().takes_closed_alone.push(1);
     test.apply(policy("a", &["10.9.0.0/16"]));
     test.order(&["a"]);
