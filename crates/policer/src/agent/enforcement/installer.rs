@@ -174,7 +174,7 @@ impl<K: Kernel> Installer<K> {
                 Ok(Outcome::Replaced) => drop(pod.tallies.insert(*id, Tally::default())),
                 Ok(Outcome::Unprepared) => unprepared(&pod.order),
                 Ok(_) => {}
-                Err(reason) if table.denies() == !rules.only_audit() => state = state.or(failed(reason)),
+                Err(reason) if table.denies() != rules.only_audit() => state = state.or(failed(reason)),
                 Err(reason) => state = state.or(self.make_do(table, rules, sight, reason)),
             }
         }
