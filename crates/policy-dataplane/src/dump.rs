@@ -25,7 +25,7 @@ pub const GET_SETS: u16 = 10;
 const GET_ELEMENTS: u16 = 13;
 const GET_GENERATION: u16 = 16;
 
-/// So many bytes are read of a kind, or of the members of a set: whoever may make a table of our name may fill it. A million peers
+/// So many bytes of a table are read: whoever may make a table of our name may fill it. A million peers
 /// take less.
 const LONGEST: usize = 64 << 20;
 
@@ -54,20 +54,30 @@ impl Socket {
         })
     }
 
+    /// Whether there is a table of ours, whatever is in it.
+    pub fn has_table(&self) -> io::Result<bool> {
+        Ok(!found(self.channel().ask(&ask(GET_TABLE, 0, &our_table())))?.is_empty())
+    }
+
     fn listing(&self) -> io::Result<Vec<Vec<u8>>> {
         let mut pieces = vec![found(self.channel().ask(&ask(GET_TABLE, 0, &our_table())))?];
         if pieces.iter().all(Vec::is_empty) {
             return Ok(Vec::new());
         }
+        // All of it together is bounded: of sets there may be very many.
+        let mut left = LONGEST;
         for kind in [GET_CHAINS, GET_RULES, GET_SETS] {
-            pieces.push(in_table(self, kind)?);
+            let piece = self.all(kind, &our_table(), left)?;
+            left -= piece.len();
+            pieces.push(piece);
         }
         let sets = pieces.last().into_iter().flat_map(|piece| messages(piece));
         // What rules write down is nothing that anybody is to have put there.
         let is_filled = |set: &Message<'_>| set.number(3).is_none_or(|flags| flags & MADE_BY_RULES == 0);
         let sets: Vec<String> = sets.filter(is_filled).map(|set| set.text(2)).collect();
         for set in sets {
-            let members = elements_of(self, &set, LONGEST)?;
+            let members = elements_of(self, &set, left)?;
+            left -= members.len();
             if repeats(&members) {
                 return Err(io::ErrorKind::Interrupted.into());
             }

@@ -239,14 +239,16 @@ impl FilterTable {
         defaults(self.family).iter().all(is_there)
     }
 
-    /// Its rules in the chains that are everybody's, where one of its chains is in the namespace.
+    /// Its rules in the chains that are everybody's, where one of its chains is in the namespace. It writes none that is there already,
+    /// so each is there once: a kernel takes long to find very many, and what is there again is somebody else's.
     fn rules_in_common_chains(&self) -> impl Iterator<Item = &IptablesRule> {
         let oldest = self.chains.iter().map(|(_, handle)| *handle).min().unwrap_or_default();
         let mut own = defaults(self.family);
         own.extend(own_chains(self.family).map(|(name, from)| (from, vec![Part::Jump(name.to_owned())])));
-        self.rules.iter().filter(move |rule| {
-            rule.handle > oldest
-                && own.iter().any(|(chain, parts)| rule.chain == *chain && rule.parts == *parts)
+        own.into_iter().filter_map(move |(chain, parts)| {
+            let is_it =
+                |rule: &&IptablesRule| rule.handle > oldest && rule.chain == chain && rule.parts == parts;
+            self.rules.iter().find(is_it)
         })
     }
 

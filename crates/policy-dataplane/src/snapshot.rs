@@ -114,14 +114,14 @@ impl Snapshot {
 
     /// Whether packets come to any of it.
     pub fn sees_packets(&self) -> bool {
-        self.chains.values().any(|chain| chain.hook.is_some())
+        !self.is_dormant && self.chains.values().any(|chain| chain.hook.is_some())
     }
 
     /// Whether a gate refuses anything: one of policies that are audited alone does not.
     pub fn denies(&self) -> bool {
         let refuses = |rule: &Rule| rule.expressions.iter().any(|expression| expression.name == "reject");
         let gates = self.chains.iter().filter(|(name, _)| gate_in(name).is_some());
-        gates.flat_map(|(_, gate)| &gate.rules).any(refuses)
+        self.sees_packets() && gates.flat_map(|(_, gate)| &gate.rules).any(refuses)
     }
 
     /// How often connections had to be judged again, if a rule tells it.

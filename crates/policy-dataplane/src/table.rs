@@ -42,6 +42,8 @@ pub struct Table {
     intact_at: Option<u32>,
     /// Whether somebody made the table who could not protect it, and we can.
     is_makeshift: bool,
+    /// Whether connections have to be asked again how they were opened.
+    distrusts: bool,
 }
 
 /// What was done about a table.
@@ -100,8 +102,16 @@ impl Table {
         let socket = Socket::open_at(namespace).map_err(TableError::Read)?;
         let namespace = namespace.try_clone_to_owned().map_err(TableError::Read)?;
         let program = Some(Program::default());
-        let mut table =
-            Self { socket, namespace, options, program, generation: 0, intact_at: None, is_makeshift: false };
+        let mut table = Self {
+            socket,
+            namespace,
+            options,
+            program,
+            generation: 0,
+            intact_at: None,
+            is_makeshift: false,
+            distrusts: false,
+        };
         let there = table.look();
         let outcome = match &there {
             Ok(there) if !there.sees_packets() => table.begin(make)?,
@@ -132,7 +142,7 @@ impl Table {
         if batch.is_empty() {
             return Ok(Outcome::Unchanged);
         }
-        let isolates_more = program.isolates_more_than(before);
+        self.distrusts |= program.isolates_more_than(before) || program.leads_elsewhere_than(before);
         let outcome = match self.commit(&ahead).and_then(|()| self.commit(&batch)) {
             Ok(()) => Outcome::Changed,
             // Whatever is in its way, nothing is in the way of a table made anew.
@@ -143,21 +153,21 @@ impl Table {
             Err(error) => return Err(error.into()),
         };
         self.settle(program, generation);
-        Ok(if isolates_more { self.distrust(outcome) } else { outcome })
+        Ok(if self.distrust() { outcome } else { Outcome::Unprepared })
     }
 
     /// Has connections asked again how they were opened, now that something is denied where nothing was: while nothing was, anybody could
     /// make the kernel take the middle of a connection for its beginning. It is done when rules are there that refuse what begins
-    /// no connection. Where each packet of an established connection passes, nobody asks.
-    fn distrust(&self, outcome: Outcome) -> Outcome {
-        if self.options.memory == Memory::Kept {
-            return outcome;
+    /// no connection. Where each packet of an established connection passes, nobody asks. Tells whether it is done; else it is tried
+    /// again when the table is looked at next.
+    fn distrust(&mut self) -> bool {
+        if self.distrusts && self.options.memory != Memory::Kept {
+            let open = TcpConnection::all_in(self.namespace.as_fd());
+            self.distrusts = open.and_then(|open| self.socket.forget_misjudged(&open)).is_err();
+            return !self.distrusts;
         }
-        let open = TcpConnection::all_in(self.namespace.as_fd());
-        match open.and_then(|open| self.socket.forget_misjudged(&open)) {
-            Ok(_) => outcome,
-            Err(_) => Outcome::Unprepared,
-        }
+        self.distrusts = false;
+        true
     }
 
     /// The kernel has this now.
@@ -169,6 +179,7 @@ impl Table {
     /// Looks whether somebody else has changed the table, and makes of it what it should be. Tells whether that was so. Where the
     /// table is ours alone nobody can, and nothing is asked.
     pub fn mend(&mut self, make: MakeProgram<'_>) -> Result<bool, TableError> {
+        self.distrust();
         let (Protection::Shared, Some(program)) = (self.options.protection, &self.program) else {
             return Ok(false);
         };
@@ -210,7 +221,7 @@ impl Table {
     /// Takes the table away that an agent before us left in a namespace. Tells whether there was one.
     pub fn clean(namespace: BorrowedFd<'_>) -> Result<bool, TableError> {
         let socket = Socket::open_at(namespace).map_err(TableError::Read)?;
-        let is_there = !socket.snapshot().map_err(TableError::Read)?.is_empty();
+        let is_there = socket.has_table().map_err(TableError::Read)?;
         if is_there {
             socket.commit(&Batch::remove())?;
         }
@@ -292,9 +303,9 @@ impl Table {
         };
         self.is_makeshift = false;
         self.intact_at = None;
-        let denies = program.denies();
+        self.distrusts |= program.denies();
         self.settle(program, generation);
-        Ok(if denies { self.distrust(outcome) } else { outcome })
+        Ok(if self.distrust() { outcome } else { Outcome::Unprepared })
     }
 
     /// What is there.

@@ -53,6 +53,9 @@ pub struct RulePlace {
 /// So many rules are looked at: whoever may make a table of our name may have chains lead to each other in very many ways.
 const MOST_RULES: usize = 100_000;
 
+/// And through so many members of sets: a hundred sets of all Pods of a large cluster.
+const MOST_MEMBERS: usize = 20_000_000;
+
 /// So deep chains may lead to each other in a kernel.
 const DEEPEST: usize = 16;
 
@@ -70,6 +73,8 @@ struct Walk<'a> {
     table: &'a Snapshot,
     packet: TracedPacket,
     looked_at: usize,
+    /// So many members of sets were looked through.
+    members: usize,
     /// The last rule with a comment that spoke of the packet.
     named: Option<RulePlace>,
     /// The last rule that did.
@@ -98,7 +103,7 @@ impl Snapshot {
 
 impl<'a> Walk<'a> {
     const fn new(table: &'a Snapshot, packet: TracedPacket) -> Self {
-        Self { table, packet, looked_at: 0, named: None, last: None }
+        Self { table, packet, looked_at: 0, members: 0, named: None, last: None }
     }
 
     /// Each chain at a hook that the packet comes to has to let it pass.
@@ -135,10 +140,11 @@ impl<'a> Walk<'a> {
     fn chain(&mut self, name: &str, chain: &Chain, depth: usize) -> Way {
         for (number, rule) in chain.rules.iter().enumerate() {
             self.looked_at += 1;
-            if self.looked_at > MOST_RULES || depth > DEEPEST {
+            if self.looked_at > MOST_RULES || self.members > MOST_MEMBERS || depth > DEEPEST {
                 return Way::Over(Fate::Unknown);
             }
-            let (matched, effect) = evaluate(&rule.expressions, self.table, &mut self.packet);
+            let (matched, effect) =
+                evaluate(&rule.expressions, self.table, &mut self.packet, &mut self.members);
             if matched == Match::No {
                 continue;
             }

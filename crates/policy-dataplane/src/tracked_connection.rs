@@ -81,12 +81,15 @@ impl Socket {
     /// Takes entries away that the kernel made in the middle of a connection and the wrong way round: while nothing was denied anybody
     /// could bring that about. Their next packets belong to no connection that was opened before our eyes. Gives how many.
     pub fn forget_misjudged(&self, connections: &[TcpConnection]) -> io::Result<usize> {
-        let mut forgotten = 0;
+        let (mut forgotten, mut failure) = (0, None);
         for connection in connections {
-            let is_forgotten = self.forget_one(connection).map_err(|error| failed(connection, &error))?;
-            forgotten += usize::from(is_forgotten);
+            match self.forget_one(connection) {
+                Ok(is_forgotten) => forgotten += usize::from(is_forgotten),
+                // The others are asked all the same.
+                Err(error) => drop(failure.get_or_insert_with(|| failed(connection, &error))),
+            }
         }
-        Ok(forgotten)
+        failure.map_or(Ok(forgotten), Err)
     }
 
     fn forget_one(&self, connection: &TcpConnection) -> io::Result<bool> {

@@ -41,7 +41,7 @@ pub(crate) use self::expectation::expected;
 use self::{
     intent::{Certainty, Ground, orders},
     notes::{notes, waiting},
-    order::{Aim, Order, Round},
+    order::{Aim, Order, Round, Rules},
     status::{State, Status},
     surroundings::{Common, Exceptions},
 };
@@ -64,6 +64,8 @@ pub(super) struct Enforcement {
     left_open: BTreeMap<NamespacedName, Arc<str>>,
     /// Pods that were told to be open because of an annotation: which, and whose.
     opened: BTreeMap<NamespacedName, (Arc<str>, OpenedBy)>,
+    /// The rules that such Pods had before, in case nobody knows what they should have once they are not opened any more.
+    shelved: BTreeMap<NamespacedName, Arc<Ruleset>>,
     /// Pods of which it is not known whether an agent before us left something in them: they had no endpoints when it was looked
     /// for.
     unsearched: BTreeSet<NamespacedName>,
@@ -104,6 +106,7 @@ impl Enforcement {
             isolated: BTreeMap::new(),
             left_open: BTreeMap::new(),
             opened: BTreeMap::new(),
+            shelved: BTreeMap::new(),
             unsearched: BTreeSet::new(),
             known: BTreeSet::new(),
             statuses: BTreeMap::new(),
@@ -130,6 +133,7 @@ impl Enforcement {
         let pods = pods.into_iter().filter(|pod| local.contains(pod));
         let ground = Ground { certainty: self.certainty, openings };
         let mut orders = orders(engine, pods, &common, ground);
+        orders.extend(self.reclosed(engine, openings, &common));
         self.left_open.retain(|pod, _| local.contains(pod));
         orders.iter_mut().for_each(|order| self.note_openness(order));
         orders.retain(|order| self.is_necessary(order));
@@ -145,6 +149,20 @@ impl Enforcement {
         };
         // The worker ends with the agent alone.
         self.rounds.send(Round { orders, found, at }).is_ok()
+    }
+
+    /// Pods that are not opened any more and have lost their endpoints meanwhile get the rules back that they had before, as they would have
+    /// kept them.
+    fn reclosed(&self, engine: &Engine, openings: &Openings, common: &Common) -> Vec<Order> {
+        let order = |(pod, ruleset): (&NamespacedName, &Arc<Ruleset>)| {
+            let (uid, _) = self.opened.get(pod)?;
+            let there = engine.world().pod(pod).filter(|there| there.uid == *uid)?;
+            let is_lost =
+                openings.of(pod, uid).is_none() && engine.world().endpoints_of(pod).next().is_none();
+            let rules = is_lost.then(|| Rules::kept(Arc::clone(ruleset), common.around(there, &[])))?;
+            Some(Order { uid: Arc::clone(uid), aim: Aim::Rules(rules), ..Order::gone(pod.clone()) })
+        };
+        self.shelved.iter().filter_map(order).collect()
     }
 
     fn note_openness(&mut self, order: &mut Order) {
@@ -163,6 +181,7 @@ impl Enforcement {
         let pod = &order.pod;
         self.unsearched.remove(pod);
         self.opened.remove(pod);
+        let shelved = self.shelved.remove(pod);
         match &order.aim {
             Aim::Rules(rules) => {
                 let told = (Arc::clone(&order.uid), Arc::clone(&rules.ruleset));
@@ -177,7 +196,9 @@ impl Enforcement {
                 self.known.insert(pod.clone());
             }
             Aim::Opened(by) => {
-                self.isolated.remove(pod);
+                let isolated = self.isolated.remove(pod).filter(|(uid, _)| *uid == order.uid);
+                let shelved = isolated.map(|(_, ruleset)| ruleset).or(shelved);
+                shelved.and_then(|ruleset| self.shelved.insert(pod.clone(), ruleset));
                 self.known.insert(pod.clone());
                 self.opened.insert(pod.clone(), (Arc::clone(&order.uid), *by));
             }

@@ -238,7 +238,11 @@ impl Knowledge {
             self.engine.delete(&Key::Policy(key.clone()));
         }
         self.tell_problems(&key, &spec);
+        let before = self.means_nobody_knows_whom(&key);
         self.engine.apply(object);
+        if before != self.means_nobody_knows_whom(&key) {
+            self.touch_all_of(&Key::Namespace(Arc::clone(&key.name.namespace)));
+        }
         self.note_policy(&key);
         self.stale.insert(key);
         self.revision += 1;
@@ -269,6 +273,11 @@ impl Knowledge {
             return self.lose_pod(source, name);
         }
         let named = self.named_by(key);
+        if let Key::Policy(key) = key
+            && self.means_nobody_knows_whom(key)
+        {
+            self.touch_all_of(&Key::Namespace(Arc::clone(&key.name.namespace)));
+        }
         self.engine.delete(key);
         named.iter().for_each(|pod| self.touch_pod(pod));
         match key {
@@ -281,6 +290,11 @@ impl Knowledge {
             Key::Network(..) | Key::Namespace(_) => self.mark_all(),
             _ => {}
         }
+    }
+
+    /// Whether there is such a policy, and nobody knows whom it is about: it may be any Pod of its namespace.
+    fn means_nobody_knows_whom(&self, key: &PolicyKey) -> bool {
+        self.world().policy(key).is_some_and(|policy| policy.spec.subject.is_none())
     }
 
     /// Takes an object in, and asks anew whom endpoints name.

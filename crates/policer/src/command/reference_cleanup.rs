@@ -71,7 +71,7 @@ fn clean(node: &Node, process: &Process, scope: ReferenceScope, is_dry_run: bool
             ReferenceScope::Everywhere => true,
             ReferenceScope::Covered => {
                 let socket = Socket::open_at(netns.as_fd()).context("failed to enter it")?;
-                socket.snapshot().context("failed to read our rules")?.sees_packets()
+                socket.snapshot().context("failed to read our rules")?.denies()
             }
         };
     if may_go && !is_dry_run {

@@ -59,6 +59,7 @@ struct Run<'a> {
     is_unsure: bool,
     /// Whether there is something in the rule of which nobody knows what it does.
     is_foreign: bool,
+    members: &'a mut usize,
 }
 
 /// What one expression comes to.
@@ -73,18 +74,22 @@ enum Step {
     Over(Effect),
 }
 
-/// Whether a rule speaks of a packet, and what becomes of it then.
+/// Whether a rule speaks of a packet, and what becomes of it then. Counts the members of sets that are looked through.
 pub(super) fn evaluate(
     expressions: &[Expression],
     table: &Snapshot,
     packet: &mut TracedPacket,
+    members: &mut usize,
 ) -> (Match, Effect) {
     let (registers, index_at) = ([None; BYTES], None);
-    let mut run = Run { table, packet, registers, index_at, is_unsure: false, is_foreign: false };
+    let (is_unsure, is_foreign) = (false, false);
+    let mut run = Run { table, packet, registers, index_at, is_unsure, is_foreign, members };
     let mut effect = Effect::Continue;
     for expression in expressions {
         match run.step(expression) {
             Step::On => {}
+            // What nobody knows may have put anything where this looks.
+            Step::Mismatch if run.is_foreign => {}
             Step::Mismatch => return (Match::No, Effect::Continue),
             Step::Unsure => run.is_unsure = true,
             Step::Foreign => run.is_foreign = true,
@@ -249,13 +254,14 @@ impl Run<'_> {
         self.load(place(number(expression, 2)), &masked)
     }
 
-    fn look_up(&self, expression: &Expression) -> Step {
+    fn look_up(&mut self, expression: &Expression) -> Step {
         let named = expression.told.get(&1).map(|name| String::from_utf8_lossy(name).into_owned());
         let named = named.and_then(|name| self.table.sets().get(name.trim_end_matches('\0')));
         let (Some(set), false) = (expression.set.as_ref().or(named), expression.told.contains_key(&3)) else {
             // What is looked up in a map may be a verdict.
             return Step::Foreign;
         };
+        *self.members += set.members.len();
         let bytes = self.registers.get(place(number(expression, 2))..).unwrap_or_default();
         let is_inverted = number(expression, 5) & 1 != 0;
         Step::of(set.has(bytes).map(|is_member| is_member != is_inverted))

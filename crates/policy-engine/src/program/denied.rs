@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use danm_api::{Enforcement, Protocol};
 
-use super::{Action, Entry, Family, FamilySet, Match, Meaning, ProgramChain, ProgramRule};
+use super::{Action, Entry, Family, FamilySet, Match, Meaning, Part, ProgramChain, ProgramRule};
 use crate::{
     Direction,
     ruleset::{Gates, Ruleset},
@@ -45,6 +45,24 @@ impl DeniedSet {
                 .flat_map(move |direction| Family::ALL.map(|family| Self { enforcement, direction, family }))
         });
         sets.into_iter().find(|set| set.name() == name)
+    }
+}
+
+// === impl Part ===
+
+impl Part {
+    /// The same gates, which write nothing down: for a kernel that refuses that.
+    #[must_use]
+    pub fn without_notes(mut self) -> Self {
+        let writes = |rule: &ProgramRule| matches!(rule.action, Action::Note(_));
+        let (writing, mut gates): (Vec<_>, Vec<_>) =
+            self.chains.into_iter().partition(|chain| chain.rules.iter().any(writes));
+        let leads_there =
+            |rule: &ProgramRule| writing.iter().any(|chain| rule.action == Action::Jump(chain.name.clone()));
+        gates.iter_mut().for_each(|gate| gate.rules.retain(|rule| !leads_there(rule)));
+        self.chains = gates;
+        self.sets.retain(|set| *set.members != Members::Denied);
+        self
     }
 }
 
@@ -104,6 +122,18 @@ fn stem(enforcement: Enforcement, direction: Direction) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::gates;
+
+    #[test]
+    fn gates_that_write_nothing_down_deny_the_same() {
+        let (with, without) = (gates(&Ruleset::closed()), gates(&Ruleset::closed()).without_notes());
+        assert_eq!((with.sets.len(), without.sets.len()), (4, 0));
+        assert_eq!((with.chains.len(), without.chains.len()), (4, 2));
+        for (with, without) in with.chains.iter().zip(&without.chains) {
+            let rules = with.rules.iter().filter(|rule| without.rules.contains(rule));
+            assert_eq!((rules.count(), without.rules.len()), (with.rules.len() - 1, with.rules.len() - 1));
+        }
+    }
 
     #[test]
     fn a_set_is_known_by_its_name() {

@@ -104,13 +104,11 @@ impl<K: Kernel> Installer<K> {
                     Aim::Opened(by) => self.clear(pod, &newcomers, State::Opened(by)),
                 };
                 let state = problem.filter(|_| !state.is_failure()).map_or(state, State::Failed);
-                self.hand_over(pod, &everywhere, state)
+                let only_counts = state == State::Enforced && pod.order.aim.only_audits();
+                self.hand_over(pod, &everywhere, if only_counts { State::Audited } else { state })
             }
             Err(reason) => State::Failed(reason),
         };
-        if status.state == State::Enforced && pod.order.aim.only_audits() {
-            status.state = State::Audited;
-        }
         // Where something failed there may be a namespace that nobody holds.
         pod.located = (!status.state.is_failure()).then(|| pod.order.paths.clone());
         status.absent.clone_from(&pod.absent);
@@ -211,8 +209,11 @@ impl<K: Kernel> Installer<K> {
         // Of what is audited nothing is left then, so that nothing is denied.
         match table.put(&|flows| closed.program(&frame, flows), &mut sight.changes, self.found) {
             Ok(_) if !rules.only_audit() => State::Closed(reason),
+            Ok(_) => State::Failed(format!(
+                "{reason}; what denied something was taken away: its policies are audited"
+            )),
             // Why the first attempt failed says more.
-            Ok(_) | Err(_) => State::Failed(reason),
+            Err(_) => State::Failed(reason),
         }
     }
 

@@ -84,6 +84,11 @@ impl Aim {
 // === impl Rules ===
 
 impl Rules {
+    /// These, in these surroundings.
+    pub(in crate::agent) fn kept(ruleset: Arc<Ruleset>, surroundings: Surroundings) -> Self {
+        Self { gates: Arc::new(gates(&ruleset)), ruleset, surroundings }
+    }
+
     /// The program for a kernel of the Pod that had this frame last.
     pub(in crate::agent) fn program(&self, frame: &LastFrame, flows: Flows) -> Program {
         frame.program(Arc::clone(&self.gates), &self.ruleset, &self.surroundings, flows)
@@ -100,9 +105,13 @@ impl Rules {
         self.ruleset.is_open()
     }
 
-    /// What is left of them where they cannot be had: nothing is allowed that policies are about.
+    /// What is left of them where they cannot be had: nothing is allowed that policies are about, and nothing that is denied is written down.
     pub(in crate::agent) fn without_allowances(&self) -> Self {
         let ruleset = Arc::new(self.ruleset.without_allowances());
-        Self { gates: Arc::new(gates(&ruleset)), ruleset, surroundings: self.surroundings.clone() }
+        Self {
+            gates: Arc::new(gates(&ruleset).without_notes()),
+            ruleset,
+            surroundings: self.surroundings.clone(),
+        }
     }
 }

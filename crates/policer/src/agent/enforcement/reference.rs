@@ -33,9 +33,14 @@ pub(in crate::agent) struct Remains {
 #[derive(Debug, Default)]
 pub(super) struct Handover {
     seen: BTreeMap<NamespaceId, ReferenceRules>,
+    /// How often it was looked again.
+    looks: usize,
     removals: usize,
     problem: Option<String>,
 }
+
+/// So often a Pod is looked into again in which nothing was found: a reference that is at work writes soon after a Pod has begun.
+const LOOKS: usize = 5;
 
 /// Whether somebody looks who has looked before.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,6 +115,10 @@ impl<K: Kernel> Installer<K> {
     /// news.
     pub(super) fn look_for_reference(&self, pod: &mut Enforced<K::Table>) {
         let Some(status) = &mut pod.status else { return };
+        if pod.handover.looks >= LOOKS && pod.handover.remains().is_nothing() {
+            return;
+        }
+        pod.handover.looks += 1;
         let removal = self.removal(&pod.order, &status.state);
         let everywhere = pod.homes.values().map(|(process, _)| process);
         self.look_into(&mut pod.handover, everywhere, removal, Look::Again);
@@ -121,10 +130,10 @@ impl<K: Kernel> Installer<K> {
     }
 
     fn removal(&self, order: &Order, state: &State) -> Removal {
+        let is_settled = matches!(state, State::Enforced | State::Audited | State::Open);
         // Whom an annotation opens, no policy is about.
-        let (is_opened, is_corrected) = (matches!(state, State::Opened(_)), self.found == Found::Corrected);
-        let is_time = is_opened || is_corrected && matches!(state, State::Enforced | State::Open);
-        match order.is_doubtful && !is_opened {
+        let is_time = matches!(state, State::Opened(_)) || is_settled && self.found == Found::Corrected;
+        match order.is_doubtful {
             _ if !self.removes_reference || !is_time => Removal::None,
             true => Removal::Doubtful,
             false => Removal::Now,

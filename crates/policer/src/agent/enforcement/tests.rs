@@ -232,6 +232,24 @@ fn an_opening_that_is_listed_is_ordered_before_everything_is_known_and_so_is_its
 }
 
 #[test]
+fn a_pod_that_lost_its_endpoints_while_it_was_opened_gets_the_rules_back_that_it_had() {
+    let mut test = Test::new(Certainty::Unknown);
+    test.complete();
+    test.order();
+    test.openings = open_namespace();
+    assert_eq!(test.order_about(&["a"]), [corrected("a", "opened")]);
+    for interface in ["eth0", "net1"] {
+        let endpoint =
+            policy_engine::Object::read(&endpoint("a", interface, ["10.0.0.1/24", ""])).unwrap().unwrap();
+        test.engine.delete(&endpoint.key());
+    }
+    assert_eq!(test.order_about(&["a"]), []);
+    test.openings = Openings::default();
+    assert_eq!(test.order_about(&["a"]), [corrected("a", "rules")]);
+    assert_eq!(test.order_about(&["a"]), []);
+}
+
+#[test]
 fn people_are_told_that_a_pod_is_opened_and_that_it_has_its_rules_again() {
     let mut test = Test::new(Certainty::Unknown);
     test.complete();

@@ -165,7 +165,7 @@ impl Knowledge {
     }
 
     /// The Pods of this node that an object opens, or does not any more.
-    fn touch_all_of(&mut self, key: &Key) {
+    pub(super) fn touch_all_of(&mut self, key: &Key) {
         let is_of = |pod: &&NamespacedName| match key {
             Key::Namespace(name) => pod.namespace == *name,
             Key::Pod(name) => *pod == name,
