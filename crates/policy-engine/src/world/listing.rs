@@ -27,10 +27,12 @@ impl World {
     }
 }
 
-/// What is in force of a policy; then, where that is an earlier version, what is known of the present one: its problems.
+/// What is in force of a policy; then, where that is an earlier version, what is known of the present one: its problems, and whether it is
+/// audited as well.
 fn versions(key: &PolicyKey, policy: &Policy) -> impl Iterator<Item = Object> {
     let present = policy.is_earlier_version.then(|| {
-        let spec = PolicySpec { problems: policy.problems.clone(), ..PolicySpec::default() };
+        let (problems, enforcement) = (policy.problems.clone(), policy.spec.enforcement);
+        let spec = PolicySpec { problems, enforcement, ..PolicySpec::default() };
         Object::Policy(key.clone(), Arc::new(spec))
     });
     [Object::Policy(key.clone(), Arc::clone(&policy.spec))].into_iter().chain(present)
@@ -68,6 +70,18 @@ mod tests {
             assert!(!world.policies().next().expect("a policy").1.is_earlier_version);
         }
         assert_eq!(again, world);
+    }
+
+    #[test]
+    fn an_earlier_version_that_is_audited_is_kept_as_audited() {
+        let mut world = World::default();
+        for selector in [json!({}), json!({"matchLabels": []})] {
+            world.apply(policy(&json!({"podSelector": selector, "enforcement": "audit"})));
+        }
+        let mut again = World::default();
+        world.objects().for_each(|object| again.apply(object));
+        assert_eq!(again, world);
+        assert!(world.policies().all(|(_, policy)| policy.is_earlier_version && policy.spec.is_audited()));
     }
 
     #[test]
