@@ -276,7 +276,9 @@ async fn policies_are_served_with_their_columns_and_their_status() {
     for group in ["danm.k8s.io", "danm.io"] {
         let policy = json!({
             "apiVersion": format!("{group}/v1"), "kind": "DanmNetworkPolicy", "metadata": {"name": "p"},
-            "spec": {"podSelector": {"matchLabels": {"app": "cu"}}, "policyTypes": ["Ingress"]},
+            "spec": {
+                "podSelector": {"matchLabels": {"app": "cu"}}, "policyTypes": ["Ingress"], "enforcement": "audit",
+            },
         });
         kubectl.run_with("create -f -", &policy.to_string()).await;
         let accepted = r#"{"status":{"conditions":[{"type":"Accepted","status":"True","reason":"Understood","message":"","lastTransitionTime":"2026-11-23T21:55:09Z"}]}}"#;
@@ -286,9 +288,9 @@ async fn policies_are_served_with_their_columns_and_their_status() {
 
         let table = kubectl.run(&format!("get dnetpol.{group}")).await;
 
-        let row = ["p", r#"{"matchLabels":{"app":"cu"}}"#, r#"["Ingress"]"#, "True"];
-        assert_eq!(rows(&table)[0], ["NAME", "PODS", "TYPES", "ACCEPTED", "AGE"], "{table}");
-        assert_eq!(rows(&table)[1][..4], row, "{table}");
+        let row = ["p", r#"{"matchLabels":{"app":"cu"}}"#, r#"["Ingress"]"#, "audit", "True"];
+        assert_eq!(rows(&table)[0], ["NAME", "PODS", "TYPES", "ENFORCEMENT", "ACCEPTED", "AGE"], "{table}");
+        assert_eq!(rows(&table)[1][..5], row, "{table}");
     }
 }
 
