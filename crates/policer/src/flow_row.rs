@@ -7,16 +7,15 @@ use policy_dataplane::{DeniedFlow, PodUid};
 use policy_engine::NamespacedName;
 use serde::Serialize;
 
+use crate::pod_row::PodRow;
+
 /// A flow that was denied, or would have been, within the last minute or so.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FlowRow {
-    /// The Pod's namespace; none where nobody knows whose the uid is.
-    pub namespace: Option<String>,
-    /// The Pod's name.
-    pub pod: Option<String>,
-    /// Its uid.
-    pub uid: String,
+    /// The Pod.
+    #[serde(flatten)]
+    pub pod: PodRow,
     /// The interface.
     pub interface: String,
     /// `ingress` or `egress`.
@@ -39,9 +38,7 @@ impl FlowRow {
     /// Of a Pod with this uid, whose name is this if anybody knows it.
     pub(crate) fn new(pod: Option<&NamespacedName>, uid: &PodUid, flow: &DeniedFlow) -> Self {
         Self {
-            namespace: pod.map(|pod| pod.namespace.to_string()),
-            pod: pod.map(|pod| pod.name.to_string()),
-            uid: uid.to_string(),
+            pod: PodRow::new(pod, uid),
             interface: flow.interface.clone(),
             direction: flow.direction.to_string(),
             verdict: match flow.enforcement {
@@ -52,14 +49,6 @@ impl FlowRow {
             to: flow.destination,
             protocol: flow.protocol_name(),
             port: flow.port,
-        }
-    }
-
-    /// The Pod as people call it.
-    pub(crate) fn pod_name(&self) -> String {
-        match (&self.namespace, &self.pod) {
-            (Some(namespace), Some(pod)) => format!("{namespace}/{pod}"),
-            _ => format!("uid {}", self.uid),
         }
     }
 }

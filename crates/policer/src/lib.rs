@@ -28,6 +28,7 @@ mod opening;
 mod output;
 mod parties;
 mod place;
+mod pod_row;
 mod probe;
 mod run;
 mod statistic;

@@ -4,16 +4,15 @@ use policy_dataplane::{Count, NamespaceId, PodUid};
 use policy_engine::{Counted, NamespacedName};
 use serde::Serialize;
 
+use crate::pod_row::PodRow;
+
 /// What a rule has counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Statistic {
-    /// The Pod's namespace; none where nobody knows whose the uid is.
-    pub namespace: Option<String>,
-    /// The Pod's name.
-    pub pod: Option<String>,
-    /// Its uid.
-    pub uid: String,
+    /// The Pod.
+    #[serde(flatten)]
+    pub pod: PodRow,
     /// Its network namespace, as `ip netns` calls it.
     pub network_namespace: String,
     /// Of which connections, `ingress` or `egress`; none where it is not told.
@@ -48,9 +47,7 @@ impl Statistic {
     pub(crate) fn new(pod: Option<&NamespacedName>, uid: &PodUid, place: NamespaceId, count: &Count) -> Self {
         let (verdict, rule) = Self::words(&count.counter.counted);
         Self {
-            namespace: pod.map(|pod| pod.namespace.to_string()),
-            pod: pod.map(|pod| pod.name.to_string()),
-            uid: uid.to_string(),
+            pod: PodRow::new(pod, uid),
             network_namespace: place.to_string(),
             direction: count.counter.direction.map(|direction| direction.to_string()),
             interface: count.counter.interface.to_string(),
@@ -72,14 +69,6 @@ impl Statistic {
             }
             Counted::Invalid => (Verdict::Deny, "of no connection".to_owned()),
             Counted::Unopened => (Verdict::Deny, "of a connection that nobody opened".to_owned()),
-        }
-    }
-
-    /// The Pod as people call it.
-    pub(crate) fn pod_name(&self) -> String {
-        match (&self.namespace, &self.pod) {
-            (Some(namespace), Some(pod)) => format!("{namespace}/{pod}"),
-            _ => format!("uid {}", self.uid),
         }
     }
 }

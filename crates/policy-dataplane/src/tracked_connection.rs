@@ -1,5 +1,5 @@
-//! TCP connections that are older than the first rule, as entries of the kernel's table of connections: in the direction in which they
-//! were opened, whoever spoke first since.
+//! TCP connections whose beginning the kernel did not see, as entries of its table of connections: older than the first rule, in the
+//! direction in which they were opened, whoever spoke first since; or forgotten, where nothing was denied and anybody could speak first.
 //!
 //! A kernel that begins to track connections takes the first packet that it sees of one for its beginning. So an entry that is the
 //! wrong way round, or waits for a reply that was there long ago, is made anew; it is as young as the rules that made the kernel

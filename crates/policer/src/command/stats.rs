@@ -44,7 +44,8 @@ pub(crate) fn run(args: &StatsArgs) -> anyhow::Result<()> {
             }
         }
     }
-    statistics.sort_by_key(|it| (it.pod_name(), it.interface.clone(), it.direction.clone(), it.rule.clone()));
+    statistics
+        .sort_by_key(|it| (it.pod.to_string(), it.interface.clone(), it.direction.clone(), it.rule.clone()));
     denied_flows.sort();
     match args.output {
         TextFormat::Text => {

@@ -19,20 +19,25 @@ fn line(flow: &FlowRow, screen: &Screen) -> String {
         Ink::Denied.paint(if flow.verdict == "deny" { "denied" } else { "would be denied" }, screen);
     let what =
         if flow.protocol == "ICMP" { "ICMP".to_owned() } else { format!("{}/{}", flow.protocol, flow.port) };
-    let place = format!("{} {} {}", flow.pod_name(), flow.interface, flow.direction);
+    let place = format!("{} {} {}", flow.pod, flow.interface, flow.direction);
     format!("{}: {verdict} from {} to {} {what}\n", Ink::Plain.paint(&place, screen), flow.from, flow.to)
 }
 
 #[cfg(test)]
 mod tests {
+    use policy_dataplane::PodUid;
+    use policy_engine::NamespacedName;
+
     use super::*;
+    use crate::pod_row::PodRow;
 
     #[test]
     fn people_see_who_was_denied_what_and_where() {
         let row = |verdict, protocol: &str, port| FlowRow {
-            namespace: Some("shop".to_owned()),
-            pod: Some("db-0".to_owned()),
-            uid: "aaaa".to_owned(),
+            pod: PodRow::new(
+                Some(&NamespacedName::new("shop", "db-0")),
+                &PodUid::new("aaaa").expect("a uid"),
+            ),
             interface: "eth\u{1b}0".to_owned(),
             direction: "ingress".to_owned(),
             verdict,

@@ -39,7 +39,7 @@ fn row(statistic: &Statistic) -> [String; 7] {
         Verdict::WouldDeny => "would deny",
     };
     [
-        statistic.pod_name(),
+        statistic.pod.to_string(),
         or_dash(&statistic.interface),
         or_dash(statistic.direction.as_deref().unwrap_or_default()),
         verdict.to_owned(),

@@ -152,18 +152,18 @@ impl<T: PodTable> Enforced<T> {
         more.flatten().collect()
     }
 
-    /// Flows that its rules have denied since this was asked last. Who cannot be asked now is asked again.
-    pub(super) fn newly_denied(&mut self) -> Vec<DeniedFlow> {
+    /// Flows that its rules have denied since this was asked last, if there are any. Who cannot be asked now is asked again.
+    pub(super) fn newly_denied(&mut self) -> Option<Vec<DeniedFlow>> {
         let tables = self.homes.values();
         let denied = tables.filter_map(|(_, table)| table.denied_flows().ok()).flatten().collect();
         let before = std::mem::replace(&mut self.denied, denied);
-        self.denied.difference(&before).cloned().collect()
+        let new: Vec<DeniedFlow> = self.denied.difference(&before).cloned().collect();
+        (!new.is_empty()).then_some(new)
     }
 
     /// Its rules have denied nothing for a while: what they deny next is told, also if it was before.
-    pub(super) fn nothing_denied(&mut self) -> Vec<DeniedFlow> {
+    pub(super) fn forget_denied(&mut self) {
         self.denied.clear();
-        Vec::new()
     }
 
     /// Whether its rules become stricter than those that it has.

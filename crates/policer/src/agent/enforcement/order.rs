@@ -71,7 +71,7 @@ impl Order {
 
 impl Aim {
     /// Whether a Pod that is there is to have no rules.
-    pub(in crate::agent) const fn is_none(&self) -> bool {
+    pub(in crate::agent) const fn wants_no_rules(&self) -> bool {
         matches!(self, Self::Open | Self::Opened(_))
     }
 

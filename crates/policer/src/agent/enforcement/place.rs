@@ -36,11 +36,11 @@ impl Place {
         let mut place = Self { more: decision.more, refused: refused(&decision), ..Self::default() };
         for home in decision.homes {
             // Rules of two Pods in one namespace would take turns. Only what is privileged can get into another's.
-            let yields = order.aim.is_none() || order.aim.only_audits();
+            let yields = order.aim.wants_no_rules() || order.aim.only_audits();
             let comes_first = |other: &&PodUid| yields || **other < uid;
             match home.shared_with.iter().filter(comes_first).find(|other| has_rules(other)) {
                 None => place.homes.push(home.process),
-                Some(_) if order.aim.is_none() => {}
+                Some(_) if order.aim.wants_no_rules() => {}
                 Some(other) => {
                     place.problem = Some(format!(
                         "its network namespace {} is that of the Pod with uid {other}, too, whose rules are there",

@@ -146,8 +146,9 @@ impl<K: Kernel> Worker<K> {
                 (self.installer.tell)(News::Counted(Arc::clone(&name.namespace), counted));
             }
             // Whoever denied nothing is asked nothing more.
-            let denied = if has_denied { pod.newly_denied() } else { pod.nothing_denied() };
-            if !denied.is_empty() {
+            if !has_denied {
+                pod.forget_denied();
+            } else if let Some(denied) = pod.newly_denied() {
                 (self.installer.tell)(News::Denied(name.clone(), denied));
             }
             if pod.visit() {
