@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::atomic::AtomicU64, time::Duration};
 
 use policy_dataplane::DeniedFlow;
-use policy_engine::{Counter as Rule, Direction};
+use policy_engine::Counter as Rule;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -183,12 +183,11 @@ impl Metrics {
     /// Counts flows of Pods of a namespace, and how many of them the log left out.
     pub(super) fn count_denied_flows(&self, namespace: &str, flows: &[DeniedFlow], left_out: usize) {
         for flow in flows {
-            let direction = match flow.direction {
-                Direction::Ingress => "ingress",
-                Direction::Egress => "egress",
+            let labels = FlowLabels {
+                namespace: namespace.to_owned(),
+                direction: flow.direction.name(),
+                enforcement: flow.enforcement.name(),
             };
-            let namespace = namespace.to_owned();
-            let labels = FlowLabels { namespace, direction, enforcement: flow.enforcement.name() };
             self.denied_flows.get_or_create(&labels).inc();
         }
         self.denied_flows_not_logged.inc_by(left_out.try_into().unwrap_or(u64::MAX));

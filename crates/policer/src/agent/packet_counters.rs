@@ -139,11 +139,7 @@ fn labels(policy: &str, rule: &Rule) -> PolicyLabels {
     PolicyLabels {
         namespace: namespace.to_owned(),
         policy: policy.to_owned(),
-        direction: match rule.direction {
-            Some(Direction::Ingress) => "ingress",
-            Some(Direction::Egress) => "egress",
-            None => "",
-        },
+        direction: rule.direction.map(Direction::name).unwrap_or_default(),
         interface: rule.interface.to_string(),
     }
 }

@@ -26,7 +26,7 @@ fn row(interface: &str, direction: Direction, chain: &Chain) -> Value {
         chain.policies.iter().take(SHOWN).map(|policy| policy.policy.to_string()).collect();
     json!({
         "interface": interface,
-        "direction": direction.to_string(),
+        "direction": direction.name(),
         "enforcement": chain.enforcement.name(),
         "policies": policies,
         "policiesNotShown": chain.policies.len().saturating_sub(SHOWN),
